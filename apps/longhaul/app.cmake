@@ -1,0 +1,25 @@
+foreach(part TORCH OPENCV ARROW)
+  if(NOT LONGHAUL_${part}_VERSION)
+    set(LONGHAUL_${part}_VERSION "none")
+  endif()
+endforeach()
+add_custom_target(longhaul_version
+  COMMAND ${CMAKE_COMMAND} -DSOURCE_DIR=${PROJECT_SOURCE_DIR}
+          -DOUTPUT=${PROJECT_BINARY_DIR}/generated/version_values.hpp
+          -DPROJECT_VERSION=${PROJECT_VERSION}
+          "-DCMAKE_CXX_COMPILER_ID=${CMAKE_CXX_COMPILER_ID}"
+          -DCMAKE_CXX_COMPILER_VERSION=${CMAKE_CXX_COMPILER_VERSION}
+          "-DLONGHAUL_TORCH_VERSION=${LONGHAUL_TORCH_VERSION}"
+          "-DLONGHAUL_OPENCV_VERSION=${LONGHAUL_OPENCV_VERSION}"
+          "-DLONGHAUL_ARROW_VERSION=${LONGHAUL_ARROW_VERSION}"
+          -P ${PROJECT_SOURCE_DIR}/cmake/WriteVersion.cmake
+  BYPRODUCTS ${PROJECT_BINARY_DIR}/generated/version_values.hpp)
+
+set(app_sources main.cpp commands.cpp version.cpp)
+list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
+add_executable(longhaul ${app_sources})
+add_dependencies(longhaul longhaul_version)
+target_include_directories(longhaul PRIVATE "${PROJECT_SOURCE_DIR}/apps/longhaul"
+                                            "${PROJECT_BINARY_DIR}/generated")
+target_link_libraries(longhaul PRIVATE longhaul_base CLI11::CLI11 nlohmann_json::nlohmann_json
+                                       longhaul_warnings)

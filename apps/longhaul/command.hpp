@@ -1,0 +1,32 @@
+// The commands of the program. Each has one file, which adds its subcommand to the parser; what the
+// user chose is run by main() after parsing.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+
+namespace longhaul::app {
+
+// What main() hands to the commands. Lives as long as main().
+struct Context {
+  std::map<std::string, std::string> environment;  // a copy: nothing else reads the environment
+  std::vector<std::string> arguments;              // the command line, for the resume hint
+  std::function<ExitCode()> chosen;                // set by the subcommand that was given
+};
+
+void add_embed(CLI::App& app, Context& context);
+void add_inspect(CLI::App& app, Context& context);
+void add_verify(CLI::App& app, Context& context);
+void add_evaluate(CLI::App& app, Context& context);
+void add_probe(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
+
+// All of the above, in the order of --help.
+void add_commands(CLI::App& app, Context& context);
+
+}  // namespace longhaul::app

@@ -1,0 +1,7 @@
+#include "command.hpp"
+
+namespace longhaul::app {
+
+void add_commands(CLI::App&, Context&) {}
+
+}  // namespace longhaul::app

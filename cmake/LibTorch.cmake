@@ -1,0 +1,32 @@
+# longhaul::torch: LibTorch's CPU libraries as our own imported targets. find_package(Torch) of a
+# CUDA wheel demands a CUDA toolkit; these two libraries serve CPU, and CUDA once libtorch_cuda.so
+# is loaded at run time.
+set(LONGHAUL_TORCH_DIR "$ENV{LONGHAUL_TORCH_DIR}" CACHE PATH
+    "Folder of a LibTorch (holds include/ and lib/); default: torch in .venv")
+set(torch_dir "${LONGHAUL_TORCH_DIR}")
+if(NOT torch_dir)
+  file(GLOB found "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
+  list(GET found 0 torch_dir)
+endif()
+if(NOT EXISTS "${torch_dir}/include/torch/script.h")
+  message(FATAL_ERROR "no LibTorch in '${torch_dir}': run scripts/setup, or pass "
+                      "-DLONGHAUL_TORCH_DIR=<folder with include/ and lib/>")
+endif()
+
+foreach(library torch_cpu c10)
+  add_library(longhaul_lib${library} SHARED IMPORTED)
+  set_target_properties(longhaul_lib${library} PROPERTIES
+    IMPORTED_LOCATION "${torch_dir}/lib/${CMAKE_SHARED_LIBRARY_PREFIX}${library}${CMAKE_SHARED_LIBRARY_SUFFIX}")
+endforeach()
+add_library(longhaul_libtorch INTERFACE)
+target_include_directories(longhaul_libtorch SYSTEM INTERFACE
+  "${torch_dir}/include" "${torch_dir}/include/torch/csrc/api/include")
+target_compile_definitions(longhaul_libtorch INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
+target_link_libraries(longhaul_libtorch INTERFACE longhaul_libtorch_cpu longhaul_libc10)
+add_library(longhaul::torch ALIAS longhaul_libtorch)
+
+file(STRINGS "${torch_dir}/include/torch/headeronly/version.h" version_line
+     REGEX "define TORCH_VERSION ")
+string(REGEX REPLACE ".*\"(.*)\".*" "\\1" LONGHAUL_TORCH_VERSION "${version_line}")
+set(LONGHAUL_TORCH_LIB_DIR "${torch_dir}/lib")
+message(STATUS "LibTorch ${LONGHAUL_TORCH_VERSION} in ${torch_dir}")

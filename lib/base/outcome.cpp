@@ -1,0 +1,71 @@
+#include "base/outcome.hpp"
+
+#include <array>
+
+namespace longhaul {
+namespace {
+
+struct ReasonText {
+  Reason reason;
+  std::string_view name;
+  std::string_view remedy;
+};
+
+constexpr std::array kReasons{
+    ReasonText{Reason::kEmpty, "empty", "remove the record or fill it in"},
+    ReasonText{Reason::kInvalidCharacter, "invalid_character",
+               "correct the sequence, or use --unknown token"},
+    ReasonText{Reason::kTooLong, "too_long", "use --too-long truncate, or raise --max-length"},
+    ReasonText{Reason::kNotUtf8, "not_utf8", "convert the input to UTF-8"},
+    ReasonText{Reason::kMissingValue, "missing_value", "fill in the sequence"},
+    ReasonText{Reason::kWrongFieldCount, "wrong_field_count",
+               "check the quoting and the separators of that line"},
+    ReasonText{Reason::kLineTooLong, "line_too_long", "a line holds at most 64 MiB"},
+    ReasonText{Reason::kBadJson, "bad_json", "each line must be one JSON object"},
+    ReasonText{Reason::kBadRecord, "bad_record", "check the input around that line"},
+    ReasonText{Reason::kTruncated, "truncated", "fetch the file again"},
+    ReasonText{Reason::kNotAnImage, "not_an_image",
+               "remove the file or list images with --files-from"},
+    ReasonText{Reason::kTooManyPixels, "too_many_pixels", "raise --max-pixels"},
+    ReasonText{Reason::kUnsupported, "unsupported", "convert the file to PNG or JPEG"},
+    ReasonText{Reason::kUnreadable, "unreadable", "check that the file exists and may be read"},
+    ReasonText{Reason::kOutOfMemory, "out_of_memory",
+               "run on a machine with more memory with --retry-rejects"},
+    ReasonText{Reason::kNotFinite, "not_finite", "use --dtype fp32, or check the model"},
+};
+
+const ReasonText& text_of(Reason reason) {
+  return kReasons.at(static_cast<std::size_t>(reason));
+}
+
+}  // namespace
+
+std::string_view to_string(Status status) {
+  switch (status) {
+    case Status::kOk:
+      return "ok";
+    case Status::kRejected:
+      return "rejected";
+    case Status::kDuplicate:
+      return "duplicate";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(Reason reason) {
+  return text_of(reason).name;
+}
+std::string_view remedy(Reason reason) {
+  return text_of(reason).remedy;
+}
+
+std::optional<Reason> reason_from_string(std::string_view text) {
+  for (const ReasonText& entry : kReasons) {
+    if (entry.name == text) {
+      return entry.reason;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace longhaul

@@ -1,0 +1,128 @@
+// Every setting of `longhaul embed`, with its default, and where its value came from.
+// A value; any thread. Reading values throws Error(kUsage) naming the offender and what is allowed.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.hpp"
+
+namespace longhaul {
+
+enum class TooLong { kReject, kTruncate };
+enum class Unknown { kReject, kToken };
+enum class SkipDuplicates { kOff, kExact, kDhash };
+enum class ProgressStyle { kAuto, kBar, kLines, kJson, kNone };
+enum class OnLeak { kWarn, kStop, kRecycle };
+
+// When bad records stop a run: never, after N, or above a share judged from 1,000 records on.
+struct RejectLimit {
+  std::optional<std::uint64_t> count;
+  std::optional<double> percent;
+  bool limited() const { return count.has_value() || percent.has_value(); }
+};
+
+// Fields are named after the flags. Enumerations that belong to other rooms stay strings here
+// (checked against the allowed values); an empty optional means the default that depends on the
+// card or the machine.
+struct RunConfig {
+  std::string model;
+  std::vector<std::string> inputs;
+  std::string output;
+
+  std::optional<std::string> format;  // fasta, csv, tsv, jsonl, parquet, images
+  std::optional<std::string> files_from;
+  std::optional<std::string> sequence_column;
+  std::optional<std::string> id_column;
+  std::vector<std::string> keep_column;
+  std::uint64_t skip_lines = 0;
+  bool allow_nucleotides = false;
+
+  std::optional<std::uint32_t> batch_size;    // auto
+  std::optional<std::uint64_t> batch_tokens;  // auto
+  std::uint32_t window = 4096;
+  std::chrono::milliseconds commit_every{5000};
+  std::string order = "length";  // length, input
+
+  std::optional<std::string> pooling;       // mean, mean-compat, cls, max; none: the card's
+  std::string dtype = "fp32";               // fp32, bf16, fp16
+  std::string output_dtype = "fp32";        // fp32, fp16
+  std::optional<std::string> normalize;     // none, l2; none: the card's
+  std::optional<std::uint32_t> max_length;  // tokens, special ones included; none: the card's
+  TooLong too_long = TooLong::kReject;
+  Unknown unknown = Unknown::kReject;
+
+  std::string device = "auto";
+  std::optional<std::uint32_t> threads;
+  std::optional<std::uint32_t> workers;
+  std::uint64_t clear_cache_every = 10;
+  std::optional<std::uint64_t> memory_limit;
+  std::optional<std::uint64_t> device_memory_limit;
+
+  RejectLimit max_rejects;
+  bool strict = false;
+  bool retry_rejects = false;
+  bool overwrite = false;
+  std::optional<std::chrono::milliseconds> time_limit;
+  std::optional<std::string> card;
+  std::optional<std::string> model_sha256;
+  SkipDuplicates skip_duplicates = SkipDuplicates::kOff;
+  std::uint64_t max_pixels = 1ULL << 28;
+
+  ProgressStyle progress = ProgressStyle::kAuto;
+  LogLevel log_level = LogLevel::kInfo;
+  std::optional<std::string> log_file;
+  bool quiet = false;
+  bool json = false;
+
+  OnLeak on_leak = OnLeak::kWarn;
+  std::optional<std::uint64_t> recycle_every;
+  std::optional<double> mps_high_watermark;
+  std::string cpu_kernels = "auto";  // auto, onednn, mkl
+};
+
+// One row of the table that flags, environment, configuration files, --print-config and run.json
+// are all made from.
+struct Setting {
+  std::string_view name;        // the long flag without dashes: "batch-size"
+  std::string_view short_flag;  // "b", or empty
+  std::string_view group;       // heading in --help; "" only in --help-all
+  std::string_view value_name;  // "N", "DIR"; empty for a switch
+  std::string_view help;
+  std::function<void(RunConfig&, const std::string&)> set;  // throws Error(kUsage)
+  std::function<nlohmann::json(const RunConfig&)> get;      // null: not set, decided later
+  bool repeatable = false;
+  bool only_on_command_line = false;  // overwrite
+};
+const std::vector<Setting>& settings_table();
+
+enum class Origin { kDefault, kFile, kEnvironment, kFlag };
+std::string_view to_string(Origin origin);
+
+// Flag > environment > file > default. `flags` holds (name, value) in the order given;
+// `environment` is a copy of the process's; `file` is a parsed --config (a run.json is replayed
+// from its "settings"). Warnings (honoured foreign variables, values that make no sense) are
+// returned.
+struct ResolvedConfig {
+  RunConfig config;
+  std::map<std::string, Origin> origins;  // by setting name
+  std::vector<std::string> notices;
+  std::vector<std::string> warnings;
+};
+ResolvedConfig resolve_config(const std::vector<std::pair<std::string, std::string>>& flags,
+                              const std::map<std::string, std::string>& environment,
+                              const std::optional<nlohmann::json>& file);
+
+// {"batch-size": {"value": 32, "origin": "flag"}, ...}
+nlohmann::json describe_config(const ResolvedConfig& resolved);
+// Contradictions between settings: Error(kUsage).
+void validate_config(const RunConfig& config);
+
+}  // namespace longhaul

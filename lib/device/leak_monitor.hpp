@@ -1,0 +1,40 @@
+// Judges whether memory grows with the number of batches: Theil-Sen slope after warm-up, in the
+// whole and in both halves, and the last decile against the first. Thresholds and their origin are
+// in the source. No clock, no system calls; one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "device/memory_reading.hpp"
+
+namespace longhaul {
+
+enum class LeakVerdict { kFlat, kGrowing, kTooShort };
+std::string_view to_string(LeakVerdict verdict);  // "flat", "growing", "too_short"
+
+class LeakMonitor {
+ public:
+  LeakMonitor();
+  ~LeakMonitor();
+  LeakMonitor(LeakMonitor&&) noexcept;
+  LeakMonitor& operator=(LeakMonitor&&) noexcept;
+  // `batches` and `records` are done so far in this process. Keeps a bounded number of samples.
+  // `warm` is true once every batch shape in use has been seen twice.
+  void sample(std::uint64_t batches, std::uint64_t records, bool warm,
+              const MemoryReading& reading);
+  // A line for the person, once per series that starts to grow; nothing otherwise.
+  std::optional<std::string> take_warning();
+  LeakVerdict verdict() const;
+  // Per series: slope per 1,000 batches and per million records, both halves, deciles, verdict.
+  nlohmann::json report() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace longhaul

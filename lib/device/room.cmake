@@ -1,0 +1,1 @@
+longhaul_room(device SOURCES placeholder.cpp LINKS base)

@@ -1,0 +1,28 @@
+// What goes into an encoder and what comes out: plain arrays, no library's types.
+// Values; moved between threads.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace longhaul {
+
+// `rows` x `width` tokens, or `rows` images. Rows from `used_rows` on are dummies that fill a batch
+// to a fixed number of rows; they have length 0 and their result is dropped.
+struct HostBatch {
+  std::uint32_t rows = 0;
+  std::uint32_t used_rows = 0;
+  std::uint32_t width = 0;             // tokens per row, padding included; 0 for images
+  std::vector<std::int64_t> tokens;    // rows x width, row by row; empty for images
+  std::vector<std::uint32_t> lengths;  // tokens of each row before padding, special tokens included
+  std::vector<std::uint8_t> pixels;    // rows x channels x height x width (card's layout), RGB
+};
+
+// `rows` x `dimension` float32, row by row: one vector per used row.
+struct EmbeddingBlock {
+  std::uint32_t rows = 0;
+  std::uint32_t dimension = 0;
+  std::vector<float> values;
+};
+
+}  // namespace longhaul

@@ -1,0 +1,90 @@
+// The encoder card: what a TorchScript archive expects and gives, as longhaul.json inside it says.
+// A value; any thread. Reading throws Error(kBadData) naming the field.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace longhaul {
+
+enum class Modality { kSequence, kImage };
+enum class InputKind { kTokens, kMask, kZeros, kPixels };
+enum class OutputKind {
+  kTokens,
+  kPooled,
+  kMap
+};  // batch x length x d, batch x d, batch x c x h x w
+enum class Pooling { kMean, kMeanCompat, kCls, kMax };
+enum class Normalize { kNone, kL2 };
+enum class Dtype { kFp32, kBf16, kFp16 };
+
+std::string_view to_string(Modality value);
+std::string_view to_string(Pooling value);
+std::string_view to_string(Normalize value);
+std::string_view to_string(Dtype value);
+std::optional<Pooling> pooling_from_string(std::string_view text);
+std::optional<Normalize> normalize_from_string(std::string_view text);
+std::optional<Dtype> dtype_from_string(std::string_view text);
+
+struct CardInput {
+  InputKind kind = InputKind::kTokens;
+  std::string dtype = "int64";  // int64, int32, float32, uint8, bool
+};
+
+struct Alphabet {
+  std::vector<std::string> tokens;  // index is the token's number
+  std::int64_t pad = 0;
+  std::optional<std::int64_t> unknown;
+  std::optional<std::int64_t> prepend;
+  std::optional<std::int64_t> append;
+  std::string allowed;  // characters that may stand in a sequence, upper case
+};
+
+struct ImageSpec {
+  std::uint32_t size = 224;               // height and width that enter the encoder
+  std::uint32_t resize = 224;             // shorter side after the resize
+  std::string interpolation = "bicubic";  // bicubic, bilinear
+  bool antialias = true;
+  bool crop = true;  // centre crop to size x size
+  double scale = 1.0 / 255.0;
+  std::array<double, 3> mean{0, 0, 0};
+  std::array<double, 3> std{1, 1, 1};
+  std::string colour = "RGB";
+  std::string layout = "NCHW";
+  std::string exif = "ignore";  // ignore, apply
+};
+
+struct GoldenVector {
+  std::string input;          // residues, or the recipe of a generated image
+  std::vector<float> vector;  // pooled as the card says, not normalised beyond it
+  double tolerance = 1e-4;
+};
+
+struct EncoderCard {
+  std::string name;
+  Modality modality = Modality::kSequence;
+  std::string method = "forward";
+  std::vector<CardInput> inputs;
+  OutputKind output = OutputKind::kTokens;
+  std::optional<nlohmann::json> output_key;  // a number (tuple) or a string (dict)
+  std::uint32_t dimension = 0;
+  std::optional<std::uint32_t> max_tokens;  // special tokens included; none: unlimited
+  Alphabet alphabet;                        // sequences
+  ImageSpec image;                          // images
+  Pooling pooling = Pooling::kMean;
+  Normalize normalize = Normalize::kNone;
+  std::vector<GoldenVector> golden;
+  nlohmann::json source;  // provenance, copied to run.json
+  nlohmann::json text;    // the card as it was written
+};
+
+// `where` names the card in messages. A null that matters, an unknown version or field value, a
+// token that is not in the list: Error(kBadData).
+EncoderCard parse_card(std::string_view json_text, const std::string& where);
+
+}  // namespace longhaul

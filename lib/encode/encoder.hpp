@@ -1,0 +1,48 @@
+// The encoder: turns batches into vectors on one device.
+// One thread at a time; the thread that makes it uses it. encode() throws DeviceOutOfMemory when,
+// and only when, a smaller batch could help; every other failure is an Error that ends the run.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "device/device.hpp"
+#include "encode/batch.hpp"
+#include "encode/card.hpp"
+
+namespace longhaul {
+
+// Settings that make the numbers, and the choices of the machine.
+struct EncoderOptions {
+  std::string model_path;
+  std::string device = "auto";  // auto, cpu, cuda, cuda:N, mps
+  std::optional<std::string> card_path;
+  std::optional<std::string> model_sha256;  // refuse any other file
+  Pooling pooling = Pooling::kMean;
+  Normalize normalize = Normalize::kNone;
+  Dtype dtype = Dtype::kFp32;
+  std::uint32_t threads = 0;  // intra-op; 0: as many as there are cores
+  std::string cpu_kernels = "auto";
+  // Choices an earlier session made (Encoder::choices()); they are taken over, nothing is probed.
+  nlohmann::json choices;
+};
+
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+
+  // One vector per used row: pooled and normalised.
+  virtual EmbeddingBlock encode(const HostBatch& batch) = 0;
+  virtual std::uint32_t dimension() const = 0;
+  virtual Device& device() = 0;
+  // True when a row's bits depend on the number of rows (GPUs, image encoders): batches then have a
+  // fixed number of rows.
+  virtual bool needs_fixed_rows() const = 0;
+  // What was decided on this machine and must hold for a resume: kernels, threads...
+  virtual nlohmann::json choices() const = 0;
+  // For run.json: golden check, drift, parameters, versions.
+  virtual nlohmann::json report() const = 0;
+};
+
+}  // namespace longhaul

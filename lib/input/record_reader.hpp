@@ -1,0 +1,92 @@
+// Reads one record after another from the inputs, in order, in memory that does not depend on how
+// many there are. A bad record is a Record with a defect; next() throws Error (kBadData, kIo) only
+// when the input cannot be read as its format at all.
+// One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.hpp"
+#include "input/record.hpp"
+
+namespace longhaul {
+
+// What a source file was when it was opened. Path and times never make two inputs differ; they say
+// whether what was read before can be trusted without reading it again.
+struct SourceIdentity {
+  std::string path;
+  std::uint64_t size = 0;
+  std::int64_t modified_ns = 0;
+  std::uint64_t inode = 0;
+  bool regular = false;  // false: a stream, which cannot be looked at twice
+};
+
+// Where the next record begins. `cursor` is the reader's own business ("source=0 byte=4096
+// line=12") and is only given back to a reader of the same inputs and settings.
+struct InputPosition {
+  std::uint64_t ordinal = 0;
+  std::string cursor;
+};
+
+// How far reading is, for progress: bytes as stored (compressed bytes for a compressed input).
+struct InputProgress {
+  std::uint64_t bytes_read = 0;
+  std::optional<std::uint64_t> bytes_total;
+  std::optional<std::uint64_t> records_total;  // where the format knows it (Parquet)
+};
+
+class RecordReader {
+ public:
+  virtual ~RecordReader() = default;
+
+  virtual std::optional<Record> next() = 0;
+  virtual const std::vector<std::string>& kept_columns() const = 0;
+  virtual InputPosition position() const = 0;
+  // Goes straight to a position that position() gave before. False, with nothing moved, when this
+  // input cannot be entered in the middle (streams, compressed files).
+  virtual bool seek(const InputPosition& position) = 0;
+  virtual InputProgress progress() const = 0;
+  // The source files, in order. Empty for image folders, whose files are too many to list.
+  virtual std::vector<SourceIdentity> sources() const = 0;
+};
+
+// A running hash of the records read so far (id, payload, kept values, defects; in order): the
+// content of the input, whatever its path, time or compression. 16 bytes, so a commit can carry it.
+class InputDigest {
+ public:
+  InputDigest() = default;
+  explicit InputDigest(const Hash128& value) : value_(value) {}
+  void add(const Record& record);
+  const Hash128& value() const { return value_; }
+
+ private:
+  Hash128 value_;
+  std::string scratch_;
+};
+
+enum class InputFormat { kFasta, kCsv, kTsv, kJsonLines, kParquet, kImages };
+
+// Everything that decides how inputs are read. Names follow the flags.
+struct InputSettings {
+  std::vector<std::string> inputs;        // files, folders, "-"
+  std::optional<std::string> files_from;  // a list of inputs or of image paths
+  std::optional<InputFormat> format;      // else from each name
+  std::optional<std::string> sequence_column;
+  std::optional<std::string> id_column;
+  std::vector<std::string> keep_columns;
+  std::uint64_t skip_lines = 0;
+  bool allow_nucleotides = false;
+  bool images = false;  // the model's card asks for images
+  std::uint64_t max_line_bytes = 64ULL << 20;
+};
+
+// A reader over all inputs. Throws Error: kUsage for columns and formats that cannot be told,
+// kBadData for input that is not its format, kIo for what cannot be opened.
+std::unique_ptr<RecordReader> open_input(const InputSettings& settings);
+
+}  // namespace longhaul

@@ -1,0 +1,54 @@
+// Turns records into what the encoder takes. measure() says early what shape a record has or why it
+// has none; assemble() makes a batch late, so that pixels exist only for the batch in hand.
+// Both are const and may be called from any thread. Neither throws for a bad record.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/hash.hpp"
+#include "base/outcome.hpp"
+#include "encode/batch.hpp"
+#include "input/record.hpp"
+
+namespace longhaul {
+
+// A record and what measuring it gave.
+struct Prepared {
+  Record record;             // a sequence's payload is emptied once its tokens are taken
+  std::uint32_t length = 0;  // residues that enter the encoder; 0 for images
+  std::uint32_t tokens = 0;  // shape: special tokens included; 1 for images
+  bool truncated = false;
+  std::uint32_t substituted = 0;         // characters replaced by the unknown token
+  bool stop_dropped = false;             // one final '*' was left out
+  std::vector<std::uint16_t> token_ids;  // sequences: special tokens included, no padding
+  Hash128 hash;                          // of the record's content
+  std::optional<Defect> defect;          // no vector, and why
+};
+
+// The batch, and the records that turned out to have none while it was made.
+struct Assembled {
+  HostBatch batch;                      // used_rows = accepted.size()
+  std::vector<std::uint32_t> accepted;  // index into the records handed in, one per used row
+  struct Late {
+    std::uint32_t index = 0;  // into the records handed in
+    Defect defect;
+  };
+  std::vector<Late> rejected;
+};
+
+class Preprocessor {
+ public:
+  virtual ~Preprocessor() = default;
+  virtual Prepared measure(Record record) const = 0;
+  // `width`: padded length in tokens; `rows`: 0, or the fixed number of rows to fill up to. Records
+  // may be given a content hash here (images: while decoding).
+  virtual Assembled assemble(std::span<Prepared* const> records, std::uint32_t width,
+                             std::uint32_t rows) const = 0;
+};
+
+}  // namespace longhaul

@@ -1,0 +1,77 @@
+"""Fixtures for tests that run the real program."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache"
+
+
+class Result:
+    def __init__(self, done, command):
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+        self.command = command
+
+    def __repr__(self):
+        return f"exit {self.code}: {self.command}\n--- out\n{self.out}\n--- err\n{self.err}"
+
+
+def clean_environment():
+    """The caller's environment without the names the program honours."""
+    foreign = {"DEVICE", "FORCE_CPU", "GPU_BATCH_SIZE", "GPU_MEMORY_CLEANUP_ENABLED",
+               "GPU_MEMORY_CLEANUP_INTERVAL"}
+    return {k: v for k, v in os.environ.items()
+            if not k.startswith("LONGHAUL_") and k not in foreign}
+
+
+def runner(binary):
+    def run(*arguments, cwd=None, env=None, stdin=None, timeout=600):
+        command = [str(binary), *map(str, arguments)]
+        done = subprocess.run(command, cwd=cwd, env={**clean_environment(), **(env or {})},
+                              input=stdin, capture_output=True, timeout=timeout,
+                              text=not isinstance(stdin, bytes))
+        return Result(done, " ".join(command))
+    run.path = binary
+    return run
+
+
+def built(name):
+    folder = pathlib.Path(os.environ.get("LONGHAUL_BUILD_DIR", ROOT / "build"))
+    if not (folder / name).exists():
+        pytest.fail(f"{folder / name} is not built: run scripts/build")
+    return folder / name
+
+
+@pytest.fixture(scope="session")
+def longhaul():
+    """Runs build/longhaul; returns code, out, err."""
+    return runner(built("longhaul"))
+
+
+@pytest.fixture(scope="session")
+def longhaul_fake():
+    """The same program linked with the fake encoder, which needs no LibTorch."""
+    return runner(built("longhaul-fake"))
+
+
+@pytest.fixture(scope="session")
+def antiberty():
+    """The AntiBERTy archive, exported once."""
+    path = CACHE / "antiberty.ts"
+    if not path.exists():
+        CACHE.mkdir(exist_ok=True)
+        subprocess.run([sys.executable, ROOT / "scripts/export_antiberty.py", path], check=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Real public data beside the checkout; tests that measure with it skip when it is absent."""
+    path = pathlib.Path(os.environ.get("LONGHAUL_DATA_DIR", ROOT.parent / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip(f"no public data in {path}")
+    return path
