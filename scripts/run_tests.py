@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Runs the C++ tests (ctest), the sanitizer builds of the core and the pytest suite, and counts
+what each runner reported."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def run(command):
+    print("+", " ".join(map(str, command)), flush=True)
+    return subprocess.run(command, cwd=ROOT).returncode
+
+
+def counts(junit):
+    """passed, failed, skipped of a JUnit file, test case by test case."""
+    passed = failed = skipped = 0
+    for case in ElementTree.parse(junit).getroot().iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None or \
+                case.get("status") == "fail":
+            failed += 1
+        elif case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
+            skipped += 1
+        else:
+            passed += 1
+    return passed, failed, skipped
+
+
+def format_check():
+    """Formatting is a test like any other."""
+    files = subprocess.run(["git", "ls-files", "*.cpp", "*.hpp"], cwd=ROOT, text=True,
+                           capture_output=True).stdout.split()
+    if not files:
+        return 0, 0, 1
+    code = run(["clang-format", "--dry-run", "--Werror", *files])
+    return (1, 0, 0) if code == 0 else (0, 1, 0)
+
+
+def main():
+    total = [0, 0, 0]
+
+    def add(result, code):
+        if code != 0 and result[1] == 0:
+            result = (result[0], 1, result[2])  # a runner that failed without saying which test
+        for i, value in enumerate(result):
+            total[i] += value
+
+    with tempfile.TemporaryDirectory() as folder:
+        add(format_check(), 0)
+        builds = ["build"]
+        for preset in ("asan", "tsan"):
+            code = run(["scripts/build", preset])
+            if code == 0:
+                builds.append(f"build-{preset}")
+            else:
+                add((0, 1, 0), code)
+        for build in builds:
+            junit = pathlib.Path(folder, build + ".xml")
+            code = run(["ctest", "--test-dir", build, "--output-on-failure", "-j2",
+                        "--output-junit", junit])
+            add(counts(junit) if junit.exists() else (0, 0, 0), code)
+        junit = pathlib.Path(folder, "pytest.xml")
+        code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/cli",
+                    f"--junit-xml={junit}", "--durations=15"])
+        add(counts(junit) if junit.exists() else (0, 0, 0), code)
+    print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
+    return 1 if total[1] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
