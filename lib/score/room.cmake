@@ -1,1 +1,12 @@
-# score
+find_path(BOOST_MATH_INCLUDE_DIR boost/math/distributions/binomial.hpp REQUIRED)
+find_path(LBFGSPP_INCLUDE_DIR LBFGS.h REQUIRED)
+add_library(longhaul_score_headers INTERFACE)
+target_include_directories(longhaul_score_headers SYSTEM INTERFACE "${BOOST_MATH_INCLUDE_DIR}"
+                                                                   "${LBFGSPP_INCLUDE_DIR}")
+target_link_libraries(longhaul_score_headers INTERFACE Eigen3::Eigen)
+
+longhaul_room(score
+  SOURCES metrics.cpp logistic.cpp folds.cpp
+  LINKS base
+  PRIVATE longhaul_score_headers nlohmann_json::nlohmann_json)
+longhaul_test(score SOURCES metrics_test.cpp folds_test.cpp logistic_test.cpp LINKS score)
