@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Exports AntiBERTy as a TorchScript archive with a card: export_antiberty.py OUT.ts
+
+The weights (MIT licence, 26 M parameters) come from the PyPI wheel antiberty 0.1.3, which is kept in
+.cache/. Its code is not run. The archive is compared with transformers' BertModel before it is used.
+"""
+
+import argparse
+import hashlib
+import io
+import pathlib
+import subprocess
+import sys
+import zipfile
+from typing import Optional
+
+import torch
+import transformers
+from torch import nn
+
+import longhaul_export as export
+
+WHEEL = "antiberty-0.1.3-py3-none-any.whl"
+WHEEL_SHA256 = "30d910992b190013871bac49cdc032e01a19339f7d2b958ab99b0eb44638352a"
+WEIGHTS = "antiberty/trained_models/AntiBERTy_md_smooth/pytorch_model.bin"
+VOCABULARY = "antiberty/trained_models/vocab.txt"
+LAYERS, WIDTH, HEADS, INNER, POSITIONS = 8, 512, 8, 2048, 512
+
+
+class Layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = export.Attention(WIDTH, HEADS)
+        self.attention_norm = nn.LayerNorm(WIDTH, eps=1e-12)
+        self.feed_forward = export.FeedForward(WIDTH, INNER)
+        self.norm = nn.LayerNorm(WIDTH, eps=1e-12)
+
+    def forward(self, x: torch.Tensor, bias: Optional[torch.Tensor]) -> torch.Tensor:
+        x = self.attention_norm(self.attention(x, bias, None) + x)
+        return self.norm(self.feed_forward(x) + x)
+
+
+class AntiBerty(nn.Module):
+    def __init__(self, vocabulary_size):
+        super().__init__()
+        self.words = nn.Embedding(vocabulary_size, WIDTH)
+        self.positions = nn.Embedding(POSITIONS, WIDTH)
+        self.norm = nn.LayerNorm(WIDTH, eps=1e-12)
+        self.layers = nn.ModuleList([Layer() for _ in range(LAYERS)])
+
+    def forward(self, tokens: torch.Tensor, mask: Optional[torch.Tensor] = None) -> torch.Tensor:
+        x = self.norm(self.words(tokens) + self.positions.weight[:tokens.size(1)])
+        bias = export.padding_bias(mask, x)
+        for layer in self.layers:
+            x = layer(x, bias)
+        return x
+
+    def take(self, bert):
+        """The weights of transformers' BertModel; the one token type is part of every word."""
+        words = bert.embeddings.word_embeddings.weight
+        types = bert.embeddings.token_type_embeddings.weight
+        self.words.weight = nn.Parameter((words + types[0]).detach(), requires_grad=False)
+        export.take(self.positions, bert.embeddings.position_embeddings)
+        export.take(self.norm, bert.embeddings.LayerNorm)
+        for ours, theirs in zip(self.layers, bert.encoder.layer, strict=True):
+            export.take(ours.attention.query, theirs.attention.self.query)
+            export.take(ours.attention.key, theirs.attention.self.key)
+            export.take(ours.attention.value, theirs.attention.self.value)
+            export.take(ours.attention.out, theirs.attention.output.dense)
+            export.take(ours.attention_norm, theirs.attention.output.LayerNorm)
+            export.take(ours.feed_forward.enter, theirs.intermediate.dense)
+            export.take(ours.feed_forward.leave, theirs.output.dense)
+            export.take(ours.norm, theirs.output.LayerNorm)
+
+
+def fetch_wheel(cache):
+    """The wheel, downloaded once; anything but the known bytes is refused."""
+    path = cache / WHEEL
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest",
+                        str(cache), "antiberty==0.1.3"], check=True)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != WHEEL_SHA256:
+        raise export.ExportError(f"{path}: SHA-256 is {digest}, not {WHEEL_SHA256}: delete the "
+                                 "file and try again")
+    return path
+
+
+def load_reference(wheel):
+    """transformers' BertModel with the wheel's weights, and the vocabulary."""
+    with zipfile.ZipFile(wheel) as archive:
+        vocabulary = archive.read(VOCABULARY).decode().split()
+        state = torch.load(io.BytesIO(archive.read(WEIGHTS)), map_location="cpu",
+                           weights_only=True)
+    config = transformers.BertConfig(
+        vocab_size=len(vocabulary), hidden_size=WIDTH, num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS, intermediate_size=INNER, max_position_embeddings=POSITIONS,
+        layer_norm_eps=1e-12, hidden_act="gelu", attn_implementation="eager")
+    model = transformers.BertModel(config, add_pooling_layer=False).eval()
+    kept = {k.removeprefix("bert."): v for k, v in state.items()
+            if k.startswith("bert.") and "pooler" not in k and "position_ids" not in k}
+    model.load_state_dict(kept, strict=True)
+    return model, vocabulary
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("out", metavar="OUT.ts")
+    root = pathlib.Path(__file__).resolve().parents[1]
+    parser.add_argument("--cache", type=pathlib.Path, default=root / ".cache",
+                        help="where the wheel is kept (default: .cache in the checkout)")
+    arguments = parser.parse_args()
+
+    bert, vocabulary = load_reference(fetch_wheel(arguments.cache))
+    module = AntiBerty(len(vocabulary))
+    module.take(bert)
+    alphabet = {
+        "tokens": vocabulary, "pad": "[PAD]", "unknown": "[UNK]", "prepend": "[CLS]",
+        "append": "[SEP]", "allowed": "".join(t for t in vocabulary if len(t) == 1),
+    }
+    card = export.sequence_card("antiberty", WIDTH, POSITIONS, alphabet, {
+        "weights": f"PyPI {WHEEL} (SHA-256 {WHEEL_SHA256}), AntiBERTy_md_smooth",
+        "licence": "MIT", "exported_with": f"export_antiberty.py, torch {torch.__version__}",
+    })
+
+    def reference(tokens, mask=None):
+        return bert(input_ids=tokens, attention_mask=mask).last_hidden_state
+
+    export.finish(module, card, reference, arguments.out)
+
+
+if __name__ == "__main__":
+    export.run(main)

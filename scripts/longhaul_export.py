@@ -1,0 +1,223 @@
+"""What the sequence exporters share: modules that TorchScript compiles well, the card, the check.
+
+The modules keep to plain linear, gelu, layer_norm and scaled_dot_product_attention, take any batch
+and length, and remember no device, so one archive runs on CPU, CUDA and MPS and at any float type.
+"""
+
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import warnings
+from typing import Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
+
+# Synthetic sequences of unlike lengths, embedded by the reference and kept in the card.
+GOLDEN_SEQUENCES = [
+    "QVQLVESGGGLVQAGGSLRLSCAASGRTFSNYAMGWFRQAPGKEREFVAAISWSGDSTYYADSVKGRFTISRDNAKNTVYLQMNS"
+    "LKPEDTAVYYCAADRLGTYYSSWVYDYWGQGTQVTVSS",
+    "EVQLQASGGGFVQPGGSLRLSCTTSGFNIDDSEMGWYRHAPGNKC",
+    "MKWLHEAFPYTRC",
+]
+
+
+class ExportError(Exception):
+    """An export that must not be used; the message says what to do."""
+
+
+def padding_bias(mask: Optional[torch.Tensor], like: torch.Tensor) -> Optional[torch.Tensor]:
+    """What attention adds to its scores, [batch, 1, 1, length]; none where nothing is padded."""
+    if mask is None:
+        return None
+    # exp() of it vanishes at float32, it is finite at float16, and a row without tokens has no NaN.
+    return ((1 - mask).to(like.dtype) * -30000.0).unsqueeze(1).unsqueeze(1)
+
+
+def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+class Attention(nn.Module):
+    """Self-attention; `turn` holds the cosine and sine of rotary positions, where there are any."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        bias: Optional[torch.Tensor],
+        turn: Optional[Tuple[torch.Tensor, torch.Tensor]],
+    ) -> torch.Tensor:
+        shape = [x.size(0), x.size(1), self.heads, x.size(2) // self.heads]
+        query = self.query(x).view(shape).transpose(1, 2)
+        key = self.key(x).view(shape).transpose(1, 2)
+        value = self.value(x).view(shape).transpose(1, 2)
+        if turn is not None:
+            query = rotate(query, turn[0], turn[1])
+            key = rotate(key, turn[0], turn[1])
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return self.out(mixed.transpose(1, 2).reshape(x.size()))
+
+
+class FeedForward(nn.Module):
+    def __init__(self, width: int, inner: int):
+        super().__init__()
+        self.enter = nn.Linear(width, inner)
+        self.leave = nn.Linear(inner, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.leave(F.gelu(self.enter(x)))
+
+
+def take(module: nn.Module, source: nn.Module):
+    """The parameters of `source`, shared: a 650M model is not held twice."""
+    for name, parameter in source.named_parameters(recurse=False):
+        setattr(module, name, nn.Parameter(parameter.detach(), requires_grad=False))
+
+
+def tokenise(sequence, alphabet):
+    """Token numbers of one sequence as the card says; the check does not use the C++ code for it."""
+    number = {token: i for i, token in enumerate(alphabet["tokens"])}
+    ids = [number[character] for character in sequence]
+    before = [number[alphabet["prepend"]]] if alphabet["prepend"] else []
+    after = [number[alphabet["append"]]] if alphabet["append"] else []
+    return before + ids + after
+
+
+def residues(hidden, alphabet):
+    """The residues' rows of one sequence's hidden states [length, width]."""
+    last = hidden.size(0) - (1 if alphabet["append"] else 0)
+    return hidden[(1 if alphabet["prepend"] else 0):last]
+
+
+def padded_batch(sequences, alphabet, extra=0):
+    """Tokens and mask [batch, length], right-padded `extra` beyond the longest."""
+    ids = [tokenise(s, alphabet) for s in sequences]
+    length = max(map(len, ids)) + extra
+    pad = alphabet["tokens"].index(alphabet["pad"])
+    tokens = torch.full((len(ids), length), pad, dtype=torch.int64)
+    mask = torch.zeros((len(ids), length), dtype=torch.int64)
+    for row, numbers in enumerate(ids):
+        tokens[row, :len(numbers)] = torch.tensor(numbers)
+        mask[row, :len(numbers)] = 1
+    return tokens, mask
+
+
+def sequence_card(name, dimension, max_tokens, alphabet, source):
+    return {
+        "card": 1, "name": name, "modality": "sequence", "method": "forward",
+        "inputs": [{"kind": "tokens", "dtype": "int64"}, {"kind": "mask", "dtype": "int64"}],
+        "output": "tokens", "output_key": None, "dimension": dimension, "max_tokens": max_tokens,
+        "alphabet": alphabet, "pooling": "mean", "normalize": "none", "golden": [],
+        "source": source,
+    }
+
+
+def golden(reference, card, tolerance=1e-4):
+    """Residue means of the reference, one sequence at a time, without a mask."""
+    entries = []
+    for sequence in GOLDEN_SEQUENCES:
+        if card["max_tokens"] and len(sequence) + 2 > card["max_tokens"]:
+            continue
+        hidden = reference(torch.tensor([tokenise(sequence, card["alphabet"])]))[0]
+        mean = residues(hidden, card["alphabet"]).double().mean(0)
+        entries.append({"input": sequence, "vector": [float(f"{v:.9g}") for v in mean.tolist()],
+                        "tolerance": tolerance})
+    return entries
+
+
+def compile_module(module):
+    """TorchScript of the module; not frozen, since frozen weights cannot move between devices."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.script(module.eval())
+
+
+def save_archive(scripted, card, path):
+    """Writes archive and card; a reader never sees half a file."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    os.close(handle)
+    try:
+        scripted.save(temporary, _extra_files={"longhaul.json": json.dumps(card)})
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load_archive(path):
+    """The module and the card of an archive."""
+    extra = {"longhaul.json": ""}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
+    return module, json.loads(extra["longhaul.json"])
+
+
+def check_archive(path, reference, limit=1e-5):
+    """Greatest difference between archive and reference over lengths, batches and padding.
+
+    `reference(tokens, mask=None)` gives hidden states. The limit grows with the values themselves
+    where these exceed 1, since hidden layers of large models reach the hundreds.
+    """
+    module, card = load_archive(path)
+    alphabet = card["alphabet"]
+    long = (GOLDEN_SEQUENCES[0] * 8)[:min(card["max_tokens"] or 402, 402) - 2]
+    sequences = [s for s in [*GOLDEN_SEQUENCES, "M", "GG", alphabet["allowed"], long]
+                 if len(s) <= len(long)]
+    worst, scale = 0.0, 1.0
+    with torch.inference_mode():
+        for batch, extra in [([s], 0) for s in sequences] + [(sequences, 0), (sequences[:2], 5)]:
+            tokens, mask = padded_batch(batch, alphabet, extra)
+            ours = [module(tokens, mask)] + ([module(tokens)] if mask.all() else [])
+            for row, sequence in enumerate(batch):
+                alone = reference(torch.tensor([tokenise(sequence, alphabet)]))[0]
+                scale = max(scale, alone.abs().max().item())
+                for states in ours:
+                    if states.shape != (*tokens.shape, card["dimension"]):
+                        raise ExportError(f"{path}: output shape {tuple(states.shape)}")
+                    difference = (states[row, :alone.size(0)] - alone).abs().max().item()
+                    worst = max(worst, difference if difference == difference else float("inf"))
+    if worst > limit * scale:
+        raise ExportError(f"{path}: differs from the reference by {worst:.2e}, more than "
+                          f"{limit * scale:.0e}: this archive must not be used")
+    return worst
+
+
+def finish(module, card, reference, path):
+    """Golden vectors, archive, check, one line on what was written. A failed archive is removed."""
+    with torch.inference_mode():
+        card["golden"] = golden(reference, card)
+    save_archive(compile_module(module), card, path)
+    try:
+        worst = check_archive(path, reference)
+    except BaseException:
+        pathlib.Path(path).unlink()
+        raise
+    size = pathlib.Path(path).stat().st_size / 2**20
+    print(f"{path}: {card['name']}, {card['dimension']} dimensions, {size:.1f} MiB; "
+          f"greatest difference from transformers {worst:.2e}")
+
+
+def run(main):
+    """Calls main(); an expected failure is one line and exit 1."""
+    try:
+        main()
+    except (ExportError, OSError) as error:
+        sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {error}")
