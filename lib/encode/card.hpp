@@ -14,16 +14,15 @@ namespace longhaul {
 
 enum class Modality { kSequence, kImage };
 enum class InputKind { kTokens, kMask, kZeros, kPixels };
-enum class OutputKind {
-  kTokens,
-  kPooled,
-  kMap
-};  // batch x length x d, batch x d, batch x c x h x w
+// batch x length x d, batch x d, batch x c x h x w
+enum class OutputKind { kTokens, kPooled, kMap };
 enum class Pooling { kMean, kMeanCompat, kCls, kMax };
 enum class Normalize { kNone, kL2 };
 enum class Dtype { kFp32, kBf16, kFp16 };
 
 std::string_view to_string(Modality value);
+std::string_view to_string(InputKind value);
+std::string_view to_string(OutputKind value);
 std::string_view to_string(Pooling value);
 std::string_view to_string(Normalize value);
 std::string_view to_string(Dtype value);
@@ -33,7 +32,9 @@ std::optional<Dtype> dtype_from_string(std::string_view text);
 
 struct CardInput {
   InputKind kind = InputKind::kTokens;
-  std::string dtype = "int64";  // int64, int32, float32, uint8, bool
+  // tokens, mask, zeros: int64, int32, float32, bool. pixels: float32, scaled and normalised as the
+  // card's image part says, or uint8, handed over as they are.
+  std::string dtype = "int64";
 };
 
 struct Alphabet {
@@ -60,7 +61,7 @@ struct ImageSpec {
 };
 
 struct GoldenVector {
-  std::string input;          // residues, or the recipe of a generated image
+  std::string input;          // residues, or the recipe of a generated image (encode/golden.hpp)
   std::vector<float> vector;  // pooled as the card says, not normalised beyond it
   double tolerance = 1e-4;
 };
@@ -83,7 +84,7 @@ struct EncoderCard {
   nlohmann::json text;    // the card as it was written
 };
 
-// `where` names the card in messages. A null that matters, an unknown version or field value, a
+// `where` names the card in messages. A null that matters, an unknown version, field or value, a
 // token that is not in the list: Error(kBadData).
 EncoderCard parse_card(std::string_view json_text, const std::string& where);
 

@@ -1,1 +1,6 @@
-# encode
+longhaul_room(encode
+  SOURCES card.cpp golden.cpp pooling.cpp
+  LINKS base device
+  PRIVATE nlohmann_json::nlohmann_json)
+longhaul_test(encode SOURCES card_test.cpp golden_test.cpp pooling_test.cpp LINKS encode
+              PRIVATE nlohmann_json::nlohmann_json)

@@ -1,0 +1,171 @@
+#include "encode/card.hpp"
+
+#include <catch2/catch.hpp>
+#include <functional>
+
+#include "base/error.hpp"
+
+using namespace longhaul;
+using nlohmann::json;
+
+namespace {
+
+json sequence_card() {
+  return json::parse(R"({
+    "card": 1, "name": "tiny", "modality": "sequence", "method": "forward",
+    "inputs": [{"kind": "tokens", "dtype": "int64"}, {"kind": "mask", "dtype": "int64"}],
+    "output": "tokens", "output_key": null, "dimension": 2, "max_tokens": 512,
+    "alphabet": {"tokens": ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "A", "C"], "pad": "[PAD]",
+                 "unknown": "[UNK]", "prepend": "[CLS]", "append": "[SEP]", "allowed": "AC"},
+    "pooling": "mean", "normalize": "none",
+    "golden": [{"input": "ACC", "vector": [0.5, -1], "tolerance": 1e-4}],
+    "source": {"licence": "MIT"}})");
+}
+
+json image_card() {
+  return json::parse(R"({
+    "card": 1, "name": "picture", "modality": "image", "method": "encode_image",
+    "inputs": [{"kind": "pixels", "dtype": "float32"}], "output": "pooled", "output_key": "out",
+    "dimension": 4,
+    "image": {"size": 8, "resize": 9, "interpolation": "bilinear", "antialias": true, "crop": true,
+              "scale": 0.00392156862745098, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
+              "colour": "RGB", "layout": "NCHW", "exif": "ignore"},
+    "pooling": "mean", "normalize": "l2", "golden": []})");
+}
+
+std::string refusal(const json& card) {
+  try {
+    parse_card(card.dump(), "the card of m.ts");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::kBadData);
+    CHECK_FALSE(error.remedy().empty());
+    return error.what();
+  }
+  FAIL("accepted: " << card.dump());
+  return "";
+}
+
+std::string refusal_after(json card, const char* pointer, const json& value) {
+  card[json::json_pointer(pointer)] = value;
+  return refusal(card);
+}
+
+}  // namespace
+
+TEST_CASE("a sequence card is read field by field") {
+  const EncoderCard card = parse_card(sequence_card().dump(), "card");
+  CHECK(card.name == "tiny");
+  CHECK(card.modality == Modality::kSequence);
+  REQUIRE(card.inputs.size() == 2);
+  CHECK(card.inputs[1].kind == InputKind::kMask);
+  CHECK(card.output == OutputKind::kTokens);
+  CHECK_FALSE(card.output_key);
+  CHECK(card.dimension == 2);
+  CHECK(card.max_tokens == 512U);
+  CHECK(card.alphabet.pad == 0);
+  CHECK(card.alphabet.unknown == 1);
+  CHECK(card.alphabet.prepend == 2);
+  CHECK(card.alphabet.append == 3);
+  CHECK(card.alphabet.allowed == "AC");
+  REQUIRE(card.golden.size() == 1);
+  CHECK(card.golden[0].vector == std::vector<float>{0.5F, -1.0F});
+  CHECK(card.source["licence"] == "MIT");
+  CHECK(card.text == sequence_card());
+}
+
+TEST_CASE("an image card is read field by field") {
+  const EncoderCard card = parse_card(image_card().dump(), "card");
+  CHECK(card.modality == Modality::kImage);
+  CHECK(card.method == "encode_image");
+  CHECK(card.output_key == json("out"));
+  CHECK(card.image.size == 8);
+  CHECK(card.image.resize == 9);
+  CHECK(card.image.interpolation == "bilinear");
+  CHECK(card.image.std[2] == 0.25);
+  CHECK(card.normalize == Normalize::kL2);
+}
+
+TEST_CASE("null means none where a model may have none") {
+  json text = sequence_card();
+  text["max_tokens"] = nullptr;
+  text["alphabet"]["prepend"] = nullptr;
+  text["alphabet"]["append"] = nullptr;
+  text["alphabet"]["unknown"] = nullptr;
+  const EncoderCard card = parse_card(text.dump(), "card");
+  CHECK_FALSE(card.max_tokens);
+  CHECK_FALSE(card.alphabet.prepend);
+  CHECK_FALSE(card.alphabet.unknown);
+}
+
+TEST_CASE("a null that cannot be guessed is refused by name") {
+  const std::vector<std::string> sequence_fields{
+      "/name",         "/modality",         "/inputs",    "/output",
+      "/dimension",    "/alphabet",         "/pooling",   "/alphabet/tokens",
+      "/alphabet/pad", "/alphabet/allowed", "/normalize", "/card"};
+  for (const std::string& field : sequence_fields) {
+    INFO(field);
+    const std::string message = refusal_after(sequence_card(), field.c_str(), nullptr);
+    const std::string name = field.substr(field.rfind('/') + 1);
+    CHECK(message.find(name) != std::string::npos);
+    CHECK(message.find("null") != std::string::npos);
+  }
+  for (const char* field : {"/image/mean", "/image/std", "/image/size", "/image/scale"}) {
+    INFO(field);
+    CHECK(refusal_after(image_card(), field, nullptr).find("null") != std::string::npos);
+  }
+  CHECK(refusal_after(sequence_card(), "/alphabet/tokens/4", nullptr).find("tokens[4]") !=
+        std::string::npos);
+}
+
+TEST_CASE("values that are not known are refused with what is allowed") {
+  using Catch::Matchers::Contains;
+  CHECK_THAT(refusal_after(sequence_card(), "/card", 2), Contains("version 1"));
+  CHECK_THAT(refusal_after(sequence_card(), "/modality", "sound"), Contains("sequence, image"));
+  CHECK_THAT(refusal_after(sequence_card(), "/output", "logits"), Contains("tokens, pooled, map"));
+  CHECK_THAT(refusal_after(sequence_card(), "/pooling", "average"), Contains("mean-compat"));
+  CHECK_THAT(refusal_after(sequence_card(), "/normalize", "l1"), Contains("none, l2"));
+  CHECK_THAT(refusal_after(sequence_card(), "/inputs/0/kind", "words"), Contains("inputs[0].kind"));
+  CHECK_THAT(refusal_after(sequence_card(), "/inputs/0/dtype", "int8"), Contains("int64"));
+  CHECK_THAT(refusal_after(sequence_card(), "/inputs/0/kind", "pixels"), Contains("modality"));
+  CHECK_THAT(refusal_after(sequence_card(), "/inputs/0/kind", "zeros"), Contains("exactly one"));
+  CHECK_THAT(refusal_after(sequence_card(), "/dimension", 0), Contains("dimension"));
+  CHECK_THAT(refusal_after(sequence_card(), "/dimension", 2.5), Contains("whole number"));
+  CHECK_THAT(refusal_after(sequence_card(), "/output_key", -1), Contains("output_key"));
+  CHECK_THAT(refusal_after(sequence_card(), "/nomalize", "l2"), Contains("nomalize"));
+  CHECK_THAT(refusal_after(image_card(), "/image/interpolation", "nearest"), Contains("bilinear"));
+  CHECK_THAT(refusal_after(image_card(), "/image/std/1", 0), Contains("above zero"));
+  CHECK_THAT(refusal_after(image_card(), "/image/resize", 4), Contains("cropped"));
+}
+
+TEST_CASE("tokens that are not in the list are refused") {
+  using Catch::Matchers::Contains;
+  CHECK_THAT(refusal_after(sequence_card(), "/alphabet/pad", "<pad>"), Contains("'<pad>'"));
+  CHECK_THAT(refusal_after(sequence_card(), "/alphabet/append", "<eos>"), Contains("'<eos>'"));
+  CHECK_THAT(refusal_after(sequence_card(), "/alphabet/allowed", "ACD"), Contains("'D'"));
+  CHECK_THAT(refusal_after(sequence_card(), "/alphabet/tokens/5", "A"), Contains("twice"));
+  json card = sequence_card();
+  card["alphabet"].erase("prepend");
+  CHECK_THAT(refusal(card), Contains("alphabet.prepend"));
+}
+
+TEST_CASE("cls pooling without a prepended token is refused") {
+  json card = sequence_card();
+  card["pooling"] = "cls";
+  card["alphabet"]["prepend"] = nullptr;
+  CHECK_THAT(refusal(card), Catch::Matchers::Contains("cls"));
+}
+
+TEST_CASE("golden vectors of another dimension are refused") {
+  CHECK_THAT(refusal_after(sequence_card(), "/golden/0/vector", {1, 2, 3}),
+             Catch::Matchers::Contains("golden[0].vector has 3"));
+}
+
+TEST_CASE("text that is not JSON is refused with the byte") {
+  try {
+    parse_card("{\"card\": 1,", "x.json");
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::kBadData);
+    CHECK(std::string(error.what()).find("x.json: not JSON, at byte") == 0);
+  }
+}
