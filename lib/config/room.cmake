@@ -1,1 +1,6 @@
-# config
+longhaul_room(config
+  SOURCES settings_table.cpp setting_values.cpp resolve_config.cpp config_file.cpp
+          foreign_environment.cpp validate_config.cpp suggest.cpp
+  LINKS base)
+target_link_libraries(longhaul_config PUBLIC nlohmann_json::nlohmann_json)
+longhaul_test(config SOURCES settings_test.cpp resolve_test.cpp validate_test.cpp LINKS config)

@@ -100,8 +100,14 @@ struct Setting {
   std::function<nlohmann::json(const RunConfig&)> get;      // null: not set, decided later
   bool repeatable = false;
   bool only_on_command_line = false;  // overwrite
+
+  bool is_switch() const { return value_name.empty(); }
 };
+// In the order of --help.
 const std::vector<Setting>& settings_table();
+const Setting* find_setting(std::string_view name);
+// "LONGHAUL_BATCH_SIZE" for "batch-size".
+std::string environment_name(std::string_view setting);
 
 enum class Origin { kDefault, kFile, kEnvironment, kFlag };
 std::string_view to_string(Origin origin);
@@ -112,17 +118,30 @@ std::string_view to_string(Origin origin);
 // returned.
 struct ResolvedConfig {
   RunConfig config;
-  std::map<std::string, Origin> origins;  // by setting name
+  std::map<std::string, Origin> origins;         // by setting name
+  std::map<std::string, std::string> variables;  // the environment variable, where one decided
   std::vector<std::string> notices;
   std::vector<std::string> warnings;
 };
+// `file_name` is what messages call the file. The positions of the command line are not flags: the
+// caller overwrites `config.model` and `config.inputs` with those that were given.
 ResolvedConfig resolve_config(const std::vector<std::pair<std::string, std::string>>& flags,
                               const std::map<std::string, std::string>& environment,
-                              const std::optional<nlohmann::json>& file);
+                              const std::optional<nlohmann::json>& file,
+                              const std::string& file_name = "--config");
 
-// {"batch-size": {"value": 32, "origin": "flag"}, ...}
+// The text of a --config file: an object without repeated keys, else Error(kUsage) naming the line.
+nlohmann::json parse_config_text(std::string_view text, const std::string& file_name);
+
+// {"batch-size": {"value": 32, "origin": "flag"}, ...}; a value of null is decided later. What
+// belongs to one command line only (overwrite) is left out, so the result can be replayed.
 nlohmann::json describe_config(const ResolvedConfig& resolved);
+// What --print-config prints: model, inputs, then one setting per line. Readable as a --config
+// file.
+std::string print_config(const ResolvedConfig& resolved);
 // Contradictions between settings: Error(kUsage).
 void validate_config(const RunConfig& config);
+// That model, input and output were named: Error(kUsage).
+void require_positions(const RunConfig& config);
 
 }  // namespace longhaul

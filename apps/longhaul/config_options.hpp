@@ -1,0 +1,37 @@
+// The flags of `longhaul embed`, made from the settings table, and how flags, environment and
+// --config file become one configuration. Bad values and contradictions are Error(kUsage).
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/run_config.hpp"
+
+namespace longhaul::app {
+
+// What the command line said. Owned by the command; must outlive the parse.
+struct ConfigOptions {
+  std::string model;
+  std::vector<std::string> inputs;
+  std::vector<std::pair<std::string, std::string>> flags;  // name, value; in the order given
+  std::string config_file;
+  bool print_config = false;
+};
+
+// Adds MODEL, INPUT..., every setting's flag, --config and --print-config.
+void add_config_options(CLI::App& command, ConfigOptions& options);
+
+// Reads the --config file, if any, and merges everything. Contradictions are refused here; that
+// model, input and output are named is require_positions()'s business, for --print-config needs
+// none.
+ResolvedConfig resolve_options(const ConfigOptions& options,
+                               const std::map<std::string, std::string>& environment);
+
+// Help with wrapped descriptions, whose rarely needed group is only in --help-all.
+std::shared_ptr<CLI::Formatter> help_formatter();
+
+}  // namespace longhaul::app

@@ -1,0 +1,82 @@
+// How a setting's text becomes a field of RunConfig and back: one pair of functions per kind of
+// value. Only the settings table uses it. A setter throws Error(kUsage) that says what the value is
+// not and what is allowed; whoever calls it adds which flag, variable or key the text came from.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "config/run_config.hpp"
+
+namespace longhaul::values {
+
+struct Access {
+  std::function<void(RunConfig&, const std::string&)> set;
+  std::function<nlohmann::json(const RunConfig&)> get;
+};
+
+using Words = std::vector<std::string>;
+
+Access text(std::string RunConfig::*field);
+Access text(std::optional<std::string> RunConfig::*field);
+Access texts(std::vector<std::string> RunConfig::*field);
+Access toggle(bool RunConfig::*field);
+
+Access word(std::string RunConfig::*field, Words allowed);
+// `unset` is the word that leaves the choice to the card or the machine.
+Access word(std::optional<std::string> RunConfig::*field, Words allowed, std::string unset);
+Access device(std::string RunConfig::*field);
+Access sha256(std::optional<std::string> RunConfig::*field);
+
+struct Range {
+  std::uint64_t least = 0;
+  std::uint64_t most = ~std::uint64_t{0};
+};
+Access count(std::uint32_t RunConfig::*field, Range range);
+Access count(std::uint64_t RunConfig::*field, Range range);
+Access count(std::optional<std::uint32_t> RunConfig::*field, Range range, std::string unset);
+Access count(std::optional<std::uint64_t> RunConfig::*field, Range range, std::string unset);
+Access size(std::optional<std::uint64_t> RunConfig::*field, std::string unset);
+Access duration(std::chrono::milliseconds RunConfig::*field);
+Access duration(std::optional<std::chrono::milliseconds> RunConfig::*field, std::string unset);
+Access reject_limit(RejectLimit RunConfig::*field);
+Access ratio(std::optional<double> RunConfig::*field, double most, std::string unset);
+
+[[noreturn]] void reject(const std::string& value, const std::string& what,
+                         const std::string& allowed);
+
+template <typename Enum>
+Access choice(Enum RunConfig::*field, std::vector<std::pair<std::string, Enum>> names) {
+  return {[field, names](RunConfig& config, const std::string& value) {
+            Words allowed;
+            for (const auto& [name, meaning] : names) {
+              if (name == value) {
+                config.*field = meaning;
+                return;
+              }
+              allowed.push_back(name);
+            }
+            std::string list;
+            for (const std::string& name : allowed) {
+              list += (list.empty() ? "" : ", ") + name;
+            }
+            reject(value, "is not one of its values", list);
+          },
+          [field, names](const RunConfig& config) -> nlohmann::json {
+            for (const auto& [name, meaning] : names) {
+              if (meaning == config.*field) {
+                return name;
+              }
+            }
+            return nullptr;
+          }};
+}
+
+// True, false, or nothing when the text is neither.
+std::optional<bool> parse_switch(std::string_view text);
+
+}  // namespace longhaul::values

@@ -1,0 +1,209 @@
+// The one table of settings. A new setting is a field of RunConfig and a row here.
+#include <algorithm>
+
+#include "config/run_config.hpp"
+#include "config/setting_values.hpp"
+
+namespace longhaul {
+namespace {
+
+constexpr std::string_view kInput = "Input";
+constexpr std::string_view kOutput = "Output";
+constexpr std::string_view kNumbers = "What the numbers are";
+constexpr std::string_view kBatches = "Batches";
+constexpr std::string_view kMachine = "Machine and memory";
+constexpr std::string_view kBadRecords = "Bad records";
+constexpr std::string_view kImages = "Images";
+constexpr std::string_view kReport = "Progress and log";
+constexpr std::string_view kExpert = "";
+
+struct Names {
+  std::string_view name;
+  std::string_view short_flag = "";
+};
+
+Setting row(std::string_view group, Names names, std::string_view value_name, std::string_view help,
+            values::Access access) {
+  return {names.name,           names.short_flag, group, value_name, help, std::move(access.set),
+          std::move(access.get)};
+}
+
+Setting repeatable(Setting setting) {
+  setting.repeatable = true;
+  return setting;
+}
+
+Setting only_on_command_line(Setting setting) {
+  setting.only_on_command_line = true;
+  return setting;
+}
+
+std::vector<Setting> make_table() {
+  using C = RunConfig;
+  namespace v = values;
+  constexpr v::Range kPositive{1};
+  return {
+      row(kInput, {"format"}, "NAME",
+          "fasta, csv, tsv, jsonl, parquet or images; text may be .gz or .zst (default: from the "
+          "name)",
+          v::word(&C::format, {"fasta", "csv", "tsv", "jsonl", "parquet", "images"}, "auto")),
+      row(kInput, {"files-from"}, "FILE",
+          "a list of inputs or image paths: one per line, or a CSV with a path column",
+          v::text(&C::files_from)),
+      row(kInput, {"sequence-column"}, "NAME",
+          "column that holds the sequence (default: sequence, else seq, else vh_sequence)",
+          v::text(&C::sequence_column)),
+      row(kInput, {"id-column"}, "NAME", "column that holds the id (default: id, else the number)",
+          v::text(&C::id_column)),
+      repeatable(row(kInput, {"keep-column"}, "NAME",
+                     "copy this column to records.csv; may be given several times",
+                     v::texts(&C::keep_column))),
+      row(kInput, {"skip-lines"}, "N", "leave out the first N lines of each text file",
+          v::count(&C::skip_lines, {})),
+      row(kInput, {"allow-nucleotides"}, "", "embed input that looks like DNA or RNA",
+          v::toggle(&C::allow_nucleotides)),
+
+      row(kOutput, {"output", "o"}, "DIR", "the output directory; an existing one is resumed",
+          v::text(&C::output)),
+      row(kOutput, {"output-dtype"}, "TYPE", "type of the numbers in embeddings.npy: fp32, fp16",
+          v::word(&C::output_dtype, {"fp32", "fp16"})),
+      only_on_command_line(
+          row(kOutput, {"overwrite"}, "",
+              "start anew: delete what an earlier run left in the output directory (only our "
+              "files, only by this flag)",
+              v::toggle(&C::overwrite))),
+      row(kOutput, {"commit-every"}, "TIME", "what a kill can cost; 0 commits every batch",
+          v::duration(&C::commit_every)),
+      row(kOutput, {"time-limit"}, "TIME",
+          "commit and exit 75 in time, so that the same command can continue (default: none)",
+          v::duration(&C::time_limit, "none")),
+      row(kOutput, {"json"}, "", "one machine-readable summary on standard output",
+          v::toggle(&C::json)),
+
+      row(kNumbers, {"pooling"}, "NAME",
+          "mean, mean-compat, cls or max (default: the card's); mean-compat repeats the original "
+          "pipeline's formula",
+          v::word(&C::pooling, {"mean", "mean-compat", "cls", "max"}, "card")),
+      row(kNumbers, {"normalize"}, "NAME", "none or l2 (default: the card's)",
+          v::word(&C::normalize, {"none", "l2"}, "card")),
+      row(kNumbers, {"dtype"}, "TYPE", "type of the computation: fp32, bf16, fp16",
+          v::word(&C::dtype, {"fp32", "bf16", "fp16"})),
+      row(kNumbers, {"max-length"}, "N",
+          "longest record in tokens, special ones included (default: the card's)",
+          v::count(&C::max_length, kPositive, "card")),
+      row(kNumbers, {"too-long"}, "POLICY",
+          "what to do with longer records: reject, or truncate to the first residues",
+          v::choice(&C::too_long,
+                    {{"reject", TooLong::kReject}, {"truncate", TooLong::kTruncate}})),
+      row(kNumbers, {"unknown"}, "POLICY",
+          "what to do with characters outside the model's alphabet: reject the record, or embed "
+          "them as the unknown token",
+          v::choice(&C::unknown, {{"reject", Unknown::kReject}, {"token", Unknown::kToken}})),
+      row(kNumbers, {"card"}, "FILE", "the encoder card from elsewhere", v::text(&C::card)),
+      row(kNumbers, {"model-sha256"}, "HEX", "refuse any other model file",
+          v::sha256(&C::model_sha256)),
+
+      row(kBatches, {"batch-size", "b"}, "N", "records per batch, fixed (default: auto)",
+          v::count(&C::batch_size, {1, 1'000'000}, "auto")),
+      row(kBatches, {"batch-tokens"}, "N",
+          "padded tokens per batch (default: auto); excludes --batch-size",
+          v::count(&C::batch_tokens, kPositive, "auto")),
+      row(kBatches, {"window"}, "N", "records read ahead and sorted by length",
+          v::count(&C::window, {1, 1U << 24})),
+      row(kBatches, {"order"}, "ORDER",
+          "length: sorted by length inside a window; input: batches of consecutive records, as "
+          "the original pipelines ran",
+          v::word(&C::order, {"length", "input"})),
+
+      row(kMachine, {"device"}, "NAME", "auto, cpu, cuda, cuda:N or mps; auto is cuda, mps, cpu",
+          v::device(&C::device)),
+      row(kMachine, {"threads"}, "N", "threads of one operation (default: from the machine)",
+          v::count(&C::threads, {1, 4096}, "auto")),
+      row(kMachine, {"workers", "j"}, "N",
+          "threads that prepare records (default: from the machine)",
+          v::count(&C::workers, {1, 4096}, "auto")),
+      row(kMachine, {"clear-cache-every"}, "N",
+          "batches between clearing the device's caches; 0 is never",
+          v::count(&C::clear_cache_every, {})),
+      row(kMachine, {"memory-limit"}, "SIZE",
+          "batches shrink before this much memory is used (default: 80 % of RAM or of the cgroup)",
+          v::size(&C::memory_limit, "auto")),
+      row(kMachine, {"device-memory-limit"}, "SIZE",
+          "the same for the device's memory (default: 90 % of it)",
+          v::size(&C::device_memory_limit, "auto")),
+
+      row(kBadRecords, {"max-rejects"}, "N|P%",
+          "stop after more bad records than this; a share is judged from 1,000 records on "
+          "(default: none)",
+          v::reject_limit(&C::max_rejects)),
+      row(kBadRecords, {"strict"}, "", "stop at the first bad record", v::toggle(&C::strict)),
+      row(kBadRecords, {"retry-rejects"}, "", "embed again only the rejected rows of the output",
+          v::toggle(&C::retry_rejects)),
+
+      row(kImages, {"skip-duplicates"}, "KIND", "off, exact, or dhash (near-identical images)",
+          v::choice(&C::skip_duplicates, {{"off", SkipDuplicates::kOff},
+                                          {"exact", SkipDuplicates::kExact},
+                                          {"dhash", SkipDuplicates::kDhash}})),
+      row(kImages, {"max-pixels"}, "N", "larger images are rejected from their header",
+          v::count(&C::max_pixels, kPositive)),
+
+      row(kReport, {"progress"}, "STYLE",
+          "auto, bar, lines, json or none; auto is a bar on a terminal, else a line every 30 s",
+          v::choice(&C::progress, {{"auto", ProgressStyle::kAuto},
+                                   {"bar", ProgressStyle::kBar},
+                                   {"lines", ProgressStyle::kLines},
+                                   {"json", ProgressStyle::kJson},
+                                   {"none", ProgressStyle::kNone}})),
+      row(kReport, {"log-level"}, "LEVEL", "trace, debug, info, warning, error or off",
+          v::choice(&C::log_level, {{"trace", LogLevel::kTrace},
+                                    {"debug", LogLevel::kDebug},
+                                    {"info", LogLevel::kInfo},
+                                    {"warning", LogLevel::kWarning},
+                                    {"error", LogLevel::kError},
+                                    {"off", LogLevel::kOff}})),
+      row(kReport, {"log-file"}, "FILE", "append the log, with times, to this file",
+          v::text(&C::log_file)),
+      row(kReport, {"quiet", "q"}, "", "nothing but warnings on standard error",
+          v::toggle(&C::quiet)),
+
+      row(kExpert, {"on-leak"}, "ACTION",
+          "what to do when memory grows with the batches: warn, stop, or recycle the process",
+          v::choice(
+              &C::on_leak,
+              {{"warn", OnLeak::kWarn}, {"stop", OnLeak::kStop}, {"recycle", OnLeak::kRecycle}})),
+      row(kExpert, {"recycle-every"}, "N",
+          "batches after which the program commits and replaces itself (default: never)",
+          v::count(&C::recycle_every, kPositive, "never")),
+      row(kExpert, {"mps-high-watermark"}, "R",
+          "high watermark of Metal's allocator, as a share of its recommended size; 0 removes the "
+          "guard (default: as the environment has it)",
+          v::ratio(&C::mps_high_watermark, 2.0, "unchanged")),
+      row(kExpert, {"cpu-kernels"}, "NAME",
+          "auto, onednn or mkl: which library multiplies on a CPU",
+          v::word(&C::cpu_kernels, {"auto", "onednn", "mkl"})),
+  };
+}
+
+}  // namespace
+
+const std::vector<Setting>& settings_table() {
+  static const std::vector<Setting> table = make_table();
+  return table;
+}
+
+const Setting* find_setting(std::string_view name) {
+  const std::vector<Setting>& table = settings_table();
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const Setting& setting) { return setting.name == name; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+std::string environment_name(std::string_view setting) {
+  std::string name = "LONGHAUL_";
+  for (const char c : setting) {
+    name += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return name;
+}
+
+}  // namespace longhaul

@@ -1,0 +1,109 @@
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "config/run_config.hpp"
+
+namespace longhaul {
+namespace {
+
+[[noreturn]] void contradiction(const std::string& what, const std::string& remedy) {
+  throw Error(ExitCode::kUsage, what, remedy);
+}
+
+void check_batches(const RunConfig& config) {
+  if (config.batch_size && config.batch_tokens) {
+    contradiction("--batch-size and --batch-tokens exclude each other", "give one of them");
+  }
+  if (config.order == "input" && config.batch_tokens) {
+    contradiction("--order input cuts batches by records, not by --batch-tokens",
+                  "give --batch-size instead");
+  }
+  if (config.pooling == "mean-compat" && (config.order != "input" || !config.batch_size)) {
+    contradiction(
+        std::string("--pooling mean-compat depends on which records share a batch, and ") +
+            (config.order != "input" ? "--order is " + config.order : "--batch-size is auto"),
+        "add --order input --batch-size N (the original used 8 or 32), or use --pooling mean");
+  }
+}
+
+void check_rejects(const RunConfig& config) {
+  if (config.strict && config.max_rejects.limited()) {
+    contradiction("--strict and --max-rejects exclude each other",
+                  "--strict is --max-rejects 0; give one of them");
+  }
+  if (config.retry_rejects && config.overwrite) {
+    contradiction("--retry-rejects and --overwrite exclude each other",
+                  "the one continues an output, the other deletes it");
+  }
+}
+
+void check_report(const RunConfig& config) {
+  const bool shows =
+      config.progress != ProgressStyle::kAuto && config.progress != ProgressStyle::kNone;
+  if (config.quiet && shows) {
+    contradiction("--quiet and --progress exclude each other", "give one of them");
+  }
+  if (config.quiet &&
+      (config.log_level == LogLevel::kTrace || config.log_level == LogLevel::kDebug)) {
+    contradiction("--quiet and --log-level below warning exclude each other", "give one of them");
+  }
+}
+
+void check_input(const RunConfig& config) {
+  const std::string format = config.format.value_or("");
+  const bool columns = format.empty() || format == "csv" || format == "tsv" || format == "jsonl" ||
+                       format == "parquet";
+  if (config.sequence_column && !columns) {
+    contradiction("--sequence-column has no meaning with --format " + format, "leave it out");
+  }
+  if (config.id_column && !columns && format != "images") {
+    contradiction("--id-column has no meaning with --format " + format, "leave it out");
+  }
+  if (config.skip_lines > 0 && (format == "parquet" || format == "images")) {
+    contradiction("--skip-lines has no meaning with --format " + format, "leave it out");
+  }
+  if (config.allow_nucleotides && format == "images") {
+    contradiction("--allow-nucleotides has no meaning with --format images", "leave it out");
+  }
+  std::vector<std::string> kept = config.keep_column;
+  std::sort(kept.begin(), kept.end());
+  if (const auto twice = std::adjacent_find(kept.begin(), kept.end()); twice != kept.end()) {
+    contradiction("--keep-column " + *twice + " is given twice", "give it once");
+  }
+}
+
+void check_streams(const RunConfig& config) {
+  const auto streams = std::count(config.inputs.begin(), config.inputs.end(), "-");
+  if (streams > 1) {
+    contradiction("standard input ('-') is given twice", "it can be read once");
+  }
+  if (streams > 0 && (config.recycle_every || config.on_leak == OnLeak::kRecycle)) {
+    contradiction("a recycled process cannot read standard input again",
+                  "give a file, or leave out --recycle-every and --on-leak recycle");
+  }
+}
+
+}  // namespace
+
+void validate_config(const RunConfig& config) {
+  check_batches(config);
+  check_rejects(config);
+  check_report(config);
+  check_input(config);
+  check_streams(config);
+}
+
+void require_positions(const RunConfig& config) {
+  const std::string usage = "usage: longhaul embed MODEL INPUT... -o OUT";
+  if (config.model.empty()) {
+    contradiction("no model is given", usage);
+  }
+  if (config.inputs.empty() && !config.files_from) {
+    contradiction("no input is given", usage);
+  }
+  if (config.output.empty()) {
+    contradiction("no output directory is given", usage);
+  }
+}
+
+}  // namespace longhaul
