@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "base/error.hpp"
@@ -46,6 +47,32 @@ std::uint64_t hash64(std::span<const std::byte> bytes) {
 
 std::uint64_t hash64(std::string_view bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
+}
+
+struct RunningHash64::State {
+  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> xxh3{XXH3_createState(),
+                                                                &XXH3_freeState};
+};
+
+RunningHash64::RunningHash64() : state_(std::make_unique<State>()) {
+  if (!state_->xxh3) {
+    throw std::bad_alloc();
+  }
+  reset();
+}
+
+RunningHash64::~RunningHash64() = default;
+
+void RunningHash64::add(std::string_view bytes) {
+  XXH3_64bits_update(state_->xxh3.get(), bytes.data(), bytes.size());
+}
+
+std::uint64_t RunningHash64::value() const {
+  return XXH3_64bits_digest(state_->xxh3.get());
+}
+
+void RunningHash64::reset() {
+  XXH3_64bits_reset(state_->xxh3.get());
 }
 
 Hash128 hash128(std::string_view bytes) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,6 +24,22 @@ struct Hash128 {
 std::uint64_t hash64(std::span<const std::byte> bytes);
 std::uint64_t hash64(std::string_view bytes);
 Hash128 hash128(std::string_view bytes);
+
+// hash64 of bytes that arrive in pieces.
+class RunningHash64 {
+ public:
+  RunningHash64();
+  ~RunningHash64();
+  RunningHash64(const RunningHash64&) = delete;
+  RunningHash64& operator=(const RunningHash64&) = delete;
+  void add(std::string_view bytes);
+  std::uint64_t value() const;
+  void reset();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 std::string to_hex(std::uint64_t hash);   // 16 lower-case digits
 std::string to_hex(const Hash128& hash);  // 32 lower-case digits

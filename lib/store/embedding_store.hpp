@@ -4,6 +4,8 @@
 //
 // Order of a commit: sync embeddings, checksums, records, rejects; then append one journal line and
 // sync it. Anything past what the last line claims is cut off when the directory is opened again.
+// Order of the finish: sync all, headers, rename, sync the directory, run.json, the journal's last
+// line; a run that ended in between does it again. journal.hpp describes the journal.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +28,22 @@ struct StoreLayout {
   std::uint32_t dimension = 0;
   OutputDtype dtype = OutputDtype::kFp32;
   std::vector<std::string> kept_columns;
+  friend bool operator==(const StoreLayout&, const StoreLayout&) = default;
 };
+
+// The names in an output directory. clear() deletes these and no other.
+namespace store_files {
+constexpr const char* kEmbeddings = "embeddings.npy";
+constexpr const char* kPartial = "embeddings.npy.partial";  // until the run is complete
+constexpr const char* kChecksums = "checksums.npy";
+constexpr const char* kRecords = "records.csv";
+constexpr const char* kRejects = "rejects.csv";
+constexpr const char* kReport = "run.json";
+constexpr const char* kReportTemporary = "run.json.tmp";
+constexpr const char* kJournal = "journal.jsonl";
+constexpr const char* kMemory = "memory.jsonl";  // the run writes it
+constexpr const char* kLock = "longhaul.lock";   // there while a run holds the directory
+}  // namespace store_files
 
 // One line of records.csv, and of rejects.csv when it was rejected.
 struct RecordRow {
@@ -68,47 +85,75 @@ struct Progress {
 
 // What a directory holds, for a run that continues.
 struct StoreState {
-  nlohmann::json begin;                  // the journal's first line: fingerprint, settings, choices
-  std::optional<Progress> progress;      // of the last commit; `late` holds all of that window
-  std::optional<nlohmann::json> finish;  // the last line of a finished run
+  nlohmann::json begin;  // what begin() was given: fingerprint, settings, choices
+  StoreLayout layout;
+  std::vector<nlohmann::json> notes;  // what note() was given, over all sessions
+  std::optional<Progress> progress;   // of the last commit; `late` holds all of its window
+  std::optional<nlohmann::json>
+      finish;  // the last line of a finished run: "rows" and what finish() was given
 };
 
 class EmbeddingStore {
  public:
   virtual ~EmbeddingStore() = default;
 
-  // One vector of `dimension` float32 for row `row`; converted to the layout's dtype, checksummed.
-  virtual void put_vector(std::uint64_t row, std::span<const float> vector) = 0;
-  // The bytes of a row written before (a duplicate takes its original's vector).
+  // One vector of `dimension` float32 for row `row`, which belongs to a window that is not
+  // complete; converted to the layout's dtype (round to nearest even) and checksummed. False, and
+  // nothing is stored, when a component is not finite, or not in that dtype (beyond 65504 as fp16):
+  // the caller rejects the record as not_finite. Putting a row again replaces it.
+  [[nodiscard]] virtual bool put_vector(std::uint64_t row, std::span<const float> vector) = 0;
+  // A vector put before, in this session or an earlier one (a duplicate takes its original's).
   virtual std::vector<float> get_vector(std::uint64_t row) = 0;
-  // A window is complete: appends its lines in input order; writes NaN for rows without a vector.
+  // A window is complete: appends its lines, which follow those of the window before, and writes
+  // NaN for the rejected. Every other row was put, or was claimed by the commit that was resumed:
+  // one that is not there is an Error(kBadData).
   virtual void complete_window(std::span<const RecordRow> rows) = 0;
-  // Makes everything up to `progress` durable.
+  // Makes everything up to `progress` durable. progress.window_start is the number of records
+  // completed so far.
   virtual void commit(const Progress& progress) = 0;
-  // A line for the journal that claims nothing: a new session, a machine that differs.
+  // A line for the journal that claims nothing: a new session, a machine that differs. Durable when
+  // it returns.
   virtual void note(const nlohmann::json& line) = 0;
-  // All is written: header, rename, run.json, the journal's last line. Repeating it is harmless.
-  virtual void finish(std::uint64_t rows, const nlohmann::json& run_report) = 0;
+  // All `rows` are completed and committed: headers, rename, run.json, the journal's last line with
+  // the fields of `line` (the exit code). Repeating it is harmless.
+  virtual void finish(std::uint64_t rows, const nlohmann::json& run_report,
+                      const nlohmann::json& line) = 0;
   // Replaces run.json atomically without finishing.
   virtual void write_report(const nlohmann::json& run_report) = 0;
 };
 
-// Takes the directory's lock (kUnavailable names the holder), makes it when absent, and reads what
-// is there. A directory that is not ours, or damaged beyond a torn last line, is an Error.
+// Holds the directory's lock as long as it lives: keep it longer than its EmbeddingStore. One that
+// was made by open_store and never begun is removed again.
 class StoreDirectory {
  public:
   virtual ~StoreDirectory() = default;
-  // Nothing when the directory is new.
+  // Nothing when nothing was begun here. Throws Error(kBadData) when the journal is damaged beyond
+  // a torn last line; clear() still works then.
   virtual const std::optional<StoreState>& state() const = 0;
-  // Starts anew in an empty directory: writes the journal's first line.
+  // Starts anew where nothing was begun: writes the journal's first line.
   virtual std::unique_ptr<EmbeddingStore> begin(const StoreLayout& layout,
                                                 const nlohmann::json& begin_line) = 0;
-  // Continues: cuts every file to what the journal claims.
+  // Continues an unfinished run: cuts every file to what the journal claims. Error(kBadData) when a
+  // file is smaller than that, kMismatch when the layout differs.
   virtual std::unique_ptr<EmbeddingStore> resume(const StoreLayout& layout) = 0;
-  // Deletes our files, and only them (--overwrite).
+  // Deletes our files, and only them (--overwrite); begin() may follow.
   virtual void clear() = 0;
+  // For an exec that continues this run: see LockRequest::adopt.
+  virtual int keep_lock_across_exec() = 0;
 };
 
-std::unique_ptr<StoreDirectory> open_store(Files& files, const std::string& path);
+struct LockRequest {
+  std::string holder;        // what a second start is told: "process 42 on host x since ..."
+  std::optional<int> adopt;  // a descriptor from keep_lock_across_exec, after an exec
+};
+
+// Takes the directory's lock, makes the directory when absent, and reads what is there. Errors:
+// kUnavailable names the holder of the lock; kMismatch when there are files and no journal of ours;
+// kIo when it cannot be written to, or is a file.
+std::unique_ptr<StoreDirectory> open_store(Files& files, const std::string& path,
+                                           const LockRequest& lock = {});
+
+// What a directory holds, without the lock and changing nothing. Nothing when nothing was begun.
+std::optional<StoreState> read_store(Files& files, const std::string& path);
 
 }  // namespace longhaul

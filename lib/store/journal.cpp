@@ -1,0 +1,131 @@
+#include "store/journal.hpp"
+
+#include <optional>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/hash.hpp"
+
+namespace longhaul {
+namespace {
+
+constexpr std::size_t kCrcDigits = 16;
+constexpr std::size_t kBodyAt = kJournalStart.size() + kCrcDigits + 2;  // after `",`
+
+std::string crc_of(std::string_view previous, std::string_view body) {
+  RunningHash64 hash;
+  hash.add(previous);
+  hash.add(body);
+  return to_hex(hash.value());
+}
+
+// The kind of a line whose checksum was right.
+std::string_view kind_of(std::string_view line) {
+  constexpr std::string_view kKey = "\"kind\":\"";
+  const std::size_t at = line.find(kKey);
+  if (at == std::string_view::npos) {
+    return "";
+  }
+  const std::string_view rest = line.substr(at + kKey.size());
+  return rest.substr(0, rest.find('"'));
+}
+
+class Scanner {
+ public:
+  Scanner(const std::string& name, const std::function<void(const JournalLine&)>& visit)
+      : name_(name), visit_(visit) {}
+
+  // One line without its newline, in order.
+  void line(std::string_view text, bool terminated) {
+    if (end_.torn) {
+      damaged();
+    }
+    if (!terminated || !is_next(text)) {
+      end_.torn = true;
+      return;
+    }
+    visit_({end_.lines, end_.bytes, kind_of(text), text});
+    end_.crc = text.substr(kJournalStart.size(), kCrcDigits);
+    end_.last_line_at = end_.bytes;
+    end_.bytes += text.size() + 1;
+    ++end_.lines;
+  }
+
+  const JournalEnd& end() const { return end_; }
+
+ private:
+  bool is_next(std::string_view text) const {
+    return text.size() > kBodyAt && text.starts_with(kJournalStart) &&
+           text.substr(kBodyAt - 2, 2) == "\"," &&
+           text.substr(kJournalStart.size(), kCrcDigits) == crc_of(end_.crc, text.substr(kBodyAt));
+  }
+
+  [[noreturn]] void damaged() const {
+    throw Error(ExitCode::kBadData,
+                name_ + " is damaged: line " + std::to_string(end_.lines + 1) + " (byte " +
+                    std::to_string(end_.bytes) + ") does not match its checksum",
+                "restore it from a copy, or start anew with --overwrite");
+  }
+
+  const std::string& name_;
+  const std::function<void(const JournalLine&)>& visit_;
+  JournalEnd end_;
+};
+
+}  // namespace
+
+JournalEnd scan_journal(File& file, const std::string& name,
+                        const std::function<void(const JournalLine&)>& visit) {
+  Scanner scanner(name, visit);
+  std::string pending;
+  std::vector<char> chunk(256 * 1024);
+  for (std::uint64_t offset = 0;;) {
+    const std::size_t got = file.read_at(offset, std::as_writable_bytes(std::span(chunk)));
+    if (got == 0) {
+      break;
+    }
+    offset += got;
+    const std::size_t searched = pending.size();
+    pending.append(chunk.data(), got);
+    std::size_t begin = 0;
+    std::size_t newline = pending.find('\n', searched);
+    while (newline != std::string::npos) {
+      scanner.line(std::string_view(pending).substr(begin, newline - begin), true);
+      begin = newline + 1;
+      newline = pending.find('\n', begin);
+    }
+    pending.erase(0, begin);
+  }
+  if (!pending.empty()) {
+    scanner.line(pending, false);
+  }
+  return scanner.end();
+}
+
+Journal::Journal(std::unique_ptr<File> file, const JournalEnd& end)
+    : file_(std::move(file)), end_(end) {
+  file_->truncate(end_.bytes);
+  if (end_.lines > 0) {
+    std::vector<std::byte> last(end_.bytes - end_.last_line_at);
+    file_->read_at(end_.last_line_at, last);
+    file_->write_at(end_.last_line_at, last);
+    file_->sync();
+  }
+}
+
+void Journal::append(std::string_view kind, const nlohmann::ordered_json& fields) {
+  nlohmann::ordered_json object = {{"n", end_.lines}, {"kind", kind}};
+  object.update(fields);
+  using Handler = nlohmann::ordered_json::error_handler_t;
+  const std::string body = object.dump(-1, ' ', false, Handler::replace).substr(1);
+  const std::string crc = crc_of(end_.crc, body);
+  const std::string line = std::string(kJournalStart) + crc + "\"," + body + "\n";
+  file_->write_at(end_.bytes, bytes_of(line));
+  file_->sync();
+  end_.last_line_at = end_.bytes;
+  end_.bytes += line.size();
+  ++end_.lines;
+  end_.crc = crc;
+}
+
+}  // namespace longhaul

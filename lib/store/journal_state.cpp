@@ -1,0 +1,136 @@
+#include "store/journal_state.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "store/progress_json.hpp"
+
+namespace longhaul {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kFormatVersion = 1;
+
+std::uint64_t hash_from(const json& text) {
+  const auto& digits = text.get_ref<const std::string&>();
+  std::uint64_t hash = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), hash, 16);
+  if (error != std::errc{} || end != digits.data() + digits.size()) {
+    throw Error(ExitCode::kBadData, "the journal holds '" + digits + "' where a hash belongs");
+  }
+  return hash;
+}
+
+struct Place {
+  std::uint64_t number = 0;
+  std::uint64_t offset = 0;
+  std::size_t size = 0;
+};
+
+json read_line(File& file, const std::string& name, const Place& place) {
+  std::string text(place.size, '\0');
+  file.read_at(place.offset, std::as_writable_bytes(std::span(text.data(), text.size())));
+  return parse_journal_line(name, {place.number, place.offset, "commit", text});
+}
+
+// The last commit, with the late outcomes of all commits of its window.
+void read_commits(File& file, const std::string& name, const std::vector<Place>& commits,
+                  JournalState& state) {
+  if (commits.empty()) {
+    return;
+  }
+  const json last = read_line(file, name, commits.back());
+  Progress progress = progress_from_json(last);
+  state.claims = claims_from_json(last);
+  std::vector<std::vector<LateOutcome>> late{std::move(progress.late)};
+  for (auto place = commits.rbegin() + 1; place != commits.rend(); ++place) {
+    Progress earlier = progress_from_json(read_line(file, name, *place));
+    if (earlier.window != progress.window) {
+      break;
+    }
+    late.push_back(std::move(earlier.late));
+  }
+  progress.late.clear();
+  for (auto part = late.rbegin(); part != late.rend(); ++part) {
+    std::move(part->begin(), part->end(), std::back_inserter(progress.late));
+  }
+  state.run.progress = std::move(progress);
+}
+
+void read_begin(const json& line, JournalState& state) {
+  if (line.at("version") != kFormatVersion) {
+    throw Error(ExitCode::kMismatch,
+                "the output was made by a longhaul with journal version " +
+                    line.at("version").dump() + "; this one knows version " +
+                    std::to_string(kFormatVersion),
+                "use that longhaul, or another output directory");
+  }
+  state.run.layout = layout_from_json(line.at("layout"));
+  state.run.begin = line.at("run");
+}
+
+}  // namespace
+
+nlohmann::ordered_json to_json(const FileClaims& claims) {
+  return {{"extent", claims.extent},
+          {"records", {{"bytes", claims.records_bytes}, {"hash", to_hex(claims.records_hash)}}},
+          {"rejects", {{"bytes", claims.rejects_bytes}, {"hash", to_hex(claims.rejects_hash)}}}};
+}
+
+FileClaims claims_from_json(const json& commit) {
+  FileClaims claims;
+  claims.extent = commit.at("extent");
+  claims.records_bytes = commit.at("records").at("bytes");
+  claims.records_hash = hash_from(commit.at("records").at("hash"));
+  claims.rejects_bytes = commit.at("rejects").at("bytes");
+  claims.rejects_hash = hash_from(commit.at("rejects").at("hash"));
+  return claims;
+}
+
+json parse_journal_line(const std::string& name, const JournalLine& line) {
+  json object = json::parse(line.text, nullptr, false);
+  if (!object.is_object()) {
+    throw Error(ExitCode::kBadData,
+                name + ": line " + std::to_string(line.number + 1) + " is not a JSON object");
+  }
+  return object;
+}
+
+std::optional<JournalState> read_journal(File& file, const std::string& name) {
+  JournalState state;
+  std::vector<Place> commits;
+  try {
+    state.end = scan_journal(file, name, [&](const JournalLine& line) {
+      if (line.number == 0) {
+        read_begin(parse_journal_line(name, line), state);
+      } else if (line.kind == "commit") {
+        commits.push_back({line.number, line.offset, line.text.size()});
+      } else if (line.kind == "note") {
+        state.run.notes.push_back(parse_journal_line(name, line).at("note"));
+      } else if (line.kind == "finish") {
+        state.run.finish = parse_journal_line(name, line);
+      } else {
+        throw Error(ExitCode::kBadData, name + ": line " + std::to_string(line.number + 1) +
+                                            " is of the unknown kind '" + std::string(line.kind) +
+                                            "'");
+      }
+    });
+    read_commits(file, name, commits, state);
+  } catch (const json::exception& error) {
+    throw Error(ExitCode::kBadData, name + " lacks what it should hold: " + error.what());
+  }
+  if (state.end.lines == 0) {
+    return std::nullopt;
+  }
+  return state;
+}
+
+std::string path_in(const std::string& directory, const char* name) {
+  return directory + (directory.ends_with('/') ? "" : "/") + name;
+}
+
+}  // namespace longhaul

@@ -1,0 +1,162 @@
+#include "store/journaled_store.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/hash.hpp"
+#include "store/progress_json.hpp"
+#include "store/record_csv.hpp"
+
+namespace longhaul {
+namespace {
+
+[[noreturn]] void misuse(const std::string& what) {
+  throw Error(ExitCode::kInternal, "the store was used wrongly: " + what);
+}
+
+}  // namespace
+
+JournaledStore::JournaledStore(Files& files, std::string directory, const StoreLayout& layout,
+                               Journal journal, const FileClaims& claims, std::uint64_t completed)
+    : files_(files),
+      directory_(std::move(directory)),
+      journal_(std::move(journal)),
+      rows_(layout, create(store_files::kPartial), create(store_files::kChecksums), claims.extent),
+      records_(create(store_files::kRecords), claims.records_bytes),
+      rejects_(create(store_files::kRejects), claims.rejects_bytes),
+      completed_(completed),
+      committed_(completed) {
+  if (claims.records_bytes == 0) {
+    records_.append(records_header(layout.kept_columns));
+    rejects_.append(rejects_header());
+  }
+  // The names must last before a commit claims what is in them; an earlier process may have ended
+  // before it got here.
+  files_.sync_directory(directory_);
+}
+
+std::unique_ptr<File> JournaledStore::create(const char* name) {
+  return files_.open(path(name), OpenMode::kCreate);
+}
+
+// After a failure nothing more is taken: a failed sync may have dropped what it could not write.
+template <typename Action>
+auto JournaledStore::guarded(Action action) {
+  if (!failure_.empty()) {
+    throw Error(ExitCode::kIo, "the store stopped after an earlier failure: " + failure_);
+  }
+  try {
+    return action();
+  } catch (const std::exception& error) {
+    failure_ = error.what();
+    throw;
+  }
+}
+
+bool JournaledStore::put_vector(std::uint64_t row, std::span<const float> vector) {
+  return guarded([&] {
+    if (row < completed_) {
+      misuse("row " + std::to_string(row) + " belongs to a complete window");
+    }
+    if (!rows_.put(row, vector)) {
+      return false;
+    }
+    if (row - completed_ >= put_.size()) {
+      put_.resize(row - completed_ + 1);
+    }
+    put_[row - completed_] = true;
+    return true;
+  });
+}
+
+std::vector<float> JournaledStore::get_vector(std::uint64_t row) {
+  return guarded([&] { return rows_.get(row); });
+}
+
+void JournaledStore::complete(const RecordRow& row) {
+  const std::uint64_t at = row.row - completed_;
+  if (row.status == Status::kRejected) {
+    if (!row.defect) {
+      misuse("row " + std::to_string(row.row) + " is rejected without a reason");
+    }
+    rows_.put_nan(row.row);
+    rejects_.append(rejects_line(row));
+  } else if ((at >= put_.size() || !put_[at]) && !rows_.intact(row.row)) {
+    throw Error(ExitCode::kBadData,
+                "row " + std::to_string(row.row) + " is claimed by " + path(store_files::kJournal) +
+                    " and is not in " + path(store_files::kPartial),
+                "start anew with --overwrite");
+  }
+  records_.append(records_line(row));
+}
+
+void JournaledStore::complete_window(std::span<const RecordRow> rows) {
+  guarded([&] {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (rows[i].row != completed_ + i) {
+        misuse("row " + std::to_string(rows[i].row) + " follows " + std::to_string(completed_ + i) +
+               " complete records");
+      }
+      complete(rows[i]);
+    }
+    completed_ += rows.size();
+    put_.erase(put_.begin(), put_.begin() + static_cast<std::ptrdiff_t>(
+                                                std::min<std::size_t>(rows.size(), put_.size())));
+    rows_.flush();
+  });
+}
+
+void JournaledStore::commit(const Progress& progress) {
+  guarded([&] {
+    if (progress.window_start != completed_) {
+      misuse("a commit at record " + std::to_string(progress.window_start) + " after " +
+             std::to_string(completed_) + " complete records");
+    }
+    rows_.sync();
+    records_.sync();
+    rejects_.sync();
+    nlohmann::ordered_json fields = to_json(progress);
+    fields.update(to_json(FileClaims{rows_.rows(), records_.size(), records_.segment_hash(),
+                                     rejects_.size(), rejects_.segment_hash()}));
+    journal_.append("commit", fields);
+    records_.start_segment();
+    rejects_.start_segment();
+    committed_ = completed_;
+  });
+}
+
+void JournaledStore::note(const nlohmann::json& line) {
+  guarded([&] { journal_.append("note", {{"note", line}}); });
+}
+
+void JournaledStore::write_report(const nlohmann::json& run_report) {
+  guarded([&] { write_atomically(files_, path(store_files::kReport), run_report.dump(2) + "\n"); });
+}
+
+void JournaledStore::finish(std::uint64_t rows, const nlohmann::json& run_report,
+                            const nlohmann::json& line) {
+  guarded([&] {
+    if (finished_) {
+      return;
+    }
+    if (rows != completed_ || committed_ != completed_ || rows_.rows() != rows) {
+      misuse("a finish with " + std::to_string(rows) + " records, of which " +
+             std::to_string(committed_) + " are committed");
+    }
+    records_.sync();
+    rejects_.sync();
+    rows_.finish(rows);
+    files_.rename(path(store_files::kPartial), path(store_files::kEmbeddings));
+    files_.sync_directory(directory_);
+    const std::string report = run_report.dump(2) + "\n";
+    write_atomically(files_, path(store_files::kReport), report);
+    nlohmann::ordered_json fields = line;
+    fields["rows"] = rows;
+    fields["report"] = to_hex(hash64(report));
+    journal_.append("finish", fields);
+    finished_ = true;
+  });
+}
+
+}  // namespace longhaul

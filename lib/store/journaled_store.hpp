@@ -1,0 +1,52 @@
+// The EmbeddingStore over an open directory. One thread, the writer's; see embedding_store.hpp.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/embedding_store.hpp"
+#include "store/journal.hpp"
+#include "store/journal_state.hpp"
+#include "store/row_file.hpp"
+#include "store/text_file.hpp"
+
+namespace longhaul {
+
+class JournaledStore : public EmbeddingStore {
+ public:
+  // The files are cut to `claims`, which the journal's last commit made; `completed` records of
+  // theirs are in complete windows.
+  JournaledStore(Files& files, std::string directory, const StoreLayout& layout, Journal journal,
+                 const FileClaims& claims, std::uint64_t completed);
+
+  bool put_vector(std::uint64_t row, std::span<const float> vector) override;
+  std::vector<float> get_vector(std::uint64_t row) override;
+  void complete_window(std::span<const RecordRow> rows) override;
+  void commit(const Progress& progress) override;
+  void note(const nlohmann::json& line) override;
+  void finish(std::uint64_t rows, const nlohmann::json& run_report,
+              const nlohmann::json& line) override;
+  void write_report(const nlohmann::json& run_report) override;
+
+ private:
+  template <typename Action>
+  auto guarded(Action action);
+  std::string path(const char* name) const { return path_in(directory_, name); }
+  std::unique_ptr<File> create(const char* name);
+  void complete(const RecordRow& row);
+
+  Files& files_;
+  std::string directory_;
+  Journal journal_;
+  RowFile rows_;
+  TextFile records_;
+  TextFile rejects_;
+  std::uint64_t completed_;  // records in complete windows
+  std::uint64_t committed_;  // and claimed by the journal
+  std::vector<bool> put_;    // by row, from completed_ on, in this session
+  bool finished_ = false;
+  std::string failure_;  // why the store takes nothing more
+};
+
+}  // namespace longhaul

@@ -1,0 +1,130 @@
+#include "store/progress_json.hpp"
+
+#include <array>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace longhaul {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr std::array kDtypes{std::pair{OutputDtype::kFp32, "fp32"},
+                             std::pair{OutputDtype::kFp16, "fp16"}};
+
+Hash128 hash_from(const json& text) {
+  const std::optional<Hash128> hash = hash128_from_hex(text.get<std::string>());
+  if (!hash) {
+    throw Error(ExitCode::kBadData, "the journal holds '" + text.dump() + "' where a hash belongs");
+  }
+  return *hash;
+}
+
+ordered_json to_json(const LateOutcome& late) {
+  ordered_json object{{"row", late.row}, {"status", to_string(late.status)}};
+  if (late.defect) {
+    object["reason"] = to_string(late.defect->reason);
+    object["message"] = late.defect->message;
+  }
+  if (late.duplicate_of) {
+    object["duplicate_of"] = *late.duplicate_of;
+  }
+  if (late.hash) {
+    object["hash"] = to_hex(*late.hash);
+  }
+  return object;
+}
+
+Status status_from(const std::string& text) {
+  for (const Status status : {Status::kOk, Status::kRejected, Status::kDuplicate}) {
+    if (to_string(status) == text) {
+      return status;
+    }
+  }
+  throw Error(ExitCode::kBadData, "the journal holds the unknown status '" + text + "'");
+}
+
+LateOutcome late_from(const json& object) {
+  LateOutcome late;
+  late.row = object.at("row");
+  late.status = status_from(object.at("status"));
+  if (object.contains("reason")) {
+    const std::optional<Reason> reason = reason_from_string(object["reason"].get<std::string>());
+    if (!reason) {
+      throw Error(ExitCode::kBadData,
+                  "the journal holds the unknown reason " + object["reason"].dump());
+    }
+    late.defect = Defect{*reason, object.at("message")};
+  }
+  if (object.contains("duplicate_of")) {
+    late.duplicate_of = object["duplicate_of"].get<std::uint64_t>();
+  }
+  if (object.contains("hash")) {
+    late.hash = hash_from(object["hash"]);
+  }
+  return late;
+}
+
+}  // namespace
+
+ordered_json to_json(const StoreLayout& layout) {
+  ordered_json object{{"dimension", layout.dimension}};
+  for (const auto& [dtype, name] : kDtypes) {
+    if (dtype == layout.dtype) {
+      object["dtype"] = name;
+    }
+  }
+  object["kept_columns"] = layout.kept_columns;
+  return object;
+}
+
+StoreLayout layout_from_json(const json& object) {
+  StoreLayout layout;
+  layout.dimension = object.at("dimension");
+  bool known = false;
+  for (const auto& [dtype, name] : kDtypes) {
+    if (object.at("dtype") == name) {
+      layout.dtype = dtype;
+      known = true;
+    }
+  }
+  if (!known) {
+    throw Error(ExitCode::kBadData,
+                "the journal holds the unknown dtype " + object.at("dtype").dump());
+  }
+  layout.kept_columns = object.at("kept_columns").get<std::vector<std::string>>();
+  return layout;
+}
+
+ordered_json to_json(const Progress& progress) {
+  if (!is_utf8(progress.cursor)) {
+    throw Error(ExitCode::kInternal, "an input cursor is not UTF-8: " + printable(progress.cursor));
+  }
+  ordered_json late = ordered_json::array();
+  for (const LateOutcome& outcome : progress.late) {
+    late.push_back(to_json(outcome));
+  }
+  return {{"window", progress.window},     {"start", progress.window_start},
+          {"cursor", progress.cursor},     {"input", to_hex(progress.input_hash)},
+          {"position", progress.position}, {"late", std::move(late)},
+          {"counters", progress.counters}};
+}
+
+Progress progress_from_json(const json& object) {
+  Progress progress;
+  progress.window = object.at("window");
+  progress.window_start = object.at("start");
+  progress.cursor = object.at("cursor");
+  progress.input_hash = hash_from(object.at("input"));
+  progress.position = object.at("position");
+  for (const json& outcome : object.at("late")) {
+    progress.late.push_back(late_from(outcome));
+  }
+  progress.counters = object.at("counters");
+  return progress;
+}
+
+}  // namespace longhaul

@@ -1,0 +1,180 @@
+#include "store/row_file.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "base/error.hpp"
+#include "base/hash.hpp"
+#include "store/float16.hpp"
+#include "store/npy.hpp"
+
+namespace longhaul {
+namespace {
+
+constexpr std::uint64_t kGatherBytes = 8ULL << 20;
+
+bool storable(std::span<const float> vector, OutputDtype dtype) {
+  return std::all_of(vector.begin(), vector.end(), [dtype](float value) {
+    return std::isfinite(value) && (dtype == OutputDtype::kFp32 || !half_overflows(value));
+  });
+}
+
+}  // namespace
+
+std::string embeddings_header(const StoreLayout& layout, std::uint64_t rows) {
+  return npy_header(layout.dtype == OutputDtype::kFp32 ? "<f4" : "<f2", rows, layout.dimension);
+}
+
+std::string checksums_header(std::uint64_t rows) {
+  return npy_header("<u8", rows, std::nullopt);
+}
+
+std::vector<std::byte> nan_row(const StoreLayout& layout) {
+  const std::uint32_t nan = layout.dtype == OutputDtype::kFp32 ? 0x7FC00000U : 0x7E00U;
+  const std::size_t size = layout.dtype == OutputDtype::kFp32 ? 4 : 2;
+  std::vector<std::byte> row(row_bytes(layout));
+  for (std::size_t at = 0; at < row.size(); at += size) {
+    std::memcpy(row.data() + at, &nan, size);
+  }
+  return row;
+}
+
+RowFile::RowFile(const StoreLayout& layout, std::unique_ptr<File> embeddings,
+                 std::unique_ptr<File> checksums, std::uint64_t rows)
+    : layout_(layout),
+      row_bytes_(row_bytes(layout)),
+      embeddings_(std::move(embeddings)),
+      checksums_(std::move(checksums)),
+      rows_(rows) {
+  embeddings_->truncate(kNpyHeaderBytes + rows * row_bytes_);
+  checksums_->truncate(kNpyHeaderBytes + rows * sizeof(std::uint64_t));
+  const std::vector<std::byte> blank(kNpyHeaderBytes);
+  embeddings_->write_at(0, blank);
+  checksums_->write_at(0, blank);
+}
+
+std::span<std::byte> RowFile::slot(std::uint64_t row) {
+  if (gathered_.size() + row_bytes_ > kGatherBytes && !pending_.contains(row)) {
+    flush();
+  }
+  const auto [entry, added] = pending_.try_emplace(row, pending_.size());
+  if (added) {
+    gathered_.resize(gathered_.size() + row_bytes_);
+  }
+  rows_ = std::max(rows_, row + 1);
+  return std::span(gathered_).subspan(entry->second * row_bytes_, row_bytes_);
+}
+
+bool RowFile::put(std::uint64_t row, std::span<const float> vector) {
+  if (vector.size() != layout_.dimension) {
+    throw Error(ExitCode::kInternal, "a vector of " + std::to_string(vector.size()) +
+                                         " components for rows of " +
+                                         std::to_string(layout_.dimension));
+  }
+  if (!storable(vector, layout_.dtype)) {
+    return false;
+  }
+  const std::span<std::byte> bytes = slot(row);
+  if (layout_.dtype == OutputDtype::kFp32) {
+    std::memcpy(bytes.data(), vector.data(), bytes.size());
+    return true;
+  }
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    const std::uint16_t half = to_half(vector[i]);
+    std::memcpy(bytes.data() + i * sizeof(half), &half, sizeof(half));
+  }
+  return true;
+}
+
+void RowFile::put_nan(std::uint64_t row) {
+  const std::vector<std::byte> nan = nan_row(layout_);
+  std::copy(nan.begin(), nan.end(), slot(row).begin());
+}
+
+std::vector<float> RowFile::get(std::uint64_t row) {
+  flush();
+  if (!intact(row)) {
+    throw Error(ExitCode::kBadData,
+                "row " + std::to_string(row) + " of embeddings.npy does not match its checksum");
+  }
+  std::vector<float> vector(layout_.dimension);
+  if (layout_.dtype == OutputDtype::kFp32) {
+    std::memcpy(vector.data(), run_.data(), run_.size());
+    return vector;
+  }
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, run_.data() + i * sizeof(half), sizeof(half));
+    vector[i] = from_half(half);
+  }
+  return vector;
+}
+
+bool RowFile::intact(std::uint64_t row) {
+  flush();
+  run_.resize(row_bytes_);
+  std::uint64_t checksum = 0;
+  const std::size_t got = embeddings_->read_at(kNpyHeaderBytes + row * row_bytes_, run_);
+  const std::size_t got_checksum = checksums_->read_at(
+      kNpyHeaderBytes + row * sizeof(checksum), std::as_writable_bytes(std::span(&checksum, 1)));
+  return got == row_bytes_ && got_checksum == sizeof(checksum) && hash64(run_) == checksum;
+}
+
+void RowFile::flush() {
+  std::vector<std::size_t> slots;
+  std::uint64_t first = 0;
+  for (const auto& [row, slot] : pending_) {
+    if (!slots.empty() && row != first + slots.size()) {
+      write_run(first, slots);
+      slots.clear();
+    }
+    if (slots.empty()) {
+      first = row;
+    }
+    slots.push_back(slot);
+  }
+  if (!slots.empty()) {
+    write_run(first, slots);
+  }
+  pending_.clear();
+  gathered_.clear();
+}
+
+void RowFile::write_run(std::uint64_t first, std::span<const std::size_t> slots) {
+  run_.resize(slots.size() * row_bytes_);
+  std::vector<std::uint64_t> sums(slots.size());
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const std::span row =
+        std::span(std::as_const(gathered_)).subspan(slots[i] * row_bytes_, row_bytes_);
+    std::copy(row.begin(), row.end(), run_.begin() + static_cast<std::ptrdiff_t>(i * row_bytes_));
+    sums[i] = hash64(row);
+  }
+  const std::uint64_t offset = kNpyHeaderBytes + first * row_bytes_;
+  dirty_ = true;
+  embeddings_->write_at(offset, run_);
+  checksums_->write_at(kNpyHeaderBytes + first * sizeof(std::uint64_t),
+                       std::as_bytes(std::span(sums)));
+  embeddings_->start_writeback(offset, run_.size());
+}
+
+void RowFile::sync() {
+  flush();
+  if (dirty_) {
+    embeddings_->sync();
+    checksums_->sync();
+    dirty_ = false;
+  }
+}
+
+void RowFile::finish(std::uint64_t rows) {
+  sync();
+  embeddings_->write_at(0, bytes_of(embeddings_header(layout_, rows)));
+  checksums_->write_at(0, bytes_of(checksums_header(rows)));
+  embeddings_->sync();
+  checksums_->sync();
+}
+
+}  // namespace longhaul

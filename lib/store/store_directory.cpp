@@ -1,0 +1,303 @@
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <exception>
+#include <thread>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "store/embedding_store.hpp"
+#include "store/journal.hpp"
+#include "store/journal_state.hpp"
+#include "store/journaled_store.hpp"
+#include "store/npy.hpp"
+#include "store/progress_json.hpp"
+#include "store/row_file.hpp"
+
+namespace longhaul {
+namespace {
+
+// What a run leaves behind; the journal comes into being first and goes last.
+constexpr std::array kData{store_files::kEmbeddings, store_files::kPartial, store_files::kChecksums,
+                           store_files::kRecords,    store_files::kRejects, store_files::kReport};
+constexpr std::array kOther{store_files::kReportTemporary, store_files::kMemory};
+
+constexpr const char* kAnew = "restore it from a copy, or start anew with --overwrite";
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// A journal of ours, also one whose first line was torn by a kill or a power cut.
+bool is_our_journal(File& file) {
+  std::string start(kJournalStart.size(), '\0');
+  start.resize(file.read_at(0, std::as_writable_bytes(std::span(start.data(), start.size()))));
+  return kJournalStart.starts_with(start) || start == std::string(start.size(), '\0');
+}
+
+// Throws unless the directory is empty, or holds a journal of ours. True for a journal.
+bool check_ours(Files& files, const std::string& directory) {
+  std::vector<std::string> names = files.list(directory);
+  const bool journal = contains(names, store_files::kJournal);
+  if (journal) {
+    const auto file = files.open(path_in(directory, store_files::kJournal), OpenMode::kRead);
+    if (is_our_journal(*file)) {
+      return true;
+    }
+  }
+  std::erase(names, store_files::kLock);
+  if (names.empty()) {
+    return false;
+  }
+  std::vector<std::string> shown;
+  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 3); ++i) {
+    shown.push_back(printable(names[i]));
+  }
+  throw Error(ExitCode::kMismatch,
+              "the output directory " + printable(directory, 400) + " is not empty and not ours" +
+                  (journal ? " (its journal.jsonl is not longhaul's)" : "") + ": it holds " +
+                  join(shown, ", ") + (names.size() > shown.size() ? ", ..." : ""),
+              "name a new or empty directory");
+}
+
+std::unique_ptr<FileLock> take_lock(Files& files, const std::string& directory,
+                                    const LockRequest& request) {
+  const std::string path = path_in(directory, store_files::kLock);
+  if (auto lock = files.lock(path, request.holder, request.adopt)) {
+    return lock;
+  }
+  // Who has just taken it may not have written its name yet.
+  std::string holder;
+  for (int i = 0; i < 20 && holder.empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(i == 0 ? 0 : 10));
+    if (files.kind(path) == PathKind::kFile) {
+      holder = read_text(files, path);
+    }
+  }
+  throw Error(ExitCode::kUnavailable,
+              "the output directory " + printable(directory, 400) + " is in use by " +
+                  (holder.empty() ? "another process" : printable(holder, 400)),
+              "wait for it to end, or name another directory");
+}
+
+class Directory : public StoreDirectory {
+ public:
+  Directory(Files& files, std::string path, const LockRequest& request)
+      : files_(files), path_(std::move(path)) {
+    acquire(request);
+    try {
+      load();
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kBadData) {
+        throw;
+      }
+      damage_ = std::current_exception();
+    }
+  }
+
+  ~Directory() override {
+    lock_.reset();
+    if (made_ && !begun_) {
+      try {
+        files_.remove_directory(path_);
+      } catch (const Error&) {
+        // Somebody else put something there: it stays.
+      }
+    }
+  }
+
+  const std::optional<StoreState>& state() const override {
+    if (damage_) {
+      std::rethrow_exception(damage_);
+    }
+    return state_;
+  }
+
+  std::unique_ptr<EmbeddingStore> begin(const StoreLayout& layout,
+                                        const nlohmann::json& begin_line) override {
+    if (state() || begun_) {
+      throw Error(ExitCode::kInternal, "begin() in a directory where a run was begun");
+    }
+    begun_ = true;
+    Journal journal(files_.open(in(store_files::kJournal), OpenMode::kCreate), JournalEnd{});
+    journal.append("begin", {{"version", 1}, {"layout", to_json(layout)}, {"run", begin_line}});
+    files_.sync_directory(path_);
+    return std::make_unique<JournaledStore>(files_, path_, layout, std::move(journal), FileClaims{},
+                                            0);
+  }
+
+  std::unique_ptr<EmbeddingStore> resume(const StoreLayout& layout) override {
+    if (!state() || state_->finish) {
+      throw Error(ExitCode::kInternal, "resume() in a directory without an unfinished run");
+    }
+    if (layout != state_->layout) {
+      throw Error(ExitCode::kMismatch, "the output in " + path_ + " was begun with the layout " +
+                                           to_json(state_->layout).dump() + ", not " +
+                                           to_json(layout).dump());
+    }
+    begun_ = true;
+    const bool renamed = files_.exists(in(store_files::kEmbeddings));
+    check_sizes(renamed ? store_files::kEmbeddings : store_files::kPartial);
+    Journal journal(files_.open(in(store_files::kJournal), OpenMode::kReadWrite), end_);
+    files_.remove(in(store_files::kReportTemporary));
+    if (renamed) {
+      files_.rename(in(store_files::kEmbeddings), in(store_files::kPartial));
+    }
+    return std::make_unique<JournaledStore>(files_, path_, layout, std::move(journal), claims_,
+                                            state_->progress ? state_->progress->window_start : 0);
+  }
+
+  void clear() override {
+    for (const char* name : kData) {
+      files_.remove(in(name));
+    }
+    for (const char* name : kOther) {
+      files_.remove(in(name));
+    }
+    files_.sync_directory(path_);
+    files_.remove(in(store_files::kJournal));
+    files_.sync_directory(path_);
+    state_.reset();
+    damage_ = nullptr;
+    begun_ = false;
+  }
+
+  int keep_lock_across_exec() override { return lock_->keep_across_exec(); }
+
+ private:
+  std::string in(const char* name) const { return path_in(path_, name); }
+
+  void acquire(const LockRequest& request) {
+    for (int attempt = 0;; ++attempt) {
+      if (files_.kind(path_) == PathKind::kDirectory) {
+        check_ours(files_, path_);
+      } else {
+        files_.make_directory(path_);
+        made_ = true;
+      }
+      try {
+        lock_ = take_lock(files_, path_, request);
+        return;
+      } catch (const Error&) {
+        // A run that ended at once may have removed the directory it had made.
+        if (attempt == 2 || files_.exists(path_)) {
+          throw;
+        }
+      }
+    }
+  }
+
+  void load() {
+    if (!check_ours(files_, path_)) {
+      return;
+    }
+    const auto file = files_.open(in(store_files::kJournal), OpenMode::kRead);
+    std::optional<JournalState> journal = read_journal(*file, in(store_files::kJournal));
+    if (!journal) {
+      refuse_orphans();
+      return;
+    }
+    state_ = std::move(journal->run);
+    claims_ = journal->claims;
+    end_ = journal->end;
+    if (state_->finish) {
+      check_finished();
+    }
+  }
+
+  // Without a first line nothing can have been written: where it was, the journal is damaged.
+  void refuse_orphans() {
+    for (const char* name : kData) {
+      if (files_.exists(in(name))) {
+        throw Error(ExitCode::kBadData,
+                    in(store_files::kJournal) + " holds no whole line, and there is " + name,
+                    kAnew);
+      }
+    }
+  }
+
+  void check_size(const char* name, std::uint64_t least) {
+    const std::string path = in(name);
+    if (!files_.exists(path)) {
+      throw Error(
+          ExitCode::kBadData,
+          path + " is missing, and the journal claims " + std::to_string(least) + " bytes of it",
+          kAnew);
+    }
+    const std::uint64_t size = files_.open(path, OpenMode::kRead)->size();
+    if (size < least) {
+      throw Error(ExitCode::kBadData,
+                  path + " has " + std::to_string(size) + " bytes, and the journal claims " +
+                      std::to_string(least),
+                  kAnew);
+    }
+  }
+
+  void check_sizes(const char* embeddings) {
+    if (embeddings == std::string(store_files::kEmbeddings) &&
+        files_.exists(in(store_files::kPartial))) {
+      throw Error(ExitCode::kBadData,
+                  path_ + " holds both embeddings.npy and embeddings.npy.partial", kAnew);
+    }
+    if (state_->progress) {
+      check_size(embeddings, kNpyHeaderBytes + claims_.extent * row_bytes(state_->layout));
+      check_size(store_files::kChecksums, kNpyHeaderBytes + claims_.extent * sizeof(std::uint64_t));
+      check_size(store_files::kRecords, claims_.records_bytes);
+      check_size(store_files::kRejects, claims_.rejects_bytes);
+    }
+  }
+
+  // A finished run does no work, so a quick look must do: sizes and headers.
+  void check_finished() {
+    check_sizes(store_files::kEmbeddings);
+    check_header(store_files::kEmbeddings, embeddings_header(state_->layout, claims_.extent));
+    check_header(store_files::kChecksums, checksums_header(claims_.extent));
+  }
+
+  void check_header(const char* name, const std::string& expected) {
+    std::string header(expected.size(), '\0');
+    files_.open(in(name), OpenMode::kRead)
+        ->read_at(0, std::as_writable_bytes(std::span(header.data(), header.size())));
+    if (header != expected) {
+      throw Error(ExitCode::kBadData,
+                  in(name) + " is damaged: its header is not that of the " +
+                      std::to_string(claims_.extent) + " rows it holds",
+                  kAnew);
+    }
+  }
+
+  Files& files_;
+  std::string path_;
+  std::unique_ptr<FileLock> lock_;
+  bool made_ = false;
+  bool begun_ = false;
+  std::optional<StoreState> state_;
+  FileClaims claims_;
+  JournalEnd end_;
+  std::exception_ptr damage_;
+};
+
+}  // namespace
+
+std::unique_ptr<StoreDirectory> open_store(Files& files, const std::string& path,
+                                           const LockRequest& lock) {
+  return std::make_unique<Directory>(files, path, lock);
+}
+
+std::optional<StoreState> read_store(Files& files, const std::string& path) {
+  if (files.kind(path) != PathKind::kDirectory) {
+    throw Error(ExitCode::kIo, printable(path, 400) + " is not a directory");
+  }
+  if (!check_ours(files, path)) {
+    return std::nullopt;
+  }
+  const std::string name = path_in(path, store_files::kJournal);
+  std::optional<JournalState> journal = read_journal(*files.open(name, OpenMode::kRead), name);
+  if (!journal) {
+    return std::nullopt;
+  }
+  return std::move(journal->run);
+}
+
+}  // namespace longhaul

@@ -1,0 +1,179 @@
+#include "store/store_driver.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/hash.hpp"
+
+namespace longhaul::fakes {
+namespace {
+
+enum class Kind { kGood, kBad, kLateBad, kDuplicate };
+
+Kind kind_of(std::uint64_t row) {
+  if (row % 7 == 3) {
+    return Kind::kBad;
+  }
+  if (row % 7 == 5) {
+    return Kind::kLateBad;
+  }
+  return row >= 11 && row % 11 == 0 ? Kind::kDuplicate : Kind::kGood;
+}
+
+std::vector<float> vector_of(std::uint64_t row, std::uint32_t dimension) {
+  std::vector<float> vector(dimension);
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    const std::uint64_t bits = hash64(std::to_string(row) + "/" + std::to_string(i));
+    vector[i] = static_cast<float>(bits % 2000003) / 1000.0F - 1000.0F;
+  }
+  return vector;
+}
+
+RecordRow record_row(std::uint64_t row, const std::vector<LateOutcome>& late) {
+  RecordRow line;
+  line.row = row;
+  line.id = "id " + std::to_string(row) + (row % 4 == 0 ? ",\"quoted\"\n" : "");
+  line.source = "in.csv";
+  line.line = row + 2;
+  line.length = static_cast<std::uint32_t>(row * 13 % 50);
+  line.hash = hash128(std::to_string(row));
+  line.kept = {std::to_string(row % 2), "kept"};
+  if (kind_of(row) == Kind::kBad) {
+    line.status = Status::kRejected;
+    line.defect = Defect{Reason::kInvalidCharacter, "'?' at 3, with, commas"};
+  }
+  for (const LateOutcome& outcome : late) {
+    if (outcome.row == row) {
+      line.status = outcome.status;
+      line.defect = outcome.defect;
+      line.duplicate_of = outcome.duplicate_of;
+    }
+  }
+  return line;
+}
+
+// Rows with something to encode, the longest first.
+std::vector<std::uint64_t> order_of(std::uint64_t start, std::uint64_t end) {
+  std::vector<std::uint64_t> order;
+  for (std::uint64_t row = start; row < end; ++row) {
+    if (kind_of(row) != Kind::kBad) {
+      order.push_back(row);
+    }
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](auto a, auto b) { return a * 13 % 50 > b * 13 % 50; });
+  return order;
+}
+
+class Driver {
+ public:
+  Driver(EmbeddingStore& store, const DriverPlan& plan, Acknowledged* acknowledged)
+      : store_(store), plan_(plan), acknowledged_(acknowledged) {}
+
+  void run(const std::optional<Progress>& from) {
+    if (from) {
+      progress_ = *from;
+      late_ = std::move(progress_.late);
+      progress_.late.clear();
+    }
+    while (progress_.window_start < plan_.records) {
+      window();
+    }
+    commit();
+    store_.finish(plan_.records, {{"records", plan_.records}, {"state", "done"}}, {{"code", 3}});
+    if (acknowledged_ != nullptr) {
+      acknowledged_->finished = true;
+    }
+  }
+
+ private:
+  void window() {
+    const std::uint64_t start = progress_.window_start;
+    const std::uint64_t end = std::min(start + plan_.window, plan_.records);
+    const std::vector<std::uint64_t> order = order_of(start, end);
+    while (progress_.position < order.size()) {
+      encode(order[progress_.position]);
+      ++progress_.position;
+      if (++since_commit_ % plan_.commit_every == 0) {
+        commit();
+      }
+    }
+    std::vector<RecordRow> rows;
+    for (std::uint64_t row = start; row < end; ++row) {
+      rows.push_back(record_row(row, late_));
+    }
+    store_.complete_window(rows);
+    late_.clear();
+    progress_.late.clear();
+    progress_.window_start = end;
+    progress_.position = 0;
+    ++progress_.window;
+    progress_.cursor = "record " + std::to_string(end);
+    progress_.input_hash = hash128(progress_.cursor);
+  }
+
+  void encode(std::uint64_t row) {
+    std::vector<float> vector = vector_of(row, plan_.layout.dimension);
+    LateOutcome late{row, Status::kRejected, {}, {}, {}};
+    if (kind_of(row) == Kind::kLateBad) {
+      vector.back() = std::numeric_limits<float>::infinity();
+    }
+    if (kind_of(row) == Kind::kDuplicate) {
+      late.status = Status::kDuplicate;
+      late.duplicate_of = 0;
+      vector = store_.get_vector(0);
+    }
+    if (!store_.put_vector(row, vector)) {
+      late.defect = Defect{Reason::kNotFinite, "infinity"};
+    }
+    if (kind_of(row) != Kind::kGood) {
+      late_.push_back(late);
+      progress_.late.push_back(late);
+    }
+  }
+
+  void commit() {
+    progress_.counters = {{"rows", progress_.window_start}};
+    store_.commit(progress_);
+    progress_.late.clear();
+    if (acknowledged_ != nullptr) {
+      *acknowledged_ = {progress_.window_start, progress_.position, false};
+    }
+  }
+
+  EmbeddingStore& store_;
+  const DriverPlan& plan_;
+  Acknowledged* acknowledged_;
+  Progress progress_;
+  std::vector<LateOutcome> late_;
+  std::uint64_t since_commit_ = 0;
+};
+
+}  // namespace
+
+void drive(Files& files, const std::string& directory, const DriverPlan& plan,
+           Acknowledged* acknowledged) {
+  const auto out = open_store(files, directory);
+  if (out->state() && out->state()->finish) {
+    return;
+  }
+  std::optional<Progress> from;
+  std::unique_ptr<EmbeddingStore> store;
+  if (out->state()) {
+    from = out->state()->progress;
+    store = out->resume(plan.layout);
+  } else {
+    store = out->begin(plan.layout, {{"settings", "as given"}});
+  }
+  Driver(*store, plan, acknowledged).run(from);
+}
+
+std::vector<float> expected_vector(const DriverPlan& plan, std::uint64_t row) {
+  const Kind kind = kind_of(row);
+  if (kind == Kind::kBad || kind == Kind::kLateBad) {
+    return {};
+  }
+  return vector_of(kind == Kind::kDuplicate ? 0 : row, plan.layout.dimension);
+}
+
+}  // namespace longhaul::fakes
