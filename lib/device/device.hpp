@@ -13,9 +13,10 @@ enum class DeviceKind { kCpu, kCuda, kMps };
 
 // Bytes as the device's own counters give them; unsigned. Nothing where the device does not say.
 struct DeviceMemory {
-  std::optional<std::uint64_t> allocated;  // live tensors
-  std::optional<std::uint64_t> reserved;   // held by the allocator
-  std::optional<std::uint64_t> driver;     // held by the process on the device
+  std::optional<std::uint64_t> allocated;       // live tensors
+  std::optional<std::uint64_t> allocated_peak;  // highest `allocated` since the previous memory()
+  std::optional<std::uint64_t> reserved;        // held by the allocator
+  std::optional<std::uint64_t> driver;          // held by the process on the device
   std::optional<std::uint64_t> free;
   std::optional<std::uint64_t> total;
   std::optional<std::uint64_t> recommended;  // Metal's working set

@@ -1,1 +1,12 @@
-longhaul_room(device SOURCES placeholder.cpp LINKS base)
+if(APPLE)
+  set(LONGHAUL_HOST_MEMORY host_memory_macos.cpp)
+else()
+  set(LONGHAUL_HOST_MEMORY host_memory_linux.cpp)
+endif()
+longhaul_room(device
+  SOURCES memory_reading.cpp ${LONGHAUL_HOST_MEMORY} leak_monitor.cpp trend.cpp
+  LINKS base)
+target_link_libraries(longhaul_device PUBLIC nlohmann_json::nlohmann_json)
+longhaul_test(device
+  SOURCES memory_reading_test.cpp memory_sanity_test.cpp leak_monitor_test.cpp
+  LINKS device)

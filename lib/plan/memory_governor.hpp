@@ -1,7 +1,16 @@
 // Turns outcomes and memory readings into one number: how much a batch may cost (plan/window.hpp).
-// Halved on out-of-memory and remembered per padded width, grown back slowly, never to a cost that
-// failed; lowered ahead of trouble near a limit. No clock, no system calls.
-// budget() may be called from any thread, the rest from one.
+// No clock, no system calls; never throws. budget() may be called from any thread, the rest from
+// one.
+//
+// Three rules, the least of which counts:
+// - The budget: halved when a batch runs out of memory, grown by an eighth after 16 batches that
+//   used at least half of it, never above the one at the start.
+// - Ceilings: 7/8 of the least cost that ran out of memory at a padded width. A cost that failed is
+//   never tried again there, and each further failure is lower by an eighth: there are few.
+// - Room: what lies between the memory in use and the nearest limit, over what a batch of this
+//   width was seen to take per unit of cost (an upper bound of it, where it cannot be seen). It
+//   follows the readings down and up again.
+// One row is always allowed: whether a record fits alone is for the device to say.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +27,8 @@ struct GovernorSettings {
   std::optional<std::uint64_t> host_limit_bytes;    // --memory-limit
   std::optional<std::uint64_t> device_limit_bytes;  // --device-memory-limit
   bool shared_memory = false;  // host and device are the same memory: one limit covers both
+  // What a batch is taken to need per unit of cost until one has been seen.
+  std::uint64_t assumed_bytes_per_cost = 256 * 1024;
 };
 
 class MemoryGovernor {
@@ -33,8 +44,14 @@ class MemoryGovernor {
   void succeeded(std::uint32_t width, double cost);
   // A batch of `cost` at `width` ran out of memory: that cost is never tried again at this width.
   void ran_out(std::uint32_t width, double cost);
-  // A plausible reading: lowers the budget when a limit is near, lets it recover when it is not.
+  // A plausible reading, taken before the first batch and after each: learns what the batches since
+  // the last one took, and how much room there is.
   void observe(const MemoryReading& reading);
+  // True when memory in use is close to a limit: releasing caches is worth its time now.
+  bool near_limit() const;
+  // True when memory in use has stayed close to a limit for many readings, whatever was released:
+  // only a fresh process can help (--on-leak recycle).
+  bool limit_stays_reached() const;
   // How often each happened, and the budget now: for run.json.
   nlohmann::json report() const;
 
