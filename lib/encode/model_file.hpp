@@ -1,0 +1,30 @@
+// A model file as a run knows it: where it is, what it is (SHA-256), and its card.
+// A value; any thread. Reading runs nothing of the model. Throws Error(kIo) when a file cannot be
+// read, Error(kBadData) for a missing or bad card or a file that is not the pinned one.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "encode/card.hpp"
+
+namespace longhaul {
+
+struct ModelFile {
+  std::string path;
+  std::string sha256;
+  std::string card_source;  // "longhaul.json inside m.ts", "m.ts.json", the --card file
+  EncoderCard card;
+};
+
+// Text of the card inside an archive; nothing when it has none.
+using EmbeddedCard = std::function<std::optional<std::string>(const std::string& model_path)>;
+
+// The card comes from `card_path`, else from inside the archive, else from `path` + ".json".
+// `sha256` pins the file.
+ModelFile read_model_file(const std::string& path, const std::optional<std::string>& card_path,
+                          const std::optional<std::string>& sha256,
+                          const EmbeddedCard& embedded_card);
+
+}  // namespace longhaul

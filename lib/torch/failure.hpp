@@ -1,0 +1,24 @@
+// What a failure inside LibTorch means for a run. TorchScript erases the types of exceptions, so
+// the text decides where the type no longer does.
+// Pure functions; any thread.
+#pragma once
+
+#include <exception>
+#include <string>
+#include <string_view>
+
+namespace longhaul {
+
+enum class FailureKind {
+  kOutOfMemory,   // a smaller batch may cure it
+  kDeviceBroken,  // the device's context is poisoned: commit and stop, never retry
+  kOther
+};
+
+FailureKind classify_failure(std::string_view message);
+FailureKind classify_failure(const std::exception& failure);
+
+// The line that says what happened: no C++ stack, no TorchScript trace.
+std::string failure_text(const std::exception& failure);
+
+}  // namespace longhaul

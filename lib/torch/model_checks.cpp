@@ -1,0 +1,163 @@
+#include "torch/model_checks.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "encode/golden.hpp"
+
+namespace longhaul {
+namespace {
+
+using nlohmann::json;
+
+constexpr double kLeastCosine = 0.999;
+
+std::string short_number(double value) {
+  std::ostringstream text;
+  text.precision(3);
+  text << value;
+  return text.str();
+}
+
+// Rows of unlike lengths, each token an allowed letter.
+HostBatch token_batch(const EncoderCard& card, std::uint32_t rows, std::uint32_t width) {
+  const Alphabet& alphabet = card.alphabet;
+  HostBatch batch;
+  batch.rows = batch.used_rows = rows;
+  batch.width = width;
+  for (std::uint32_t row = 0; row < rows; ++row) {
+    const std::uint32_t length = std::max(std::min(width, 4U), width - row);
+    batch.lengths.push_back(length);
+    for (std::uint32_t column = 0; column < width; ++column) {
+      const char letter = alphabet.allowed[(row + column) % alphabet.allowed.size()];
+      const auto token =
+          std::find(alphabet.tokens.begin(), alphabet.tokens.end(), std::string(1, letter)) -
+          alphabet.tokens.begin();
+      batch.tokens.push_back(column < length ? token : alphabet.pad);
+    }
+    if (alphabet.prepend) {
+      batch.tokens[std::size_t{row} * width] = *alphabet.prepend;
+    }
+    if (alphabet.append) {
+      batch.tokens[std::size_t{row} * width + length - 1] = *alphabet.append;
+    }
+  }
+  return batch;
+}
+
+HostBatch pixel_batch(const EncoderCard& card, std::uint32_t rows) {
+  HostBatch batch;
+  batch.rows = batch.used_rows = rows;
+  for (std::uint32_t row = 0; row < rows; ++row) {
+    const HostBatch image = golden_batch(card, "pattern:" + std::to_string(row));
+    batch.pixels.insert(batch.pixels.end(), image.pixels.begin(), image.pixels.end());
+    batch.lengths.push_back(1);
+  }
+  return batch;
+}
+
+double greatest_difference(std::span<const float> left, std::span<const float> right) {
+  double greatest = 0;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const double difference =
+        std::abs(static_cast<double>(left[i]) - static_cast<double>(right[i]));
+    if (std::isnan(difference)) {
+      return difference;
+    }
+    greatest = std::max(greatest, difference);
+  }
+  return greatest;
+}
+
+double cosine(std::span<const float> left, std::span<const float> right) {
+  double dot = 0;
+  double left_squares = 0;
+  double right_squares = 0;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const auto a = static_cast<double>(left[i]);
+    const auto b = static_cast<double>(right[i]);
+    dot += a * b;
+    left_squares += a * a;
+    right_squares += b * b;
+  }
+  return dot / std::sqrt(left_squares * right_squares);
+}
+
+}  // namespace
+
+std::vector<HostBatch> contract_batches(const EncoderCard& card) {
+  std::vector<HostBatch> batches;
+  if (card.modality == Modality::kImage) {
+    batches.push_back(pixel_batch(card, 2));
+    batches.push_back(pixel_batch(card, 3));
+    return batches;
+  }
+  const std::uint32_t most = card.max_tokens.value_or(32);
+  batches.push_back(token_batch(card, 2, std::min(most, 8U)));
+  batches.push_back(token_batch(card, 3, std::min(most, 16U)));
+  return batches;
+}
+
+json check_golden(const EncoderCard& card, const EmbedAsCard& embed, const std::string& what) {
+  double greatest = 0;
+  for (std::size_t i = 0; i < card.golden.size(); ++i) {
+    const GoldenVector& golden = card.golden[i];
+    const EmbeddingBlock block = embed(golden_batch(card, golden.input));
+    const double difference = greatest_difference(block.values, golden.vector);
+    if (!(difference <= golden.tolerance)) {
+      throw Error(ExitCode::kBadData,
+                  "golden vector " + std::to_string(i + 1) + " of " +
+                      std::to_string(card.golden.size()) + " ('" + printable(golden.input, 24) +
+                      "') is missed by " + short_number(difference) + " " + what +
+                      "; the card allows " + short_number(golden.tolerance),
+                  "the model file is damaged or not the card's: export or copy it again");
+    }
+    greatest = std::max(greatest, difference);
+  }
+  json report = {{"checked", card.golden.size()}};
+  if (!card.golden.empty()) {
+    report["greatest_difference"] = greatest;
+  }
+  return report;
+}
+
+std::vector<float> sample_vectors(const EncoderCard& card, const EmbedAsCard& embed) {
+  std::vector<HostBatch> batches;
+  for (const GoldenVector& golden : card.golden) {
+    batches.push_back(golden_batch(card, golden.input));
+  }
+  if (batches.empty()) {
+    batches = contract_batches(card);
+  }
+  std::vector<float> vectors;
+  for (const HostBatch& batch : batches) {
+    const EmbeddingBlock block = embed(batch);
+    vectors.insert(vectors.end(), block.values.begin(), block.values.end());
+  }
+  return vectors;
+}
+
+json measure_drift(const EncoderCard& card, const std::vector<float>& exact,
+                   const std::vector<float>& drifted, Dtype dtype) {
+  double least = 1;
+  for (std::size_t start = 0; start < exact.size(); start += card.dimension) {
+    const double value = cosine(std::span(exact).subspan(start, card.dimension),
+                                std::span(drifted).subspan(start, card.dimension));
+    least = std::isnan(value) || std::isnan(least) ? std::nan("") : std::min(least, value);
+  }
+  if (!(least >= kLeastCosine)) {
+    throw Error(ExitCode::kBadData,
+                "at --dtype " + std::string(to_string(dtype)) +
+                    " the model's vectors drift to cosine " + short_number(least) +
+                    " of float32; at least 0.999 is asked",
+                "use --dtype fp32" + std::string(dtype == Dtype::kFp16 ? " or bf16" : ""));
+  }
+  return {{"vectors", exact.size() / card.dimension},
+          {"least_cosine", least},
+          {"greatest_difference", greatest_difference(exact, drifted)}};
+}
+
+}  // namespace longhaul

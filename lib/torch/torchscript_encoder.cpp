@@ -1,0 +1,221 @@
+#include "torch/torchscript_encoder.hpp"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <c10/core/DeviceGuard.h>
+#include <caffe2/serialize/inline_container.h>
+#include <torch/script.h>
+#include <torch/version.h>
+
+#include <utility>
+
+#include "base/error.hpp"
+#include "torch/failure.hpp"
+#include "torch/model_checks.hpp"
+#include "torch/open_device.hpp"
+#include "torch/script_program.hpp"
+#include "torch/tensors.hpp"
+
+namespace longhaul {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kCardEntry = "extra/longhaul.json";
+
+// Float32 means float32, and the same kernels each time.
+void set_up_numerics() {
+  at::Context& context = at::globalContext();
+  context.setAllowTF32CuBLAS(false);
+  context.setAllowTF32CuDNN(false);
+  context.setBenchmarkCuDNN(false);
+  context.setDeterministicCuDNN(true);
+}
+
+// Reads the zip's directory and one entry; nothing of the archive is run.
+std::optional<std::string> embedded_card(const std::string& path) {
+  try {
+    caffe2::serialize::PyTorchStreamReader reader(path);
+    if (!reader.hasRecord(kCardEntry)) {
+      return std::nullopt;
+    }
+    const auto [data, size] = reader.getRecord(kCardEntry);
+    return std::string(static_cast<const char*>(data.get()), size);
+  } catch (const std::exception& failure) {
+    throw Error(ExitCode::kBadData,
+                path + ": not a TorchScript archive that can be read: " + failure_text(failure),
+                "copy or export the model again");
+  }
+}
+
+class TorchScriptEncoder : public Encoder {
+ public:
+  TorchScriptEncoder(ModelFile model, const EncoderOptions& options, Log& log);
+  ~TorchScriptEncoder() override {
+    const LiveBytesGuard counted(live_);
+    program_.reset();
+  }
+  TorchScriptEncoder(const TorchScriptEncoder&) = delete;
+  TorchScriptEncoder& operator=(const TorchScriptEncoder&) = delete;
+
+  EmbeddingBlock encode(const HostBatch& batch) override;
+  std::uint32_t dimension() const override { return model_.card.dimension; }
+  Device& device() override { return *device_; }
+  bool needs_fixed_rows() const override {
+    return device_->kind() != DeviceKind::kCpu || model_.card.modality == Modality::kImage;
+  }
+  json choices() const override { return choices_; }
+  json report() const override { return report_; }
+
+ private:
+  void load(const EncoderOptions& options);
+  EmbeddingBlock embed(const HostBatch& batch, Dtype dtype, Pooling pooling, Normalize normalize);
+  EmbeddingBlock embed_as_card(const HostBatch& batch, Dtype dtype) {
+    return embed(batch, dtype, model_.card.pooling, model_.card.normalize);
+  }
+  void check_contract(Dtype dtype);
+
+  ModelFile model_;
+  Pooling pooling_;
+  Normalize normalize_;
+  Dtype dtype_;
+  std::shared_ptr<LiveBytes> live_ = std::make_shared<LiveBytes>();  // shared with device_
+  std::unique_ptr<TorchDevice> device_;
+  std::unique_ptr<ScriptProgram> program_;
+  json choices_;
+  json report_;
+};
+
+TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& options, Log& log)
+    : model_(std::move(model)),
+      pooling_(options.pooling),
+      normalize_(options.normalize),
+      dtype_(options.dtype),
+      device_(open_torch_device(options.device, live_)) {
+  const EncoderCard& card = model_.card;
+  if (pooling_ == Pooling::kCls && card.output == OutputKind::kTokens && !card.alphabet.prepend) {
+    throw Error(ExitCode::kUsage, "--pooling cls, but the model prepends no token",
+                "choose mean or max");
+  }
+  set_up_numerics();
+  if (options.threads > 0) {
+    at::set_num_threads(static_cast<int>(options.threads));
+  }
+  load(options);
+  if (card.golden.empty()) {
+    log.warning(model_.card_source + ": no golden vectors, so the model's numbers are unchecked");
+  }
+}
+
+void TorchScriptEncoder::load(const EncoderOptions& options) {
+  const LiveBytesGuard counted(live_);
+  const c10::InferenceMode inference;
+  const EncoderCard& card = model_.card;
+  const c10::Device device = device_->torch();
+  const c10::OptionalDeviceGuard guard(device);
+  torch::jit::Module module = load_module(model_.path, device);
+  report_ = {{"device", device_->name()},
+             {"dtype", to_string(dtype_)},
+             {"parameters", count_parameters(module)},
+             {"torch", TORCH_VERSION}};
+  const auto freeze = [&] {
+    program_ = std::make_unique<ScriptProgram>(module, card.method, card.inputs.size());
+  };
+  freeze();
+  check_contract(Dtype::kFp32);
+  json golden = check_golden(
+      card, [&](const HostBatch& batch) { return embed_as_card(batch, Dtype::kFp32); },
+      "at float32");
+  report_["golden"] = card.golden.empty() ? json("unchecked") : std::move(golden);
+  if (dtype_ != Dtype::kFp32) {
+    const std::vector<float> exact = sample_vectors(
+        card, [&](const HostBatch& batch) { return embed_as_card(batch, Dtype::kFp32); });
+    program_.reset();
+    module.to(to_scalar_type(dtype_));
+    freeze();
+    check_contract(dtype_);
+    const std::vector<float> drifted =
+        sample_vectors(card, [&](const HostBatch& batch) { return embed_as_card(batch, dtype_); });
+    report_["drift"] = measure_drift(card, exact, drifted, dtype_);
+  }
+  report_["frozen"] = program_->frozen();
+  choices_ = {{"kernels", options.choices.value("kernels", "mkl")}};
+}
+
+void TorchScriptEncoder::check_contract(Dtype dtype) {
+  const EncoderCard& card = model_.card;
+  for (const HostBatch& batch : contract_batches(card)) {
+    torch::jit::IValue result;
+    try {
+      result = program_->run(input_tensors(card, batch, device_->torch(), dtype));
+    } catch (const std::exception& failure) {
+      throw Error(
+          ExitCode::kBadData,
+          model_.path +
+              ": the model fails on a batch made as its card says: " + failure_text(failure),
+          "correct the card's inputs (longhaul inspect " + model_.path + " --draft-card helps)");
+    }
+    check_output(card, batch, output_tensor(card, result));
+  }
+}
+
+EmbeddingBlock TorchScriptEncoder::embed(const HostBatch& batch, Dtype dtype, Pooling pooling,
+                                         Normalize normalize) {
+  const EncoderCard& card = model_.card;
+  const torch::jit::IValue result =
+      program_->run(input_tensors(card, batch, device_->torch(), dtype));
+  const at::Tensor output = output_tensor(card, result);
+  check_output(card, batch, output);
+  return pooled_block(card, batch, output, pooling, normalize);
+}
+
+EmbeddingBlock TorchScriptEncoder::encode(const HostBatch& batch) {
+  const LiveBytesGuard counted(live_);
+  const c10::InferenceMode inference;
+  const c10::OptionalDeviceGuard guard(device_->torch());
+  FailureKind kind{};
+  std::string text;
+  try {
+    return embed(batch, dtype_, pooling_, normalize_);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    kind = classify_failure(failure);
+    text = failure_text(failure);
+  }
+  // Out of the handler: the failed call's tensors are gone.
+  const std::string where =
+      std::to_string(batch.rows) + " x " + std::to_string(batch.width) + " on " + device_->name();
+  switch (kind) {
+    case FailureKind::kOutOfMemory:
+      throw DeviceOutOfMemory("out of memory for a batch of " + where + ": " + text);
+    case FailureKind::kDeviceBroken:
+      throw Error(ExitCode::kUnavailable, "the device failed on a batch of " + where + ": " + text,
+                  "what is committed is safe; the same command continues in a fresh process");
+    case FailureKind::kOther:
+      break;
+  }
+  throw Error(ExitCode::kBadData, "the model failed on a batch of " + where + ": " + text,
+              "check that the card fits the model: longhaul inspect " + model_.path);
+}
+
+}  // namespace
+
+ModelFile read_torchscript_model(const std::string& path,
+                                 const std::optional<std::string>& card_path,
+                                 const std::optional<std::string>& sha256) {
+  return read_model_file(path, card_path, sha256, embedded_card);
+}
+
+std::unique_ptr<Encoder> make_encoder(const ModelFile& model, const EncoderOptions& options,
+                                      Log& log) {
+  return std::make_unique<TorchScriptEncoder>(model, options, log);
+}
+
+std::unique_ptr<Encoder> make_encoder(const EncoderOptions& options, Log& log) {
+  return make_encoder(
+      read_torchscript_model(options.model_path, options.card_path, options.model_sha256), options,
+      log);
+}
+
+}  // namespace longhaul
