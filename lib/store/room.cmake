@@ -4,6 +4,6 @@ longhaul_room(store
   LINKS base
   PRIVATE nlohmann_json::nlohmann_json)
 longhaul_test(store
-  SOURCES store_test.cpp store_driver.cpp ../fakes/fault_files.cpp
+  SOURCES float16_test.cpp store_test.cpp store_faults_test.cpp store_driver.cpp ../fakes/fault_files.cpp
   LINKS store
   PRIVATE nlohmann_json::nlohmann_json)

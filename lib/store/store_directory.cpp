@@ -140,7 +140,6 @@ class Directory : public StoreDirectory {
     const bool renamed = files_.exists(in(store_files::kEmbeddings));
     check_sizes(renamed ? store_files::kEmbeddings : store_files::kPartial);
     Journal journal(files_.open(in(store_files::kJournal), OpenMode::kReadWrite), end_);
-    files_.remove(in(store_files::kReportTemporary));
     if (renamed) {
       files_.rename(in(store_files::kEmbeddings), in(store_files::kPartial));
     }

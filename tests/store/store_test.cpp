@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <functional>
 
 #include "base/error.hpp"
 #include "fakes/fault_files.hpp"
@@ -42,4 +44,218 @@ TEST_CASE("a run leaves every row in its place, and NaN for the rejected") {
     }
   }
   CHECK(rejected == 6);
+}
+
+namespace {
+
+RecordRow good(std::uint64_t row, std::string id) {
+  RecordRow line;
+  line.row = row;
+  line.id = std::move(id);
+  line.source = "in.fa";
+  line.length = 3;
+  return line;
+}
+
+const StoreLayout kLayout{2, OutputDtype::kFp32, {}};
+const std::vector<float> kVector{1.0F, 2.0F};
+
+ExitCode code_of(const std::function<void()>& action, const std::string& text) {
+  try {
+    action();
+  } catch (const Error& error) {
+    CHECK_THAT(error.what(), Catch::Contains(text));
+    return error.code();
+  }
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+TEST_CASE("lines that no commit claims are cut when the run continues") {
+  FaultFiles files;
+  {
+    const auto out = open_store(files, "out");
+    const auto store = out->begin(kLayout, {});
+    CHECK(store->put_vector(0, kVector));
+    store->complete_window(std::vector{good(0, "a")});
+    store->commit({1, 1, "", {}, 0, {}, {}});
+    CHECK(store->put_vector(1, kVector));
+    store->complete_window(std::vector{good(1, std::string(2'000'000, 'x'))});
+  }
+  REQUIRE(files.content("out/records.csv").size() > 2'000'000);
+  const auto out = open_store(files, "out");
+  const auto store = out->resume(kLayout);
+  CHECK(files.content("out/embeddings.npy.partial").size() == 128 + 8);
+  CHECK(files.content("out/checksums.npy").size() == 128 + 8);
+  CHECK(store->put_vector(1, kVector));
+  store->complete_window(std::vector{good(1, "b")});
+  store->commit({2, 2, "", {}, 0, {}, {}});
+  CHECK(files.content("out/records.csv") ==
+        "row,id,source,status,length,truncated,substituted,hash,duplicate_of\n"
+        "0,a,in.fa,ok,3,false,0,,\n1,b,in.fa,ok,3,false,0,,\n");
+}
+
+TEST_CASE("a kept column whose name is taken becomes input.NAME") {
+  FaultFiles files;
+  const auto out = open_store(files, "out");
+  const auto store = out->begin({2, OutputDtype::kFp32, {"label", "id", "input.id"}}, {});
+  CHECK(store->put_vector(0, kVector));
+  RecordRow row = good(0, "a,\"b\"");
+  row.kept = {"1", "x\ny", "z"};
+  row.truncated = true;
+  row.hash = hash128("abc");
+  store->complete_window(std::vector{row});
+  store->commit({1, 1, "", {}, 0, {}, {}});
+  CHECK(files.content("out/records.csv") ==
+        "row,id,source,status,length,truncated,substituted,hash,duplicate_of,label,input.id,"
+        "input.input.id\n0,\"a,\"\"b\"\"\",in.fa,ok,3,true,0,06b05ab6733a618578af5f94892f3950,,1,"
+        "\"x\ny\",z\n");
+}
+
+TEST_CASE("a component that is not finite, or not as fp16, stores nothing and is told") {
+  FaultFiles files;
+  const auto out = open_store(files, "out");
+  const auto store = out->begin({2, OutputDtype::kFp16, {}}, {});
+  const std::vector<float> most{65519.0F, -65504.0F};
+  const std::vector<float> too_much{0.0F, 65520.0F};
+  const std::vector<float> nan{0.0F, std::nanf("")};
+  CHECK(store->put_vector(0, most));
+  CHECK(store->get_vector(0) == std::vector<float>{65504.0F, -65504.0F});
+  CHECK_FALSE(store->put_vector(1, too_much));
+  CHECK_FALSE(store->put_vector(1, nan));
+  CHECK(code_of(
+            [&] {
+              store->complete_window(std::vector{good(0, "a"), good(1, "b")});
+            },
+            "row 1 is claimed by out/journal.jsonl") == ExitCode::kBadData);
+}
+
+TEST_CASE("late outcomes of the window in hand come back, and no others") {
+  FaultFiles files;
+  const LateOutcome oom{1, Status::kRejected, Defect{Reason::kOutOfMemory, "alone"}, {}, {}};
+  const LateOutcome copy{2, Status::kDuplicate, {}, 0, hash128("x")};
+  {
+    const auto out = open_store(files, "out");
+    const auto store = out->begin(kLayout, {{"a", 1}});
+    store->note({{"session", 1}});
+    CHECK(store->put_vector(0, kVector));
+    store->complete_window(std::vector{good(0, "a")});
+    store->commit({0, 0 + 1, "c0", {}, 0, {oom}, {}});
+    store->commit({1, 1, "c1", hash128("in"), 1, {oom}, {{"n", 7}}});
+    store->note({{"session", 2}});
+    store->commit({1, 1, "c1", hash128("in"), 2, {copy}, {{"n", 8}}});
+  }
+  const std::optional<StoreState> state = read_store(files, "out");
+  REQUIRE(state);
+  CHECK(state->begin == nlohmann::json{{"a", 1}});
+  CHECK(state->layout == kLayout);
+  CHECK(state->notes == std::vector<nlohmann::json>{{{"session", 1}}, {{"session", 2}}});
+  CHECK_FALSE(state->finish);
+  REQUIRE(state->progress);
+  CHECK(state->progress->cursor == "c1");
+  CHECK(state->progress->input_hash == hash128("in"));
+  CHECK(state->progress->position == 2);
+  CHECK(state->progress->counters == nlohmann::json{{"n", 8}});
+  REQUIRE(state->progress->late.size() == 2);
+  CHECK(state->progress->late[0].row == 1);
+  CHECK(state->progress->late[0].defect->reason == Reason::kOutOfMemory);
+  CHECK(state->progress->late[0].defect->message == "alone");
+  CHECK(state->progress->late[1].duplicate_of == 0);
+  CHECK(state->progress->late[1].hash == hash128("x"));
+}
+
+TEST_CASE("a finished run says how it ended and is not touched again") {
+  FaultFiles files;
+  const DriverPlan plan;
+  drive(files, "out", plan);
+  files.arm(Fault::kErrorAlways, 0);
+  const auto out = open_store(files, "out");
+  REQUIRE(out->state());
+  REQUIRE(out->state()->finish);
+  CHECK(out->state()->finish->at("rows") == plan.records);
+  CHECK(out->state()->finish->at("code") == 3);
+  CHECK(files.operations() == 0);
+}
+
+TEST_CASE("a directory that is not ours is refused, named, and never touched") {
+  FaultFiles files;
+  files.make_directory("out");
+  files.set_content("out/thesis.tex", "years of work");
+  CHECK(code_of([&] { open_store(files, "out"); }, "it holds thesis.tex") == ExitCode::kMismatch);
+  files.set_content("out/journal.jsonl", "{\"a\": 1}\n");
+  CHECK(code_of([&] { open_store(files, "out"); }, "journal.jsonl is not longhaul's") ==
+        ExitCode::kMismatch);
+  CHECK(files.list("out") == std::vector<std::string>{"journal.jsonl", "thesis.tex"});
+}
+
+TEST_CASE("clearing deletes our files and no other") {
+  FaultFiles files;
+  const DriverPlan plan;
+  drive(files, "out", plan);
+  files.set_content("out/notes.txt", "mine");
+  files.set_content("out/memory.jsonl", "{}\n");
+  const auto out = open_store(files, "out");
+  REQUIRE(out->state());
+  out->clear();
+  CHECK(files.list("out") == std::vector<std::string>{"notes.txt"});
+  CHECK_FALSE(out->state());
+  CHECK_NOTHROW(out->begin(kLayout, {}));
+}
+
+TEST_CASE("clearing works where the journal is damaged") {
+  FaultFiles files;
+  drive(files, "out", {});
+  std::string journal = files.content("out/journal.jsonl");
+  journal[100] ^= 1;
+  files.set_content("out/journal.jsonl", journal);
+  const auto out = open_store(files, "out");
+  CHECK(code_of([&] { out->state(); }, "line 1 (byte 0)") == ExitCode::kBadData);
+  out->clear();
+  CHECK(files.list("out").empty());
+}
+
+TEST_CASE("a directory made for a run that never began is removed again") {
+  FaultFiles files;
+  open_store(files, "out");
+  CHECK(files.kind("out") == PathKind::kAbsent);
+  files.make_directory("out");
+  open_store(files, "out");
+  CHECK(files.kind("out") == PathKind::kDirectory);
+}
+
+TEST_CASE("a second start names the holder of the lock") {
+  const auto files = posix_files();
+  std::string folder = "/tmp/longhaul-store-XXXXXX";
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  {
+    const auto first = open_store(*files, folder + "/out", {"process 42 on host x", {}});
+    const auto again = [&] { open_store(*files, folder + "/out", {"process 43", {}}); };
+    CHECK(code_of(again, "is in use by process 42 on host x") == ExitCode::kUnavailable);
+  }
+  CHECK_NOTHROW(open_store(*files, folder + "/out"));
+  CHECK(files->list(folder).empty());
+  files->remove_directory(folder);
+}
+
+TEST_CASE("a path that is a file, or cannot be made, is an I/O error") {
+  const auto files = posix_files();
+  CHECK(code_of([&] { open_store(*files, "/dev/null"); }, "File exists") == ExitCode::kIo);
+  CHECK(code_of([&] { open_store(*files, "/proc/out"); }, "/proc/out") == ExitCode::kIo);
+}
+
+TEST_CASE("files smaller than the journal claims are named") {
+  for (const std::string name :
+       {"embeddings.npy.partial", "checksums.npy", "records.csv", "rejects.csv"}) {
+    FaultFiles files;
+    files.arm(Fault::kErrorOnce, 70);
+    CHECK_THROWS_AS(drive(files, "out", {}), Error);
+    files.end_process();
+    const std::string whole = files.content("out/" + name);
+    files.set_content("out/" + name, whole.substr(0, whole.size() / 3));
+    CHECK(code_of([&] { drive(files, "out", {}); }, "out/" + name + " has ") == ExitCode::kBadData);
+    files.remove("out/" + name);
+    CHECK(code_of([&] { drive(files, "out", {}); }, "out/" + name + " is missing") ==
+          ExitCode::kBadData);
+  }
 }
