@@ -15,11 +15,22 @@ add_custom_target(longhaul_version
           -P ${PROJECT_SOURCE_DIR}/cmake/WriteVersion.cmake
   BYPRODUCTS ${PROJECT_BINARY_DIR}/generated/version_values.hpp)
 
-set(app_sources main.cpp commands.cpp config_options.cpp version.cpp)
+set(app_sources main.cpp commands.cpp config_options.cpp console.cpp progress.cpp progress_text.cpp
+    signals.cpp version.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
 add_executable(longhaul ${app_sources})
 add_dependencies(longhaul longhaul_version)
 target_include_directories(longhaul PRIVATE "${PROJECT_SOURCE_DIR}/apps/longhaul"
                                             "${PROJECT_BINARY_DIR}/generated")
-target_link_libraries(longhaul PRIVATE longhaul_base longhaul_config CLI11::CLI11 nlohmann_json::nlohmann_json
+target_link_libraries(longhaul PRIVATE longhaul_base longhaul_config CLI11::CLI11
+                                       nlohmann_json::nlohmann_json spdlog::spdlog
                                        longhaul_warnings)
+
+if(LONGHAUL_TESTS)
+  add_executable(test_app "${PROJECT_SOURCE_DIR}/tests/app/progress_test.cpp"
+                          "${PROJECT_SOURCE_DIR}/apps/longhaul/progress_text.cpp")
+  target_include_directories(test_app PRIVATE "${PROJECT_SOURCE_DIR}/apps/longhaul")
+  target_link_libraries(test_app PRIVATE longhaul_base longhaul_test_main nlohmann_json::nlohmann_json
+                                         longhaul_warnings)
+  add_test(NAME app COMMAND test_app)
+endif()

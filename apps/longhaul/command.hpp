@@ -5,10 +5,12 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
+#include "console.hpp"
 
 namespace longhaul::app {
 
@@ -17,6 +19,7 @@ struct Context {
   std::map<std::string, std::string> environment;  // a copy: nothing else reads the environment
   std::vector<std::string> arguments;              // the command line, for the resume hint
   std::function<ExitCode()> chosen;                // set by the subcommand that was given
+  std::unique_ptr<Console> console;  // made by a command that logs; main() says failures through it
 };
 
 void add_embed(CLI::App& app, Context& context);

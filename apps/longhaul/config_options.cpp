@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -47,6 +48,11 @@ class HelpFormatter : public CLI::Formatter {
     }
     return Formatter::make_group(std::move(group), is_positional, std::move(options));
   }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string type = option->get_type_name();
+    return (type.empty() ? "" : " " + type) +
+           (option->get_positional() && option->get_expected_max() > 1 ? " ..." : "");
+  }
   std::string make_option_desc(const CLI::Option* option) const override {
     return wrap(option->get_description());
   }
@@ -78,7 +84,8 @@ void add_setting(CLI::App& command, const Setting& setting, ConfigOptions& optio
     option = command.add_flag_function(
         flags, [keep](std::int64_t count) { keep(count > 0 ? "true" : "false"); },
         help_of(setting));
-  } else if (setting.repeatable) {
+  } else {
+    // Every value is kept, so that resolve_config() can say which flag was given twice.
     option = command.add_option_function<std::vector<std::string>>(
         flags,
         [keep](const std::vector<std::string>& values) {
@@ -88,8 +95,6 @@ void add_setting(CLI::App& command, const Setting& setting, ConfigOptions& optio
         },
         help_of(setting));
     option->allow_extra_args(false);
-  } else {
-    option = command.add_option_function<std::string>(flags, keep, help_of(setting));
   }
   if (!setting.is_switch()) {
     option->type_name(std::string(setting.value_name));
@@ -98,13 +103,16 @@ void add_setting(CLI::App& command, const Setting& setting, ConfigOptions& optio
 }
 
 nlohmann::json read_config_file(const std::string& path) {
+  const char* remedy = "give a JSON file, or the run.json of an output";
+  if (std::filesystem::is_directory(path)) {
+    throw Error(ExitCode::kUsage, "--config " + printable(path) + ": is a folder", remedy);
+  }
   std::ifstream stream(path, std::ios::binary);
   std::ostringstream text;
-  // Reading a folder opens and then fails; an empty file sets failbit on `text` only.
   if (!stream || (text << stream.rdbuf(), stream.bad())) {
     throw Error(ExitCode::kUsage,
                 "--config " + printable(path) + ": cannot be read: " + std::strerror(errno),
-                "give a JSON file, or the run.json of an output");
+                remedy);
   }
   return parse_config_text(text.str(), path);
 }

@@ -1,16 +1,22 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <new>
 
+#include "base/text.hpp"
 #include "command.hpp"
+#include "config/suggest.hpp"
+#include "config_options.hpp"
 #include "version.hpp"
 
 namespace {
 
 using longhaul::Error;
 using longhaul::ExitCode;
+using longhaul::app::Context;
 
 std::map<std::string, std::string> copy_environment() {
   std::map<std::string, std::string> copy;
@@ -25,37 +31,114 @@ std::map<std::string, std::string> copy_environment() {
 }
 
 // The one line every failure ends with: what, where, what to do next.
-int fail(ExitCode code, const std::string& what, const std::string& remedy) {
-  std::cerr << "longhaul: " << what << (remedy.empty() ? "" : "; " + remedy) << '\n';
-  return longhaul::to_int(code);
+int fail(const Context& context, const Error& error) {
+  const std::string line = std::string("longhaul: ") + error.what() +
+                           (error.remedy().empty() ? "" : "; " + error.remedy());
+  if (context.console) {
+    context.console->fail(line);
+  } else {
+    std::cerr << line << '\n';
+  }
+  return longhaul::to_int(error.code());
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
+// A first word that is no command is named before the parser sees it: it would only say that a
+// command is missing.
+void check_command(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const std::vector<std::string> names = command_names(app);
+  if (arguments.size() < 2 || arguments[1].starts_with('-') ||
+      std::find(names.begin(), names.end(), arguments[1]) != names.end()) {
+    return;
+  }
+  const std::optional<std::string> near = longhaul::nearest_word(arguments[1], names);
+  throw Error(ExitCode::kUsage, "'" + longhaul::printable(arguments[1]) + "' is not a command",
+              near ? "did you mean '" + *near + "'?" : "commands: " + longhaul::join(names, ", "));
+}
+
+// What the parser refused, with the flag that may have been meant.
+Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = &app;
+  for (const CLI::App* chosen : app.get_subcommands()) {
+    command = chosen;
+  }
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().back();
+  }
+  std::string help = "longhaul --help";
+  if (command != &app) {
+    const CLI::App* parent = command->get_parent();
+    help = "longhaul " + (parent == nullptr || parent == &app ? "" : parent->get_name() + " ") +
+           command->get_name() + " --help";
+  }
+  const std::vector<std::string> extras = app.remaining(true);
+  if (extras.empty()) {
+    return {ExitCode::kUsage, error.what(), "see " + help};
+  }
+  const std::string word = extras.front().substr(0, extras.front().find('='));
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command->get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      known.push_back("--" + name);
+    }
+  }
+  const std::optional<std::string> near = longhaul::nearest_word(word, known);
+  return {ExitCode::kUsage, "'" + longhaul::printable(word) + "' is not expected here",
+          (near && word.starts_with('-') ? "did you mean " + *near + "? See " : "see ") + help};
+}
+
+int run(int argc, char** argv, Context& context) {
+  CLI::App app{"Embeds datasets of any size with a TorchScript encoder, in bounded memory."};
+  app.name("longhaul");
+  app.formatter(longhaul::app::help_formatter());
+  app.set_help_all_flag("--help-all", "Print help with the rarely needed flags too");
+  app.set_version_flag("--version", longhaul::app::version_text(), "Print versions and exit");
+  app.require_subcommand(1);
+  longhaul::app::add_commands(app, context);
+  if (argc < 2) {
+    std::cerr << app.help();
+    return longhaul::to_int(ExitCode::kUsage);
+  }
+  check_command(app, context.arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {
+    return app.exit(wanted);
+  } catch (const CLI::ParseError& error) {
+    throw usage_error(app, error);
+  }
+  return longhaul::to_int(context.chosen());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  longhaul::app::Context context;
+  // A reader that goes away must not end a long run; what could not be written is said below.
+  std::signal(SIGPIPE, SIG_IGN);
+  Context context;
   context.environment = copy_environment();
   context.arguments.assign(argv, argv + argc);
-
-  CLI::App app{"Embeds datasets of any size with a TorchScript encoder, in bounded memory."};
-  app.name("longhaul");
-  app.set_version_flag("--version", longhaul::app::version_text());
-  app.require_subcommand(1);
-  longhaul::app::add_commands(app, context);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? 0 : longhaul::to_int(ExitCode::kUsage);
-  }
-  try {
-    return longhaul::to_int(context.chosen());
+    const int code = run(argc, argv, context);
+    if (!std::cout.flush()) {
+      throw Error(ExitCode::kIo, "standard output could not be written",
+                  "nobody reads it any more, or its disk is full");
+    }
+    return code;
   } catch (const Error& error) {
-    return fail(error.code(), error.what(), error.remedy());
+    return fail(context, error);
   } catch (const std::bad_alloc&) {
-    return fail(ExitCode::kMemory, "out of memory", "use a smaller --batch-tokens or --window");
+    return fail(context,
+                {ExitCode::kMemory, "out of memory", "use a smaller --batch-tokens or --window"});
   } catch (const std::exception& error) {
-    return fail(ExitCode::kInternal, std::string("internal error: ") + error.what(),
-                "please report it with the command that caused it");
+    return fail(context, {ExitCode::kInternal, std::string("internal error: ") + error.what(),
+                          "please report it with the command that caused it"});
   }
 }

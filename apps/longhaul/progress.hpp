@@ -1,0 +1,44 @@
+// Shows how far a run is: a bar on a terminal, plain lines elsewhere, JSON for programs.
+// One thread. Call update() once before the first batch and then as often as you like: it draws at
+// most ten times a second, prints a plain line every 30 s, a JSON line every second.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "config/run_config.hpp"
+#include "console.hpp"
+#include "progress_text.hpp"
+
+namespace longhaul::app {
+
+class ProgressDisplay {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // `style` as resolve_style() gives it; `start` is when the session began.
+  ProgressDisplay(Console& console, ProgressStyle style, TimePoint start);
+
+  void update(const ProgressSnapshot& snapshot, TimePoint now);
+  // The state at the end, which stays on the screen. Harmless when repeated.
+  void finish(const ProgressSnapshot& snapshot, TimePoint now);
+
+ private:
+  void show(const ProgressSnapshot& snapshot);
+
+  Console& console_;
+  ProgressStyle style_;
+  TimePoint start_;
+  TimePoint last_shown_;
+  std::optional<TimePoint> last_metered_;
+  PaceMeter meter_;
+  Pace pace_;
+  bool finished_ = false;
+};
+
+// What --progress auto and -q mean here: a bar on a terminal (`term` is the TERM variable), lines
+// elsewhere, nothing when quiet. Any other style is kept.
+ProgressStyle resolve_style(const RunConfig& config, const std::string& term);
+
+}  // namespace longhaul::app

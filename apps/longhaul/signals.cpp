@@ -1,0 +1,85 @@
+#include "signals.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+
+#include "base/error.hpp"
+
+namespace longhaul::app {
+namespace {
+
+std::atomic<int> first_signal{0};
+std::atomic<int> interrupts{0};
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may only use these");
+
+constexpr std::array kStopping{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+extern "C" void on_stop_signal(int number) {
+  int none = 0;
+  first_signal.compare_exchange_strong(none, number);
+  if (number == SIGINT && interrupts.fetch_add(1) > 0) {
+    constexpr char text[] =
+        "\nlonghaul: stopped at once by a second interrupt; what is committed is safe, run the "
+        "same command to continue\n";
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, sizeof text - 1);
+    ::_exit(to_int(ExitCode::kInterrupted));
+  }
+}
+
+}  // namespace
+
+StopSignals::StopSignals() {
+  first_signal = 0;
+  interrupts = 0;
+  sigset_t mask;
+  sigemptyset(&mask);
+  for (const int number : kStopping) {
+    Saved saved{number, {}};
+    sigaction(number, nullptr, &saved.action);
+    if (number == SIGHUP && saved.action.sa_handler == SIG_IGN) {
+      continue;
+    }
+    struct sigaction action {};
+    action.sa_handler = on_stop_signal;
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_RESTART;
+    sigaction(number, &action, nullptr);
+    saved_.push_back(saved);
+    sigaddset(&mask, number);
+  }
+  // A process that was replaced by exec inherits what was blocked.
+  sigprocmask(SIG_UNBLOCK, &mask, nullptr);
+}
+
+StopSignals::~StopSignals() {
+  for (const Saved& saved : saved_) {
+    sigaction(saved.number, &saved.action, nullptr);
+  }
+}
+
+bool StopSignals::requested() {
+  return first_signal.load() != 0;
+}
+
+int StopSignals::signal() {
+  return first_signal.load();
+}
+
+std::string StopSignals::signal_name() {
+  switch (first_signal.load()) {
+    case SIGTERM:
+      return "TERM";
+    case SIGINT:
+      return "INT";
+    case SIGHUP:
+      return "HUP";
+    case SIGUSR1:
+      return "USR1";
+    default:
+      return "";
+  }
+}
+
+}  // namespace longhaul::app

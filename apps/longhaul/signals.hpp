@@ -1,0 +1,33 @@
+// TERM, INT, HUP and USR1 ask a run to stop: the handler sets a flag that the run looks at between
+// batches. A second INT ends the process at once with exit code 75; what was committed is safe.
+// HUP stays ignored where the parent ignored it (nohup). One object per process, on the main
+// thread, made before other threads start; the previous handlers come back when it goes.
+#pragma once
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+namespace longhaul::app {
+
+class StopSignals {
+ public:
+  StopSignals();
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  // Any thread.
+  static bool requested();
+  static int signal();               // the first that came; 0 for none
+  static std::string signal_name();  // "TERM"; empty for none
+
+ private:
+  struct Saved {
+    int number = 0;
+    struct sigaction action {};
+  };
+  std::vector<Saved> saved_;
+};
+
+}  // namespace longhaul::app
