@@ -188,6 +188,15 @@ std::vector<std::size_t> constant_columns(const MatrixView& x) {
 
 }  // namespace
 
+double decision(std::span<const double> coefficients, double intercept,
+                std::span<const double> vector) {
+  double sum = 0;
+  for (std::size_t i = 0; i < coefficients.size(); ++i) {
+    sum += coefficients[i] * vector[i];
+  }
+  return sum + intercept;
+}
+
 double logistic(double z) {
   if (z >= 0) {
     return 1 / (1 + std::exp(-z));
@@ -203,7 +212,7 @@ LogisticModel fit_logistic(const MatrixView& x, std::span<const std::uint8_t> la
   Vector parameters = Vector::Zero(problem.size());
   Vector gradient;
   LogisticModel model;
-  model.iterations = descend(problem, parameters);
+  model.evaluations = descend(problem, parameters);
   model.newton_steps = polish(problem, parameters, gradient);
   model.gradient_norm = largest(gradient);
   const double tolerance = std::max(1e-8, 1e3 * problem.rounding_floor());

@@ -31,9 +31,10 @@ struct LogisticModel {
   std::vector<double> coefficients;
   double intercept = 0;
 
-  // Largest component of the gradient at the answer; iterations of the optimiser; Newton steps.
+  // Largest component of the gradient at the answer; evaluations of the function by the optimiser;
+  // Newton steps.
   double gradient_norm = 0;
-  int iterations = 0;
+  int evaluations = 0;
   int newton_steps = 0;
   std::vector<std::size_t> constant_columns;  // their coefficient is 0 and says nothing
 };
@@ -42,6 +43,9 @@ struct LogisticModel {
 LogisticModel fit_logistic(const MatrixView& x, std::span<const std::uint8_t> labels,
                            const LogisticSettings& settings = {});
 
+// w.x + b.
+double decision(std::span<const double> coefficients, double intercept,
+                std::span<const double> vector);
 // Probability of class 1: 1 / (1 + exp(-z)), without overflow.
 double logistic(double z);
 

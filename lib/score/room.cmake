@@ -6,7 +6,7 @@ target_include_directories(longhaul_score_headers SYSTEM INTERFACE "${BOOST_MATH
 target_link_libraries(longhaul_score_headers INTERFACE Eigen3::Eigen)
 
 longhaul_room(score
-  SOURCES metrics.cpp logistic.cpp folds.cpp
-  LINKS base
+  SOURCES metrics.cpp logistic.cpp folds.cpp npy.cpp npz.cpp head.cpp
+  LINKS base store
   PRIVATE longhaul_score_headers nlohmann_json::nlohmann_json)
-longhaul_test(score SOURCES metrics_test.cpp folds_test.cpp logistic_test.cpp LINKS score)
+longhaul_test(score SOURCES metrics_test.cpp folds_test.cpp logistic_test.cpp head_test.cpp LINKS score)

@@ -102,3 +102,9 @@ TEST_CASE("the logistic function neither overflows nor loses small probabilities
   CHECK(logistic(800) == 1);
   CHECK(logistic(-40) == Approx(std::exp(-40.0)).epsilon(1e-14));
 }
+
+TEST_CASE("the decision is the scalar product and the intercept") {
+  const std::vector<double> w{0.5, -2, 3};
+  const std::vector<double> x{2, 1, 4};
+  CHECK(decision(w, 0.25, x) == 11.25);
+}
