@@ -8,3 +8,16 @@ longhaul_room(torch
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
 # A file that includes torch/script.h takes about 13 s without it.
 target_precompile_headers(longhaul_torch PRIVATE <torch/script.h>)
+
+if(LONGHAUL_TESTS)
+  # The archives the tests load are made by Python's torch from the same LibTorch.
+  find_program(LONGHAUL_PYTHON python3 PATHS "${PROJECT_SOURCE_DIR}/.venv/bin" NO_DEFAULT_PATH)
+  set(models "${PROJECT_BINARY_DIR}/test_models")
+  add_test(NAME torch_models
+    COMMAND ${LONGHAUL_PYTHON} -W ignore ${PROJECT_SOURCE_DIR}/tests/torch/make_models.py ${models})
+  set_tests_properties(torch_models PROPERTIES FIXTURES_SETUP torch_models)
+  longhaul_test(torch SOURCES device_test.cpp encoder_test.cpp failure_test.cpp
+    LINKS torch PRIVATE nlohmann_json::nlohmann_json)
+  target_compile_definitions(test_torch PRIVATE LONGHAUL_TEST_MODELS="${models}")
+  set_tests_properties(torch PROPERTIES FIXTURES_REQUIRED torch_models)
+endif()

@@ -68,7 +68,7 @@ class TorchScriptEncoder : public Encoder {
   json report() const override { return report_; }
 
  private:
-  void load(const EncoderOptions& options);
+  void load();
   EmbeddingBlock embed(const HostBatch& batch, Dtype dtype, Pooling pooling, Normalize normalize);
   EmbeddingBlock embed_as_card(const HostBatch& batch, Dtype dtype) {
     return embed(batch, dtype, model_.card.pooling, model_.card.normalize);
@@ -101,13 +101,13 @@ TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& op
   if (options.threads > 0) {
     at::set_num_threads(static_cast<int>(options.threads));
   }
-  load(options);
+  load();
   if (card.golden.empty()) {
     log.warning(model_.card_source + ": no golden vectors, so the model's numbers are unchecked");
   }
 }
 
-void TorchScriptEncoder::load(const EncoderOptions& options) {
+void TorchScriptEncoder::load() {
   const LiveBytesGuard counted(live_);
   const c10::InferenceMode inference;
   const EncoderCard& card = model_.card;
@@ -139,7 +139,7 @@ void TorchScriptEncoder::load(const EncoderOptions& options) {
     report_["drift"] = measure_drift(card, exact, drifted, dtype_);
   }
   report_["frozen"] = program_->frozen();
-  choices_ = {{"kernels", options.choices.value("kernels", "mkl")}};
+  choices_ = json::object({{"kernels", "mkl"}});
 }
 
 void TorchScriptEncoder::check_contract(Dtype dtype) {

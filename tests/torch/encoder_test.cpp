@@ -1,0 +1,255 @@
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+
+#include "base/error.hpp"
+#include "encode/golden.hpp"
+#include "models.hpp"
+#include "torch/torchscript_encoder.hpp"
+
+using namespace longhaul;
+using namespace longhaul::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+std::string refusal(const EncoderOptions& options, ExitCode code = ExitCode::kBadData) {
+  NullLog log;
+  try {
+    make_encoder(options, log);
+  } catch (const Error& error) {
+    CHECK(error.code() == code);
+    CHECK_FALSE(error.remedy().empty());
+    const std::string what = error.what();
+    CHECK(what.find('\n') == std::string::npos);  // one line
+    return what;
+  }
+  FAIL("accepted " << options.model_path);
+  return "";
+}
+
+std::unique_ptr<Encoder> encoder_for(const std::string& name) {
+  NullLog log;
+  return make_encoder(options_for(name), log);
+}
+
+std::vector<float> row_of(const EmbeddingBlock& block, std::size_t row) {
+  const auto first = block.values.begin() + static_cast<std::ptrdiff_t>(row * block.dimension);
+  return {first, first + block.dimension};
+}
+
+class Recorder : public Log {
+ public:
+  void write(LogLevel level, const std::string& message) override {
+    if (level == LogLevel::kWarning) {
+      warnings += message;
+    }
+  }
+  std::string warnings;
+};
+
+}  // namespace
+
+TEST_CASE("golden vectors of every form of output come out") {
+  for (const char* name :
+       {"plain", "tuple", "dict", "other_method", "counting", "image_pooled", "image_map"}) {
+    INFO(name);
+    const auto encoder = encoder_for(name);
+    const auto golden = encoder->report().at("golden");
+    CHECK(golden.at("checked").get<int>() >= 1);
+    CHECK(golden.at("greatest_difference").get<double>() < 1e-5);
+    CHECK(encoder->dimension() == (std::string(name).starts_with("image") ? 8 : 16));
+  }
+}
+
+TEST_CASE("a module that changes itself still runs") {
+  CHECK(encoder_for("plain")->report().at("frozen") == true);
+  const auto encoder = encoder_for("counting");
+  const HostBatch batch = batch_of({1, 2}, 24);
+  CHECK(encoder->encode(batch).values == encoder_for("plain")->encode(batch).values);
+}
+
+TEST_CASE("a card without golden vectors is said to be unchecked") {
+  Recorder log;
+  const auto encoder = make_encoder(options_for("unchecked"), log);
+  CHECK(encoder->report().at("golden") == "unchecked");
+  CHECK_THAT(log.warnings, Contains("unchecked"));
+}
+
+TEST_CASE("a record's bits are its own: any batch, any neighbours, any threads") {
+  NullLog log;
+  EncoderOptions options = options_for("plain");
+  const auto alone = make_encoder(options, log);
+  std::vector<std::uint32_t> seeds(32);
+  std::iota(seeds.begin(), seeds.end(), 0);
+  std::vector<std::vector<float>> expected;
+  for (const std::uint32_t seed : seeds) {
+    expected.push_back(row_of(alone->encode(batch_of({seed}, 40)), 0));
+  }
+  for (const std::uint32_t threads : {1U, 2U}) {
+    options.threads = threads;
+    const auto encoder = make_encoder(options, log);
+    for (const std::size_t size : {3U, 8U, 32U}) {
+      for (std::size_t start = 0; start < seeds.size(); start += size) {
+        const std::size_t end = std::min(start + size, seeds.size());
+        const std::vector<std::uint32_t> part(seeds.begin() + static_cast<std::ptrdiff_t>(start),
+                                              seeds.begin() + static_cast<std::ptrdiff_t>(end));
+        const EmbeddingBlock block = encoder->encode(batch_of(part, 40));
+        REQUIRE(block.rows == part.size());
+        for (std::size_t i = 0; i < part.size(); ++i) {
+          const std::vector<float> row = row_of(block, i);
+          INFO("threads " << threads << " batch " << size << " record " << part[i]);
+          CHECK(std::memcmp(row.data(), expected[part[i]].data(), row.size() * sizeof(float)) == 0);
+        }
+      }
+    }
+  }
+  CHECK(expected[0] != expected[1]);
+}
+
+TEST_CASE("dummy rows give no vectors and change none") {
+  const auto encoder = encoder_for("plain");
+  HostBatch batch = batch_of({5, 6}, 32);
+  const EmbeddingBlock plain = encoder->encode(batch);
+  batch.rows = 4;
+  batch.tokens.resize(std::size_t{4} * 32, 0);
+  batch.lengths.resize(4, 0);
+  const EmbeddingBlock filled = encoder->encode(batch);
+  CHECK(filled.rows == 2);
+  CHECK(filled.values == plain.values);
+}
+
+TEST_CASE("pooling and normalising are the run's, not the card's") {
+  NullLog log;
+  EncoderOptions options = options_for("plain");
+  const HostBatch batch = batch_of({1, 2, 3}, 24);
+  const EmbeddingBlock mean = make_encoder(options, log)->encode(batch);
+  options.normalize = Normalize::kL2;
+  const EmbeddingBlock unit = make_encoder(options, log)->encode(batch);
+  const auto row = row_of(unit, 1);
+  CHECK(std::inner_product(row.begin(), row.end(), row.begin(), 0.0) == Approx(1));
+  options.normalize = Normalize::kNone;
+  for (const Pooling pooling : {Pooling::kCls, Pooling::kMax, Pooling::kMeanCompat}) {
+    options.pooling = pooling;
+    CHECK(make_encoder(options, log)->encode(batch).values != mean.values);
+  }
+}
+
+TEST_CASE("bf16 stays near float32 and says how near") {
+  NullLog log;
+  EncoderOptions options = options_for("plain");
+  options.dtype = Dtype::kBf16;
+  const auto encoder = make_encoder(options, log);
+  const auto drift = encoder->report().at("drift");
+  CHECK(drift.at("vectors") == 2);
+  CHECK(drift.at("least_cosine").get<double>() > 0.999);
+  CHECK(drift.at("greatest_difference").get<double>() > 1e-6);  // it really ran in bf16
+  CHECK(encoder->report().at("golden").at("greatest_difference").get<double>() < 1e-5);
+}
+
+TEST_CASE("a model that overflows float16 is refused there and runs in float32") {
+  EncoderOptions options = options_for("large");
+  NullLog log;
+  CHECK_NOTHROW(make_encoder(options, log));
+  options.dtype = Dtype::kFp16;
+  CHECK_THAT(refusal(options), Contains("fp16") && Contains("0.999"));
+}
+
+TEST_CASE("models that break their card are refused before anything is embedded") {
+  CHECK_THAT(refusal(options_for("wrong_golden")),
+             Contains("golden vector 2") && Contains("0.001"));
+  CHECK_THAT(refusal(options_for("width_of_batch")), Contains("11 dimensions, the card says 10"));
+  CHECK_THAT(refusal(options_for("token_numbers")), Contains("Long"));
+  CHECK_THAT(refusal(options_for("no_card")), Contains("no card"));
+}
+
+TEST_CASE("a card that does not fit the module is refused with the reason") {
+  const ModelFile read = read_torchscript_model(model_path("tuple"));
+  const auto changed = [&](auto change) {
+    ModelFile model = read;
+    change(model.card);
+    NullLog log;
+    try {
+      make_encoder(model, options_for("tuple"), log);
+    } catch (const Error& error) {
+      CHECK(error.code() == ExitCode::kBadData);
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  CHECK(changed([](EncoderCard&) {}) == "accepted");
+  CHECK_THAT(changed([](EncoderCard& card) { card.output_key.reset(); }), Contains("output_key"));
+  CHECK_THAT(changed([](EncoderCard& card) { card.output_key = 2; }), Contains("Tuple of 2"));
+  CHECK_THAT(changed([](EncoderCard& card) { card.output_key = "x"; }), Contains("Tuple"));
+  CHECK_THAT(changed([](EncoderCard& card) { card.method = "encode"; }), Contains("forward"));
+  CHECK_THAT(changed([](EncoderCard& card) { card.output = OutputKind::kPooled; }),
+             Contains("output 'pooled' has 2 dimensions"));
+  CHECK_THAT(changed([](EncoderCard& card) { card.inputs.pop_back(); }), Contains("mask"));
+  CHECK_THAT(changed([](EncoderCard& card) { card.inputs.push_back(card.inputs[1]); }),
+             Contains("takes 2 inputs; the card lists 3"));
+}
+
+TEST_CASE("a truncated archive, at any point, is one line and 65") {
+  std::ifstream whole(model_path("plain"), std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(whole)), {});
+  REQUIRE(bytes.size() > 10000);
+  const auto path = std::filesystem::temp_directory_path() / "longhaul_truncated.ts";
+  for (const double share : {0.0, 0.01, 0.5, 0.99, 0.9999}) {
+    INFO(share);
+    std::ofstream(path, std::ios::binary)
+        << bytes.substr(0, static_cast<std::size_t>(share * static_cast<double>(bytes.size())));
+    EncoderOptions options = options_for("plain");
+    options.model_path = path.string();
+    CHECK_THAT(refusal(options), Contains("archive"));
+  }
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("a pinned model is taken, any other refused") {
+  EncoderOptions options = options_for("plain");
+  const std::string hash = read_torchscript_model(options.model_path).sha256;
+  CHECK(hash.size() == 64);
+  options.model_sha256 = hash;
+  NullLog log;
+  CHECK_NOTHROW(make_encoder(options, log));
+  options.model_path = model_path("dict");
+  CHECK_THAT(refusal(options), Contains("pinned"));
+}
+
+TEST_CASE("out of memory inside TorchScript is told from a model that fails") {
+  NullLog log;
+  const HostBatch few = batch_of({1, 2, 3}, 24);
+  const HostBatch many = batch_of({1, 2, 3, 4, 5, 6, 7, 8, 9}, 24);
+  const auto greedy = encoder_for("greedy");
+  const auto before = greedy->encode(few).values;
+  const auto live = greedy->device().memory().allocated;
+  CHECK_THROWS_AS(greedy->encode(many), DeviceOutOfMemory);
+  CHECK(greedy->device().memory().allocated == live);  // nothing of the failed call is held
+  CHECK(greedy->encode(few).values == before);
+  const auto failing = encoder_for("failing");
+  CHECK_NOTHROW(failing->encode(few));
+  try {
+    failing->encode(many);
+    FAIL("no failure");
+  } catch (const DeviceOutOfMemory&) {
+    FAIL("taken for out of memory");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::kBadData);
+    CHECK_THAT(error.what(), Contains("too many rows for me"));
+  }
+}
+
+TEST_CASE("live bytes return to where they were after every batch") {
+  const auto encoder = encoder_for("plain");
+  encoder->encode(batch_of({1}, 16));
+  const auto live = encoder->device().memory().allocated;
+  REQUIRE(live);
+  CHECK(*live > 10000);  // the weights
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    encoder->encode(batch_of({i, i + 1, i + 2}, 16 + 8 * (i % 4)));
+    CHECK(encoder->device().memory().allocated == live);
+  }
+}
