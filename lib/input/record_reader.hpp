@@ -4,7 +4,10 @@
 // One thread at a time.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,19 +15,11 @@
 #include <vector>
 
 #include "base/hash.hpp"
+#include "input/byte_source.hpp"
 #include "input/record.hpp"
+#include "input/source_identity.hpp"
 
 namespace longhaul {
-
-// What a source file was when it was opened. Path and times never make two inputs differ; they say
-// whether what was read before can be trusted without reading it again.
-struct SourceIdentity {
-  std::string path;
-  std::uint64_t size = 0;
-  std::int64_t modified_ns = 0;
-  std::uint64_t inode = 0;
-  bool regular = false;  // false: a stream, which cannot be looked at twice
-};
 
 // Where the next record begins. `cursor` is the reader's own business ("source=0 byte=4096
 // line=12") and is only given back to a reader of the same inputs and settings.
@@ -55,8 +50,9 @@ class RecordReader {
   virtual std::vector<SourceIdentity> sources() const = 0;
 };
 
-// A running hash of the records read so far (id, payload, kept values, defects; in order): the
-// content of the input, whatever its path, time or compression. 16 bytes, so a commit can carry it.
+// A running hash of the records read so far (id, payload, kept values, reasons of defects; in
+// order): the content of the input, whatever its path, time or compression. 16 bytes, so a commit
+// can carry it.
 class InputDigest {
  public:
   InputDigest() = default;
@@ -83,10 +79,31 @@ struct InputSettings {
   bool allow_nucleotides = false;
   bool images = false;  // the model's card asks for images
   std::uint64_t max_line_bytes = 64ULL << 20;
+  std::size_t block_bytes = 256ULL << 10;   // how much is read at a time
+  const std::atomic<bool>* stop = nullptr;  // ends a wait on a stream: Error(kInterrupted)
 };
 
-// A reader over all inputs. Throws Error: kUsage for columns and formats that cannot be told,
-// kBadData for input that is not its format, kIo for what cannot be opened.
-std::unique_ptr<RecordReader> open_input(const InputSettings& settings);
+class SourceReader;
+struct SourceSettings;
+
+// What another room adds to reading (arrow/arrow_input.hpp). An empty function means that this
+// build cannot, and such an input is Error(kUnavailable).
+struct InputBackends {
+  // Bytes as they were before compression; owns what it reads from. `name` is for messages.
+  std::function<std::unique_ptr<ByteSource>(std::unique_ptr<ByteSource> stored,
+                                            Compression compression, const std::string& name)>
+      decompress;
+  std::function<std::unique_ptr<SourceReader>(const SourceSettings& settings)> open_parquet;
+};
+
+// A reader over all inputs: plain inputs in their order, a folder's files depth first with its
+// entries in bytewise order, then what --files-from lists.
+// Up to 1,000 records are read ahead, so most of what is wrong with an input is said here. Throws
+// Error: kUsage for a flag that names a column which is not there, for columns and formats that
+// cannot be told; kBadData for input that is not its format, lacks a sequence column, holds no
+// record, or looks like nucleotides; kIo for what cannot be opened or read; kUnavailable for what
+// this build cannot read.
+std::unique_ptr<RecordReader> open_input(const InputSettings& settings,
+                                         const InputBackends& backends = {});
 
 }  // namespace longhaul

@@ -1,0 +1,16 @@
+// Decompression of gzip and Zstandard streams, several members or frames in a row included.
+// One thread at a time. Error(kBadData) where the stream is damaged or cut short, with the byte of
+// the compressed file.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "input/byte_source.hpp"
+
+namespace longhaul {
+
+std::unique_ptr<ByteSource> decompress(std::unique_ptr<ByteSource> stored, Compression compression,
+                                       const std::string& name);
+
+}  // namespace longhaul

@@ -1,0 +1,236 @@
+#include "input/line_scanner.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace longhaul {
+namespace {
+
+constexpr std::size_t kSniffedBytes = 64 * 1024;
+
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+// Refuses what is certainly no text, by the names of what people feed by mistake.
+void check_is_text(std::string_view head, const std::string& name) {
+  const struct {
+    std::string_view magic, what, remedy;
+  } known[] = {
+      {"\x1f\x8b", "is compressed with gzip", "give it a name that ends in .gz"},
+      {"\x28\xb5\x2f\xfd", "is compressed with Zstandard", "give it a name that ends in .zst"},
+      {"PAR1", "is a Parquet file", "use --format parquet"},
+      {"PK\x03\x04", "is a zip archive or a spreadsheet", "save it as CSV"},
+      {"\xff\xfe", "is UTF-16 text", "convert it to UTF-8"},
+      {"\xfe\xff", "is UTF-16 text", "convert it to UTF-8"},
+  };
+  for (const auto& kind : known) {
+    if (starts_with(head, kind.magic)) {
+      throw Error(ExitCode::kBadData,
+                  printable(name, 400) + ", byte 0: " + std::string(kind.what) +
+                      ", not the text it was to be",
+                  std::string(kind.remedy));
+    }
+  }
+  const std::size_t zero = head.find('\0');
+  if (zero != std::string_view::npos) {
+    const auto line =
+        std::count(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(zero), '\n');
+    throw Error(ExitCode::kBadData,
+                printable(name, 400) + " is binary, not text: byte " + std::to_string(zero) +
+                    " (line " + std::to_string(line + 1) + ") is zero",
+                "check that it is the right file, or name its format with --format");
+  }
+}
+
+}  // namespace
+
+LineScanner::LineScanner(std::unique_ptr<ByteSource> source, std::string name,
+                         std::uint64_t max_line_bytes, std::size_t block_bytes)
+    : source_(std::move(source)),
+      name_(std::move(name)),
+      max_line_bytes_(max_line_bytes),
+      block_bytes_(std::max<std::size_t>(block_bytes, 1)) {
+  buffer_.resize(2 * block_bytes_ + kReadablePadding);
+}
+
+std::size_t LineScanner::find(Finder& finder, std::size_t from) const {
+  if (finder.at != kNone && finder.at >= from) {
+    return finder.at;
+  }
+  const std::size_t start = std::max(from, finder.scanned);
+  const void* found =
+      start < end_ ? std::memchr(buffer_.data() + start, finder.wanted, end_ - start) : nullptr;
+  if (found == nullptr) {
+    finder.at = kNone;
+    finder.scanned = std::max(end_, finder.scanned);
+  } else {
+    finder.at = static_cast<std::size_t>(static_cast<const char*>(found) - buffer_.data());
+    finder.scanned = finder.at + 1;
+  }
+  return finder.at;
+}
+
+std::size_t LineScanner::first_break() {
+  return std::min(find(line_feed_, begin_), find(carriage_return_, begin_));
+}
+
+void LineScanner::forget_found() {
+  line_feed_ = Finder{'\n'};
+  carriage_return_ = Finder{'\r'};
+}
+
+// Moves what is not consumed to the front, and gives back what one very long line had claimed.
+void LineScanner::drop_consumed() {
+  const std::size_t kept = end_ - begin_;
+  std::memmove(buffer_.data(), buffer_.data() + begin_, kept);
+  const std::size_t shift = begin_;
+  for (Finder* finder : {&line_feed_, &carriage_return_}) {
+    if (finder->at != kNone) {
+      finder->at = finder->at >= shift ? finder->at - shift : kNone;
+    }
+    finder->scanned -= std::min(shift, finder->scanned);
+  }
+  base_ += shift;
+  begin_ = 0;
+  end_ = kept;
+  if (buffer_.size() > 16 * block_bytes_ + kReadablePadding && kept < block_bytes_) {
+    buffer_.resize(2 * block_bytes_ + kReadablePadding);
+    buffer_.shrink_to_fit();
+  }
+}
+
+// Reads one more block; false at the end of the source.
+bool LineScanner::refill() {
+  if (ended_) {
+    return false;
+  }
+  if (begin_ > 0) {
+    drop_consumed();
+  }
+  if (end_ + block_bytes_ + kReadablePadding > buffer_.size()) {
+    buffer_.resize(std::max(end_ + block_bytes_, 2 * end_) + kReadablePadding);
+  }
+  const std::size_t got = source_->read({buffer_.data() + end_, block_bytes_});
+  end_ += got;
+  ended_ = got == 0;
+  return !ended_;
+}
+
+void LineScanner::start() {
+  started_ = true;
+  const std::size_t wanted = std::clamp<std::size_t>(block_bytes_, 4, kSniffedBytes);
+  while (end_ < wanted && refill()) {
+  }
+  const std::string_view head(buffer_.data(), std::min(end_, kSniffedBytes));
+  check_is_text(head, name_);
+  if (starts_with(head, "\xef\xbb\xbf")) {
+    begin_ += 3;
+  }
+}
+
+std::size_t LineScanner::terminator_size(std::size_t end) const {
+  if (end >= end_) {
+    return 0;
+  }
+  return buffer_[end] == '\r' && end + 1 < end_ && buffer_[end + 1] == '\n' ? 2 : 1;
+}
+
+void LineScanner::emit(Line& line, std::size_t end) {
+  const std::size_t terminator = terminator_size(end);
+  line.text = {buffer_.data() + begin_, end - begin_};
+  line.terminator = {buffer_.data() + end, terminator};
+  line.number = line_number_++;
+  line.byte = base_ + begin_;
+  line.size = line.text.size();
+  line.too_long = line.size > max_line_bytes_;
+  line.odd_quotes = false;
+  if (line.too_long) {
+    line.first = line.text.front();
+    line.odd_quotes = std::count(line.text.begin(), line.text.end(), '"') % 2 != 0;
+    line.text = {};
+  }
+  begin_ = end + terminator;
+}
+
+bool LineScanner::next(Line& line) {
+  if (!started_) {
+    start();
+  }
+  for (;;) {
+    const std::size_t end = first_break();
+    if (end != kNone) {
+      // A CR that is the last byte read may be half of a CRLF.
+      if (buffer_[end] == '\n' || end + 1 < end_ || ended_) {
+        emit(line, end);
+        return true;
+      }
+    } else if (ended_) {
+      if (begin_ == end_) {
+        return false;
+      }
+      emit(line, end_);
+      return true;
+    } else if (end_ - begin_ > max_line_bytes_) {
+      pass_over(line);
+      return true;
+    }
+    refill();
+  }
+}
+
+// Reads on to the end of a line that is over the cap, keeping none of it.
+void LineScanner::pass_over(Line& line) {
+  line = Line{};
+  line.number = line_number_++;
+  line.byte = base_ + begin_;
+  line.too_long = true;
+  line.first = buffer_[begin_];
+  std::size_t quotes = 0;
+  for (;;) {
+    const std::size_t found = first_break();
+    const std::size_t end = found == kNone ? end_ : found;
+    quotes +=
+        static_cast<std::size_t>(std::count(buffer_.data() + begin_, buffer_.data() + end, '"'));
+    line.size += end - begin_;
+    begin_ = end;
+    const bool half_terminator = found != kNone && buffer_[found] == '\r' && found + 1 == end_;
+    if (found != kNone && (!half_terminator || ended_)) {
+      begin_ += terminator_size(begin_);
+      break;
+    }
+    if (!refill() && begin_ == end_) {
+      break;
+    }
+  }
+  line.odd_quotes = quotes % 2 != 0;
+}
+
+std::string_view LineScanner::peek(std::size_t bytes) {
+  if (!started_) {
+    start();
+  }
+  while ((end_ - begin_ < bytes || first_break() == kNone) && end_ - begin_ <= max_line_bytes_ &&
+         refill()) {
+  }
+  return {buffer_.data() + begin_, end_ - begin_};
+}
+
+bool LineScanner::seek(std::uint64_t byte, std::uint64_t line_number) {
+  if (!source_->seek(byte)) {
+    return false;
+  }
+  base_ = byte;
+  begin_ = end_ = 0;
+  line_number_ = line_number;
+  ended_ = false;
+  started_ = true;
+  forget_found();
+  return true;
+}
+
+}  // namespace longhaul

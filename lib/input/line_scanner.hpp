@@ -1,0 +1,88 @@
+// Lines of a text source, by large blocks, with their number and byte. A line ends with LF, CRLF
+// or a lone CR, or where the source ends; a byte order mark at the beginning is left out.
+// Memory is one block and the longest line, up to the cap; a longer line is passed over.
+// One thread at a time. Error(kBadData) where the source is not text, Error(kIo) from the source.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "input/byte_source.hpp"
+
+namespace longhaul {
+
+struct Line {
+  std::string_view text;        // valid until the next call; at least kReadablePadding bytes
+                                // behind its end can be read (their content means nothing)
+  std::string_view terminator;  // "\n", "\r\n", "\r" or nothing at the very end
+  std::uint64_t number = 0;     // from 1
+  std::uint64_t byte = 0;       // of its first character in the (decompressed) source
+  std::uint64_t size = 0;       // of the text; more than text.size() when it is too long
+  bool too_long = false;        // over the cap: text is empty
+  char first = '\0';            // of a line too long: its first character
+  bool odd_quotes = false;      // of a line too long: whether it holds an odd number of '"'
+};
+
+class LineScanner {
+ public:
+  static constexpr std::size_t kReadablePadding = 64;
+
+  LineScanner(std::unique_ptr<ByteSource> source, std::string name, std::uint64_t max_line_bytes,
+              std::size_t block_bytes);
+
+  // False at the end.
+  bool next(Line& line);
+  // The text ahead, not consumed: at least `bytes` of it and at least one whole line, or all
+  // there is, or a line cut at the cap. Valid until the next call.
+  std::string_view peek(std::size_t bytes);
+
+  // Where the next line begins.
+  std::uint64_t byte() const { return base_ + begin_; }
+  std::uint64_t line_number() const { return line_number_; }
+  bool seek(std::uint64_t byte, std::uint64_t line_number);
+
+  const std::string& name() const { return name_; }
+  std::uint64_t stored_bytes_read() const { return source_->stored_bytes_read(); }
+
+ private:
+  static constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+
+  // Finds one character, looking at every byte once however often it is asked.
+  struct Finder {
+    char wanted;
+    std::size_t at = kNone;
+    std::size_t scanned = 0;
+  };
+
+  std::size_t find(Finder& finder, std::size_t from) const;
+  std::size_t first_break();
+  bool refill();
+  void drop_consumed();
+  void forget_found();
+  void emit(Line& line, std::size_t end);
+  std::size_t terminator_size(std::size_t end) const;
+  void pass_over(Line& line);
+  void start();
+
+  std::unique_ptr<ByteSource> source_;
+  std::string name_;
+  std::uint64_t max_line_bytes_;
+  std::size_t block_bytes_;
+
+  std::vector<char> buffer_;
+  std::size_t begin_ = 0;   // of what is not consumed yet
+  std::size_t end_ = 0;     // of what was read
+  std::uint64_t base_ = 0;  // the source's byte at buffer_[0]
+  std::uint64_t line_number_ = 1;
+  Finder line_feed_{'\n'};
+  Finder carriage_return_{'\r'};
+  bool ended_ = false;
+  bool started_ = false;
+};
+
+}  // namespace longhaul

@@ -1,0 +1,37 @@
+#include "input/nucleotide_check.hpp"
+
+#include <array>
+
+namespace longhaul {
+namespace {
+
+enum Kind : std::uint8_t { kOther, kLetter, kBase };
+
+constexpr std::array<Kind, 256> make_kinds() {
+  std::array<Kind, 256> kinds{};
+  for (unsigned c = 'A'; c <= 'Z'; ++c) {
+    kinds[c] = kinds[c + 'a' - 'A'] = kLetter;
+  }
+  for (const char c : {'A', 'C', 'G', 'T', 'U', 'N'}) {
+    const auto upper = static_cast<unsigned>(c);
+    kinds[upper] = kinds[upper + 'a' - 'A'] = kBase;
+  }
+  return kinds;
+}
+constexpr std::array<Kind, 256> kKinds = make_kinds();
+
+}  // namespace
+
+void NucleotideCheck::add(std::string_view sequence) {
+  for (const char c : sequence) {
+    const Kind kind = kKinds[static_cast<unsigned char>(c)];
+    letters_ += kind != kOther ? 1 : 0;
+    bases_ += kind == kBase ? 1 : 0;
+  }
+}
+
+bool NucleotideCheck::looks_like_nucleotides() const {
+  return letters_ > 0 && 100 * bases_ >= 95 * letters_;
+}
+
+}  // namespace longhaul

@@ -1,0 +1,270 @@
+#include "input/sequence_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "input/nucleotide_check.hpp"
+
+namespace longhaul {
+namespace {
+
+constexpr std::size_t kRecordsAhead = 1000;
+constexpr std::uint64_t kBytesAhead = 16ULL << 20;
+constexpr std::array<std::string_view, 3> kCursorFields = {"source=", " byte=", " line="};
+
+// "source=0 byte=4096 line=12".
+std::optional<std::array<std::uint64_t, 3>> parse_cursor(std::string_view text) {
+  std::array<std::uint64_t, 3> values{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (text.substr(0, kCursorFields[i].size()) != kCursorFields[i]) {
+      return std::nullopt;
+    }
+    text.remove_prefix(kCursorFields[i].size());
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), values[i]);
+    if (error != std::errc()) {
+      return std::nullopt;
+    }
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  }
+  return text.empty() ? std::optional(values) : std::nullopt;
+}
+
+std::string without_arrow(const std::string& name) {
+  return "this build cannot read " + printable(name, 400) + ": it was made without Arrow";
+}
+
+// A run may open its last file hours after it looked at it.
+void check_unchanged(const InputFile& file) {
+  if (!file.identity.regular) {
+    return;
+  }
+  const SourceIdentity now = identify_source(file.path);
+  if (now.size != file.identity.size || now.modified_ns != file.identity.modified_ns ||
+      now.inode != file.identity.inode) {
+    throw Error(ExitCode::kIo,
+                printable(file.path, 400) + " changed after the run began: it had " +
+                    std::to_string(file.identity.size) + " bytes and has " +
+                    std::to_string(now.size),
+                "do not write to an input of a run; the same command checks what it has");
+  }
+}
+
+}  // namespace
+
+SequenceReader::SequenceReader(const InputSettings& settings, const InputBackends& backends)
+    : settings_(settings), backends_(backends), files_(list_sequence_inputs(settings)) {
+  check_sources();
+  look_ahead();
+}
+
+std::unique_ptr<SourceReader> SequenceReader::open(std::size_t source) const {
+  const InputFile& file = files_[source];
+  SourceSettings settings;
+  settings.path = file.path;
+  settings.name = file.path;
+  settings.format = file.format.format;
+  settings.sequence_column = settings_.sequence_column;
+  settings.id_column = settings_.id_column;
+  settings.keep_columns = settings_.keep_columns;
+  settings.listed = file.listed;
+  settings.skip_lines = settings_.skip_lines;
+  settings.max_line_bytes = settings_.max_line_bytes;
+  settings.block_bytes = settings_.block_bytes;
+  if (settings.format == InputFormat::kParquet) {
+    if (!backends_.open_parquet) {
+      throw Error(ExitCode::kUnavailable, without_arrow(file.path),
+                  "convert it to CSV, or build with LONGHAUL_ARROW=ON");
+    }
+    check_unchanged(file);
+    return backends_.open_parquet(settings);
+  }
+  auto bytes = open_byte_source(file.path, settings_.stop);
+  check_unchanged(file);
+  if (file.format.compression != Compression::kNone) {
+    if (!backends_.decompress) {
+      throw Error(ExitCode::kUnavailable, without_arrow(file.path),
+                  "decompress it, or build with LONGHAUL_ARROW=ON");
+    }
+    bytes = backends_.decompress(std::move(bytes), file.format.compression, file.path);
+  }
+  switch (settings.format) {
+    case InputFormat::kFasta:
+      return open_fasta(std::move(bytes), settings);
+    case InputFormat::kJsonLines:
+      return open_json_lines(std::move(bytes), settings);
+    default:
+      return open_delimited(std::move(bytes), settings);
+  }
+}
+
+// Opens every file once, so that a wrong column in the last one is said now and not in an hour.
+void SequenceReader::check_sources() {
+  std::uint64_t rows = 0;
+  bool all_known = true;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (!files_[i].identity.regular) {
+      all_known = false;
+      continue;
+    }
+    const auto known = open(i)->records_total();
+    all_known = all_known && known.has_value();
+    rows += known.value_or(0);
+  }
+  if (all_known) {
+    records_total_ = rows;
+  }
+}
+
+void SequenceReader::look_ahead() {
+  NucleotideCheck check;
+  std::uint64_t bytes = 0;
+  while (ahead_.size() < kRecordsAhead && bytes < kBytesAhead) {
+    Ahead next;
+    if (!read(next)) {
+      break;
+    }
+    bytes += next.record.payload.size();
+    if (!next.record.defect) {
+      check.add(next.record.payload);
+    }
+    ahead_.push_back(std::move(next));
+  }
+  if (ahead_.empty()) {
+    const std::string& first = files_.front().path;
+    throw Error(ExitCode::kBadData,
+                (first == "-" ? "standard input" : printable(first, 400)) +
+                    (files_.size() > 1
+                         ? " and the " + std::to_string(files_.size() - 1) + " inputs after it"
+                         : std::string()) +
+                    ": no records",
+                "check that the input was written completely");
+  }
+  if (!settings_.allow_nucleotides && check.looks_like_nucleotides()) {
+    throw Error(ExitCode::kBadData,
+                printable(ahead_.front().record.source, 400) +
+                    " looks like nucleotides: at least 95 % of the letters of its first " +
+                    std::to_string(ahead_.size()) + " sequences are A, C, G, T, U or N",
+                "translate it to protein, or pass --allow-nucleotides");
+  }
+}
+
+// The next record of all sources; false at the end of the last.
+bool SequenceReader::read(Ahead& into) {
+  while (source_ < files_.size()) {
+    if (!current_) {
+      current_ = open(source_);
+    }
+    into.cursor = current_->cursor();
+    if (current_->next(into.record)) {
+      into.source = source_;
+      into.record.source = files_[source_].path;
+      into.record.ordinal = read_ordinal_++;
+      if (into.record.id.empty()) {
+        into.record.id = std::to_string(into.record.ordinal);
+      }
+      return true;
+    }
+    passed_bytes_ += current_->stored_bytes_read();
+    current_.reset();
+    ++source_;
+  }
+  return false;
+}
+
+std::optional<Record> SequenceReader::next() {
+  Ahead next;
+  if (!ahead_.empty()) {
+    next = std::move(ahead_.front());
+    ahead_.pop_front();
+  } else if (!read(next)) {
+    return std::nullopt;
+  }
+  return std::move(next.record);
+}
+
+InputPosition SequenceReader::position() const {
+  std::uint64_t ordinal = read_ordinal_;
+  std::size_t source = source_;
+  SourceCursor cursor;
+  if (!ahead_.empty()) {
+    ordinal = ahead_.front().record.ordinal;
+    source = ahead_.front().source;
+    cursor = ahead_.front().cursor;
+  } else if (current_) {
+    cursor = current_->cursor();
+  }
+  return {ordinal, "source=" + std::to_string(source) + " byte=" + std::to_string(cursor.offset) +
+                       " line=" + std::to_string(cursor.line)};
+}
+
+// Whether everything before the place is a file, which the caller can tell is unchanged, and the
+// place itself can be gone to.
+bool SequenceReader::can_enter(std::size_t source, const SourceCursor& cursor) const {
+  const bool files_before =
+      std::all_of(files_.begin(), files_.begin() + static_cast<std::ptrdiff_t>(source),
+                  [](const InputFile& file) { return file.identity.regular; });
+  const bool at_beginning = source == files_.size() || cursor.line == 0;
+  return files_before &&
+         (at_beginning || (files_[source].identity.regular &&
+                           files_[source].format.compression == Compression::kNone));
+}
+
+bool SequenceReader::seek(const InputPosition& position) {
+  if (position.cursor == this->position().cursor) {
+    return true;
+  }
+  const auto values = parse_cursor(position.cursor);
+  if (!values || (*values)[0] > files_.size()) {
+    return false;
+  }
+  const auto source = static_cast<std::size_t>((*values)[0]);
+  const SourceCursor cursor{(*values)[1], (*values)[2]};
+  if (!can_enter(source, cursor)) {
+    return false;
+  }
+  std::unique_ptr<SourceReader> entered;
+  if (source < files_.size() && cursor.line > 0) {
+    entered = open(source);
+    if (!entered->seek(cursor)) {
+      return false;
+    }
+  }
+  ahead_.clear();
+  source_ = source;
+  current_ = std::move(entered);
+  read_ordinal_ = position.ordinal;
+  passed_bytes_ = 0;
+  for (std::size_t i = 0; i < source; ++i) {
+    passed_bytes_ += files_[i].identity.size;
+  }
+  return true;
+}
+
+InputProgress SequenceReader::progress() const {
+  InputProgress progress;
+  progress.bytes_read = passed_bytes_ + (current_ ? current_->stored_bytes_read() : 0);
+  progress.records_total = records_total_;
+  std::uint64_t total = 0;
+  for (const InputFile& file : files_) {
+    if (!file.identity.regular) {
+      return progress;
+    }
+    total += file.identity.size;
+  }
+  progress.bytes_total = total;
+  return progress;
+}
+
+std::vector<SourceIdentity> SequenceReader::sources() const {
+  std::vector<SourceIdentity> identities;
+  for (const InputFile& file : files_) {
+    identities.push_back(file.identity);
+  }
+  return identities;
+}
+
+}  // namespace longhaul

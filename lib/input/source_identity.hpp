@@ -1,0 +1,18 @@
+// What a source file was when it was opened. Path and times never make two inputs differ; they say
+// whether what was read before can be trusted without reading it again. A value; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace longhaul {
+
+struct SourceIdentity {
+  std::string path;
+  std::uint64_t size = 0;
+  std::int64_t modified_ns = 0;
+  std::uint64_t inode = 0;
+  bool regular = false;  // false: a stream, which cannot be looked at twice
+};
+
+}  // namespace longhaul

@@ -1,0 +1,62 @@
+// The records of one source: what each format implements. open_input strings sources together.
+// One thread at a time. A bad record is a Record with a defect; a source that cannot be read as
+// its format is Error(kBadData) with line or byte.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "input/byte_source.hpp"
+#include "input/record.hpp"
+#include "input/record_reader.hpp"
+
+namespace longhaul {
+
+// Where the next record begins: a byte and its line, or a Parquet row (and line 1). Line 0 is the
+// beginning, whatever that takes.
+struct SourceCursor {
+  std::uint64_t offset = 0;
+  std::uint64_t line = 0;
+};
+
+// What a format needs to know to read one source.
+struct SourceSettings {
+  std::string path;
+  std::string name;  // for messages and Record::source: as the user named it
+  InputFormat format = InputFormat::kCsv;
+  std::optional<std::string> sequence_column;
+  std::optional<std::string> id_column;
+  std::vector<std::string> keep_columns;
+  // Values of kept columns that come with the source (from --files-from); one per keep column, or
+  // none at all. The source's own column of that name goes first.
+  std::vector<std::optional<std::string>> listed;
+  std::uint64_t skip_lines = 0;
+  std::uint64_t max_line_bytes = 64ULL << 20;
+  std::size_t block_bytes = 256ULL << 10;
+};
+
+class SourceReader {
+ public:
+  virtual ~SourceReader() = default;
+  // Fills all of a fresh record but its ordinal and source; an id that is not there stays empty.
+  // False at the end.
+  virtual bool next(Record& record) = 0;
+  virtual SourceCursor cursor() const = 0;
+  // False, with nothing moved, when the source cannot be entered there.
+  virtual bool seek(const SourceCursor& cursor) = 0;
+  virtual std::uint64_t stored_bytes_read() const = 0;
+  virtual std::optional<std::uint64_t> records_total() const { return std::nullopt; }
+};
+
+std::unique_ptr<SourceReader> open_delimited(std::unique_ptr<ByteSource> bytes,
+                                             const SourceSettings& settings);  // csv and tsv
+std::unique_ptr<SourceReader> open_json_lines(std::unique_ptr<ByteSource> bytes,
+                                              const SourceSettings& settings);
+std::unique_ptr<SourceReader> open_fasta(std::unique_ptr<ByteSource> bytes,
+                                         const SourceSettings& settings);
+
+}  // namespace longhaul
