@@ -22,8 +22,8 @@ class DecompressedSource : public ByteSource {
  public:
   DecompressedSource(std::unique_ptr<ByteSource> stored, Compression compression, std::string name)
       : stored_(std::move(stored)), name_(std::move(name)), block_(kStoredBlockBytes) {
-    const auto kind = compression == Compression::kGzip ? arrow::Compression::GZIP
-                                                        : arrow::Compression::ZSTD;
+    const auto kind =
+        compression == Compression::kGzip ? arrow::Compression::GZIP : arrow::Compression::ZSTD;
     auto codec = arrow::util::Codec::Create(kind);
     if (codec.ok()) {
       codec_ = std::move(*codec);
@@ -33,8 +33,8 @@ class DecompressedSource : public ByteSource {
         return;
       }
     }
-    throw Error(ExitCode::kUnavailable,
-                "this Arrow cannot decompress " + printable(name_, 400), "decompress it first");
+    throw Error(ExitCode::kUnavailable, "this Arrow cannot decompress " + printable(name_, 400),
+                "decompress it first");
   }
 
   std::size_t read(std::span<char> into) override {

@@ -1,1 +1,6 @@
-# arrow
+if(LONGHAUL_ARROW)
+  longhaul_room(arrow SOURCES arrow_input.cpp decompress.cpp LINKS base input
+                PRIVATE longhaul::arrow)
+else()
+  longhaul_room(arrow SOURCES no_arrow.cpp LINKS base input)
+endif()
