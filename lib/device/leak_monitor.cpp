@@ -17,6 +17,8 @@ using Field = std::optional<std::uint64_t>;
 constexpr double kMegabyte = 1e6;
 // Caches, the executor's plans and the heap settle in the first batches.
 constexpr std::uint64_t kWarmUpBatches = 1000;
+// A shape that has not come twice in this many batches is too rare to bend a trend.
+constexpr std::uint64_t kLongestWarmUp = 5000;
 // A slope says something from this many batches on; before, the tail of the warm-up looks like one.
 constexpr std::uint64_t kJudgedBatches = 10000;
 
@@ -182,7 +184,7 @@ void LeakMonitor::sample(std::uint64_t batches, std::uint64_t records, bool warm
                          const MemoryReading& reading) {
   Impl& impl = *impl_;
   impl.batches = batches;
-  if (!impl.warm_from && warm && batches >= kWarmUpBatches) {
+  if (!impl.warm_from && batches >= (warm ? kWarmUpBatches : kLongestWarmUp)) {
     impl.warm_from = batches;
     for (Impl::Track& track : impl.tracks) {
       track.samples.clear();

@@ -28,7 +28,8 @@ class LeakMonitor {
   LeakMonitor(LeakMonitor&&) noexcept;
   LeakMonitor& operator=(LeakMonitor&&) noexcept;
   // `batches` and `records` are done so far in this process. `warm` is true once every batch shape
-  // in use has been seen twice.
+  // in use has been seen twice; the warm-up ends then, but not before 1,000 batches and not after
+  // 5,000.
   void sample(std::uint64_t batches, std::uint64_t records, bool warm,
               const MemoryReading& reading);
   // A line for the person, once per series that starts to grow; nothing otherwise.

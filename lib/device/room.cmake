@@ -8,5 +8,5 @@ longhaul_room(device
   LINKS base)
 target_link_libraries(longhaul_device PUBLIC nlohmann_json::nlohmann_json)
 longhaul_test(device
-  SOURCES memory_reading_test.cpp memory_sanity_test.cpp leak_monitor_test.cpp
-  LINKS device)
+  SOURCES memory_reading_test.cpp memory_sanity_test.cpp leak_monitor_test.cpp fake_device_test.cpp
+  LINKS device fakes)

@@ -148,7 +148,7 @@ Pool::Usage host_usage(const MemoryReading& reading, bool shared) {
   if (reading.peak_rss) {
     usage.high = number(reading.peak_rss);
   }
-  if (shared) {
+  if (shared && (reading.footprint || reading.device.driver)) {
     // The footprint counts what Metal holds; resident memory may not.
     usage.now = reading.footprint
                     ? std::max(number(reading.footprint), number(reading.device.driver))

@@ -1,0 +1,19 @@
+// The fake encoder as the program's back-end: longhaul-fake.
+#include "backend.hpp"
+#include "fakes/fake_encoder.hpp"
+
+namespace longhaul::app {
+
+Backend make_backend() {
+  return {.read_model =
+              [](const std::string& path, const std::optional<std::string>& card_path,
+                 const std::optional<std::string>& sha256) {
+                return read_model_file(path, card_path, sha256, [](const std::string& model_path) {
+                  return std::optional<std::string>(fake_card_text(read_fake_model(model_path)));
+                });
+              },
+          .make_encoder = [](const ModelFile&, const EncoderOptions& options,
+                             Log& log) { return make_fake_encoder(options, log); }};
+}
+
+}  // namespace longhaul::app

@@ -1,0 +1,182 @@
+#include "fakes/fake_encoder.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <fstream>
+#include <limits>
+#include <thread>
+
+#include "base/error.hpp"
+#include "base/hash.hpp"
+#include "encode/pooling.hpp"
+
+namespace longhaul {
+namespace {
+
+constexpr std::int64_t kPad = 1;
+
+std::uint64_t next_random(std::uint64_t& state) {
+  state += 0x9e3779b97f4a7c15ULL;
+  std::uint64_t z = state;
+  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31U);
+}
+
+std::span<const std::int64_t> row_of(const HostBatch& batch, std::uint32_t row) {
+  return std::span(batch.tokens).subspan(std::size_t{row} * batch.width, batch.width);
+}
+
+}  // namespace
+
+FakeEncoderSettings fake_encoder_settings(const nlohmann::json& model) {
+  FakeEncoderSettings settings;
+  settings.dimension = model.value("dimension", settings.dimension);
+  settings.nan_every = model.value("nan_every", settings.nan_every);
+  settings.nan_in_company = model.value("nan_in_company", settings.nan_in_company);
+  settings.rows_per_second = model.value("rows_per_second", settings.rows_per_second);
+  if (model.contains("error_at")) {
+    settings.error_at = model.at("error_at").get<std::uint64_t>();
+  }
+  if (model.contains("kill_at")) {
+    settings.kill_at = model.at("kill_at").get<std::uint64_t>();
+  }
+  settings.fixed_rows = model.value("fixed_rows", settings.fixed_rows);
+  settings.width_matters = model.value("width_matters", settings.width_matters);
+  settings.device = fake_device_settings(model);
+  return settings;
+}
+
+FakeEncoder::FakeEncoder(FakeEncoderSettings settings, Pooling pooling, Normalize normalize)
+    : settings_(std::move(settings)),
+      pooling_(pooling),
+      normalize_(normalize),
+      device_(settings_.device) {}
+
+std::vector<float> FakeEncoder::vector_of(std::span<const std::int64_t> tokens, std::uint32_t width,
+                                          std::uint32_t rows) const {
+  std::uint64_t state = hash64(std::as_bytes(tokens));
+  const std::uint64_t content = state;
+  state ^= settings_.width_matters ? std::uint64_t{width} << 32U : 0;
+  state ^= settings_.fixed_rows ? std::uint64_t{rows} << 16U : 0;
+  state ^= static_cast<std::uint64_t>(pooling_);
+  std::vector<float> vector(settings_.dimension);
+  for (float& value : vector) {
+    value = static_cast<float>(next_random(state) >> 40U) / 8388608.0F - 1.0F;
+  }
+  if (normalize_ == Normalize::kL2) {
+    normalize_rows(vector, settings_.dimension);
+  }
+  const auto is_one_in = [&](std::uint64_t every) { return every > 0 && content % every == 0; };
+  if (is_one_in(settings_.nan_every) || (rows > 1 && is_one_in(settings_.nan_in_company))) {
+    vector[vector.size() / 2] = std::numeric_limits<float>::quiet_NaN();
+  }
+  return vector;
+}
+
+void FakeEncoder::check(const HostBatch& batch) const {
+  const bool sizes_agree = batch.used_rows <= batch.rows && batch.rows > 0 &&
+                           batch.lengths.size() == batch.rows &&
+                           batch.tokens.size() == std::size_t{batch.rows} * batch.width;
+  if (!sizes_agree) {
+    throw Error(ExitCode::kInternal, "the batch's sizes do not agree");
+  }
+  for (std::uint32_t row = 0; row < batch.rows; ++row) {
+    const std::uint32_t length = batch.lengths[row];
+    const auto tokens = row_of(batch, row);
+    const bool used = row < batch.used_rows;
+    if (length > batch.width || (used ? length == 0 : length != 0)) {
+      throw Error(ExitCode::kInternal, "row " + std::to_string(row) + " has a wrong length");
+    }
+    const auto padding = tokens.subspan(used ? length : 0);
+    const bool padded = std::all_of(padding.begin(), padding.end(),
+                                    [](std::int64_t token) { return token == kPad; });
+    if (used && !padded) {
+      throw Error(ExitCode::kInternal, "row " + std::to_string(row) + " is not padded");
+    }
+  }
+}
+
+EmbeddingBlock FakeEncoder::encode(const HostBatch& batch) {
+  check(batch);
+  device_.enter(batch.rows, batch.width);
+  if (settings_.kill_at && device_.calls() == *settings_.kill_at) {
+    std::raise(SIGKILL);
+  }
+  if (settings_.error_at && device_.calls() == *settings_.error_at) {
+    throw Error(ExitCode::kUnavailable, "the fake device is broken", "replace it");
+  }
+  EmbeddingBlock block{.rows = batch.used_rows, .dimension = settings_.dimension, .values = {}};
+  for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
+    const std::vector<float> vector =
+        vector_of(row_of(batch, row).first(batch.lengths[row]), batch.width, batch.rows);
+    block.values.insert(block.values.end(), vector.begin(), vector.end());
+  }
+  if (settings_.rows_per_second > 0) {
+    std::this_thread::sleep_for(
+        std::chrono::duration<double>(batch.rows / settings_.rows_per_second));
+  }
+  return block;
+}
+
+nlohmann::json FakeEncoder::choices() const {
+  return {{"fake", true}};
+}
+
+nlohmann::json FakeEncoder::report() const {
+  return {{"fake", true},
+          {"calls", device_.calls()},
+          {"out_of_memory", device_.failures()},
+          {"releases", device_.releases()}};
+}
+
+std::string fake_card_text(const nlohmann::json& model) {
+  if (model.contains("card")) {
+    return model.at("card").dump();
+  }
+  nlohmann::json card = {
+      {"card", 1},
+      {"name", "fake"},
+      {"modality", "sequence"},
+      {"method", "forward"},
+      {"inputs",
+       {{{"kind", "tokens"}, {"dtype", "int64"}}, {{"kind", "mask"}, {"dtype", "int64"}}}},
+      {"output", "tokens"},
+      {"output_key", nullptr},
+      {"dimension", model.value("dimension", FakeEncoderSettings{}.dimension)},
+      {"max_tokens", model.value("max_tokens", nlohmann::json(nullptr))},
+      {"pooling", "mean"},
+      {"normalize", "none"},
+      {"golden", nlohmann::json::array()},
+      {"source", {{"weights", "none"}, {"licence", "none"}, {"exported_with", "none"}}}};
+  card["alphabet"] = {
+      {"tokens", {"<cls>", "<pad>", "<eos>", "<unk>", "L", "A", "G", "V", "S", "E",      "R",
+                  "T",     "I",     "D",     "P",     "K", "Q", "N", "F", "Y", "M",      "H",
+                  "W",     "C",     "X",     "B",     "U", "Z", "O", ".", "-", "<null>", "<mask>"}},
+      {"pad", "<pad>"},
+      {"unknown", "<unk>"},
+      {"prepend", "<cls>"},
+      {"append", "<eos>"},
+      {"allowed", "ACDEFGHIKLMNPQRSTVWYX"}};
+  return card.dump();
+}
+
+nlohmann::json read_fake_model(const std::string& path) {
+  std::ifstream file(path);
+  nlohmann::json model = nlohmann::json::parse(file, nullptr, false);
+  if (!model.is_object() || !model.value("fake", false)) {
+    throw Error(ExitCode::kBadData, path + " is no fake model",
+                "this program runs fake models only");
+  }
+  return model;
+}
+
+std::unique_ptr<Encoder> make_fake_encoder(const EncoderOptions& options, Log&) {
+  const nlohmann::json model = read_fake_model(options.model_path);
+  return std::make_unique<FakeEncoder>(fake_encoder_settings(model), options.pooling,
+                                       options.normalize);
+}
+
+}  // namespace longhaul

@@ -1,0 +1,75 @@
+// An encoder without a model: a row's vector is a pure function of its tokens and, as with a real
+// one, of its padded length; with fixed_rows also of the number of rows. Its FakeDevice decides
+// what fits. It checks what it is given: a batch that breaks the contract is Error(kInternal).
+// One thread, like any encoder.
+//
+// Its "model file" is JSON. All keys but "fake" are optional; those of the device are the fields of
+// FakeDeviceSettings.
+//   {"fake": true, "dimension": 8, "max_tokens": 1024, "device": "cpu",
+//    "fail_at": [3], "fail_times": 1, "capacity_cost": 4000, "capacity_rows": 4,
+//    "nan_every": 50,         about one record in so many gives NaN, always
+//    "nan_in_company": 50,    the same, but alone its vector is finite
+//    "rows_per_second": 1000, "error_at": 7, "kill_at": 7, "fixed_rows": false,
+//    "width_matters": true}
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "encode/encoder.hpp"
+#include "fakes/fake_device.hpp"
+
+namespace longhaul {
+
+struct FakeEncoderSettings {
+  std::uint32_t dimension = 8;
+  std::uint64_t nan_every = 0;            // 0: never
+  std::uint64_t nan_in_company = 0;       // 0: never
+  double rows_per_second = 0;             // 0: as fast as it goes
+  std::optional<std::uint64_t> error_at;  // this call fails for good
+  std::optional<std::uint64_t> kill_at;   // this call kills the process, as the kernel would
+  bool fixed_rows = false;
+  bool width_matters = true;
+  FakeDeviceSettings device;
+};
+
+FakeEncoderSettings fake_encoder_settings(const nlohmann::json& model);
+
+class FakeEncoder : public Encoder {
+ public:
+  explicit FakeEncoder(FakeEncoderSettings settings, Pooling pooling = Pooling::kMean,
+                       Normalize normalize = Normalize::kNone);
+
+  EmbeddingBlock encode(const HostBatch& batch) override;
+  std::uint32_t dimension() const override { return settings_.dimension; }
+  FakeDevice& device() override { return device_; }
+  bool needs_fixed_rows() const override { return settings_.fixed_rows; }
+  nlohmann::json choices() const override;
+  nlohmann::json report() const override;
+
+  // What the row must be: `tokens` with special ones and without padding.
+  std::vector<float> vector_of(std::span<const std::int64_t> tokens, std::uint32_t width,
+                               std::uint32_t rows) const;
+
+ private:
+  void check(const HostBatch& batch) const;
+
+  const FakeEncoderSettings settings_;
+  const Pooling pooling_;
+  const Normalize normalize_;
+  FakeDevice device_;
+};
+
+// The card of a fake model: its own under "card", else a sequence card with ESM's alphabet.
+std::string fake_card_text(const nlohmann::json& model);
+nlohmann::json read_fake_model(const std::string& path);  // Error(kBadData) when it is none
+
+std::unique_ptr<Encoder> make_fake_encoder(const EncoderOptions& options, Log& log);
+
+}  // namespace longhaul
