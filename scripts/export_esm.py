@@ -218,10 +218,12 @@ def read_folder(folder):
     config = read_config(folder / "config.json")
     model, notes = transformers.EsmModel.from_pretrained(
         folder, config=config, add_pooling_layer=False, local_files_only=True,
-        dtype=torch.float32, output_loading_info=True)
-    missing = [k for k in notes["missing_keys"] if "contact_head" not in k and "inv_freq" not in k]
-    if missing:
-        raise export.ExportError(f"{folder}: the checkpoint lacks {', '.join(sorted(missing)[:5])}")
+        dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True)
+    unfit = [*notes["missing_keys"], *(key for key, *_ in notes["mismatched_keys"])]
+    unfit = sorted(k for k in unfit if "contact_head" not in k and "inv_freq" not in k)
+    if unfit:
+        raise export.ExportError(f"{folder}: the checkpoint lacks, or has in another size: "
+                                 f"{', '.join(unfit[:5])}")
     return model
 
 
