@@ -15,14 +15,14 @@ add_custom_target(longhaul_version
           -P ${PROJECT_SOURCE_DIR}/cmake/WriteVersion.cmake
   BYPRODUCTS ${PROJECT_BINARY_DIR}/generated/version_values.hpp)
 
-set(app_sources main.cpp commands.cpp config_options.cpp console.cpp progress.cpp progress_text.cpp
+set(app_sources main.cpp commands.cpp config_options.cpp console.cpp evaluate.cpp progress.cpp progress_text.cpp
     signals.cpp version.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
 add_executable(longhaul ${app_sources})
 add_dependencies(longhaul longhaul_version)
 target_include_directories(longhaul PRIVATE "${PROJECT_SOURCE_DIR}/apps/longhaul"
                                             "${PROJECT_BINARY_DIR}/generated")
-target_link_libraries(longhaul PRIVATE longhaul_base longhaul_config CLI11::CLI11
+target_link_libraries(longhaul PRIVATE longhaul_base longhaul_config longhaul_score CLI11::CLI11
                                        nlohmann_json::nlohmann_json spdlog::spdlog
                                        longhaul_warnings)
 

@@ -2,6 +2,8 @@
 
 namespace longhaul::app {
 
-void add_commands(CLI::App&, Context&) {}
+void add_commands(CLI::App& app, Context& context) {
+  add_evaluate(app, context);
+}
 
 }  // namespace longhaul::app

@@ -6,7 +6,10 @@ target_include_directories(longhaul_score_headers SYSTEM INTERFACE "${BOOST_MATH
 target_link_libraries(longhaul_score_headers INTERFACE Eigen3::Eigen)
 
 longhaul_room(score
-  SOURCES metrics.cpp logistic.cpp folds.cpp npy.cpp npz.cpp head.cpp
-  LINKS base store
+  SOURCES cross_validation.cpp dataset.cpp fold_file.cpp folds.cpp head.cpp labels.cpp logistic.cpp
+          metrics.cpp npy.cpp npz.cpp predictions.cpp provenance.cpp run_directory.cpp table.cpp
+  LINKS base input store
   PRIVATE longhaul_score_headers nlohmann_json::nlohmann_json)
-longhaul_test(score SOURCES metrics_test.cpp folds_test.cpp logistic_test.cpp head_test.cpp LINKS score)
+longhaul_test(score
+  SOURCES metrics_test.cpp folds_test.cpp logistic_test.cpp head_test.cpp
+  LINKS score)
