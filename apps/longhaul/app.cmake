@@ -27,10 +27,13 @@ target_link_libraries(longhaul PRIVATE longhaul_base longhaul_config longhaul_sc
                                        longhaul_warnings)
 
 if(LONGHAUL_TESTS)
-  add_executable(test_app "${PROJECT_SOURCE_DIR}/tests/app/progress_test.cpp"
-                          "${PROJECT_SOURCE_DIR}/apps/longhaul/progress_text.cpp")
+  set(test_app_sources console.cpp progress.cpp progress_text.cpp signals.cpp)
+  list(TRANSFORM test_app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
+  add_executable(test_app ${test_app_sources} "${PROJECT_SOURCE_DIR}/tests/app/console_test.cpp"
+                          "${PROJECT_SOURCE_DIR}/tests/app/progress_test.cpp")
   target_include_directories(test_app PRIVATE "${PROJECT_SOURCE_DIR}/apps/longhaul")
-  target_link_libraries(test_app PRIVATE longhaul_base longhaul_test_main nlohmann_json::nlohmann_json
+  target_link_libraries(test_app PRIVATE longhaul_base longhaul_config longhaul_test_main
+                                         nlohmann_json::nlohmann_json spdlog::spdlog
                                          longhaul_warnings)
   add_test(NAME app COMMAND test_app)
 endif()

@@ -3,4 +3,5 @@ longhaul_room(config
           foreign_environment.cpp validate_config.cpp suggest.cpp
   LINKS base)
 target_link_libraries(longhaul_config PUBLIC nlohmann_json::nlohmann_json)
-longhaul_test(config SOURCES settings_test.cpp resolve_test.cpp validate_test.cpp LINKS config)
+longhaul_test(config SOURCES settings_test.cpp resolve_test.cpp validate_test.cpp
+          configs_test.cpp LINKS config)
