@@ -2,7 +2,8 @@ if(NOT LONGHAUL_TORCH)
   return()
 endif()
 longhaul_room(torch
-  SOURCES cpu_device.cpp cuda_device.cpp cuda_driver.cpp devices.cpp failure.cpp model_checks.cpp
+  SOURCES cpu_device.cpp cuda_device.cpp cuda_driver.cpp devices.cpp failure.cpp inspect_module.cpp
+          model_checks.cpp
           mps_device.cpp script_program.cpp tensors.cpp torchscript_encoder.cpp
   LINKS base device encode
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
@@ -16,8 +17,9 @@ if(LONGHAUL_TESTS)
   add_test(NAME torch_models
     COMMAND ${LONGHAUL_PYTHON} -W ignore ${PROJECT_SOURCE_DIR}/tests/torch/make_models.py ${models})
   set_tests_properties(torch_models PROPERTIES FIXTURES_SETUP torch_models)
-  longhaul_test(torch SOURCES device_test.cpp encoder_test.cpp failure_test.cpp
-    LINKS torch PRIVATE nlohmann_json::nlohmann_json)
+  longhaul_test(torch
+    SOURCES blas_test.cpp device_test.cpp encoder_test.cpp failure_test.cpp inspect_test.cpp
+    LINKS torch PRIVATE longhaul::torch nlohmann_json::nlohmann_json)
   target_compile_definitions(test_torch PRIVATE LONGHAUL_TEST_MODELS="${models}")
   set_tests_properties(torch PROPERTIES FIXTURES_REQUIRED torch_models)
 endif()
