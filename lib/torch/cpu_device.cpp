@@ -5,6 +5,7 @@
 #include <malloc.h>
 #endif
 
+#include <algorithm>
 #include <utility>
 
 #include "torch/torch_device.hpp"
@@ -38,6 +39,7 @@ class CpuDevice : public TorchDevice {
 
   DeviceMemory memory() const override {
     DeviceMemory memory;
+    memory.allocated_peak = live_->take_peak();
     memory.allocated = live_->bytes();
     return memory;
   }
@@ -60,6 +62,19 @@ std::uint64_t LiveBytes::bytes() const {
   // Below zero only when memory from before the count was given back under it.
   const std::int64_t bytes = bytes_;
   return bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
+}
+
+std::uint64_t LiveBytes::take_peak() {
+  const std::int64_t now = bytes_;
+  const std::int64_t peak = std::max(peak_.exchange(now), now);
+  return peak > 0 ? static_cast<std::uint64_t>(peak) : 0;
+}
+
+void LiveBytes::add(std::int64_t bytes) {
+  const std::int64_t now = bytes_.fetch_add(bytes) + bytes;
+  std::int64_t peak = peak_;
+  while (now > peak && !peak_.compare_exchange_weak(peak, now)) {
+  }
 }
 
 struct LiveBytesGuard::Impl {

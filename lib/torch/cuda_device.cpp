@@ -31,6 +31,8 @@ class CudaDevice : public TorchDevice {
     const auto [free, total] = allocator->getMemoryInfo(index_);
     DeviceMemory memory;
     memory.allocated = counter(stats.allocated_bytes[0].current);
+    memory.allocated_peak = counter(stats.allocated_bytes[0].peak);
+    allocator->resetPeakStats(index_);
     memory.reserved = counter(stats.reserved_bytes[0].current);
     memory.free = free;
     memory.total = total;

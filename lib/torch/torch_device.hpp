@@ -23,10 +23,13 @@ class TorchDevice : public Device {
 class LiveBytes {
  public:
   std::uint64_t bytes() const;
-  void add(std::int64_t bytes) { bytes_ += bytes; }
+  // The highest count since the last call.
+  std::uint64_t take_peak();
+  void add(std::int64_t bytes);
 
  private:
   std::atomic<std::int64_t> bytes_{0};
+  std::atomic<std::int64_t> peak_{0};
 };
 
 // Installs the count on this thread while it lives. Every allocation and release of this room's
