@@ -15,8 +15,9 @@ add_custom_target(longhaul_version
           -P ${PROJECT_SOURCE_DIR}/cmake/WriteVersion.cmake
   BYPRODUCTS ${PROJECT_BINARY_DIR}/generated/version_values.hpp)
 
-set(app_sources main.cpp commands.cpp config_options.cpp console.cpp evaluate.cpp progress.cpp progress_text.cpp
-    signals.cpp version.cpp)
+set(app_sources main.cpp commands.cpp config_options.cpp console.cpp evaluate.cpp
+    probe.cpp probe_cv.cpp probe_fit.cpp probe_labels.cpp probe_predict.cpp progress.cpp
+    progress_text.cpp signals.cpp version.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
 add_executable(longhaul ${app_sources})
 add_dependencies(longhaul longhaul_version)

@@ -4,6 +4,7 @@ namespace longhaul::app {
 
 void add_commands(CLI::App& app, Context& context) {
   add_evaluate(app, context);
+  add_probe(app, context);
 }
 
 }  // namespace longhaul::app

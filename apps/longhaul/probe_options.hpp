@@ -1,0 +1,42 @@
+// What the three probe commands share: where labels come from, and how they speak to the user.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+#include "base/files.hpp"
+#include "command.hpp"
+#include "score/dataset.hpp"
+#include "score/labels.hpp"
+#include "score/run_directory.hpp"
+
+namespace longhaul::app {
+
+struct LabelOptions {
+  std::string column = "label";
+  std::string file;  // --labels; empty: none
+  std::string id_column = "id";
+  bool skip_unlabelled = false;
+};
+void add_label_options(CLI::App& command, LabelOptions& options);
+void add_skip_unlabelled(CLI::App& command, LabelOptions& options);
+
+// From --labels; else the kept column; else the recorded input, if it is still what was embedded.
+Labels find_labels(Files& files, const RunDirectory& run, const LabelOptions& options);
+
+Dataset load_training_set(Files& files, RunDirectory& run, const LabelOptions& options);
+
+void warn(const std::string& message);
+void say(const std::string& message);
+// Names what was left out, if anything was.
+void say_left_out(const LeftOut& left_out, const RunDirectory& run);
+
+// 0.1 as "0.1": the shortest text that reads back as the same number.
+std::string shortest(double value);
+
+void add_probe_fit(CLI::App& probe, Context& context);
+void add_probe_predict(CLI::App& probe, Context& context);
+void add_probe_cv(CLI::App& probe, Context& context);
+
+}  // namespace longhaul::app
