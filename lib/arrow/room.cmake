@@ -1,5 +1,5 @@
 if(LONGHAUL_ARROW)
-  longhaul_room(arrow SOURCES arrow_input.cpp decompress.cpp LINKS base input
+  longhaul_room(arrow SOURCES arrow_input.cpp decompress.cpp parquet_reader.cpp text_column.cpp LINKS base input
                 PRIVATE longhaul::arrow)
 else()
   longhaul_room(arrow SOURCES no_arrow.cpp LINKS base input)

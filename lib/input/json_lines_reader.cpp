@@ -17,6 +17,11 @@ bool is_blank(std::string_view text) {
   return text.find_first_not_of(kJsonBlanks) == std::string_view::npos;
 }
 
+char first_character(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(kJsonBlanks);
+  return first == std::string_view::npos ? '\0' : text[first];
+}
+
 std::string why(simdjson::error_code error) {
   return "not valid JSON: " + std::string(simdjson::error_message(error));
 }
@@ -68,9 +73,15 @@ std::vector<std::string> JsonLinesReader::keys_ahead() {
     const std::size_t end = std::min(ahead.find_first_of("\r\n"), ahead.size());
     const std::string_view text = ahead.substr(0, end);
     ahead.remove_prefix(std::min(end + 1, ahead.size()));
-    any_text = any_text || !is_blank(text);
+    simdjson::dom::element value;
     simdjson::dom::object object;
-    if (is_blank(text) || parser_.parse(text.data(), text.size(), false).get_object().get(object)) {
+    const bool broken = parser_.parse(text.data(), text.size(), false).get(value) != 0;
+    const bool first_text = !any_text && !is_blank(text);
+    any_text = any_text || first_text;
+    if (first_text && broken && first_character(text) == '[') {
+      break;  // an array of objects over many lines: one of them alone on a line proves nothing
+    }
+    if (broken || value.get_object().get(object)) {
       continue;  // a bad line becomes a defect when it is read
     }
     any_object = true;

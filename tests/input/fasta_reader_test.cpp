@@ -1,0 +1,135 @@
+#include <catch2/catch.hpp>
+
+#include "input_helpers.hpp"
+
+using namespace longhaul;
+using namespace longhaul::test;
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+SourceSettings settings_for(std::size_t block = 256 << 10) {
+  SourceSettings settings;
+  settings.name = "x.fasta";
+  settings.format = InputFormat::kFasta;
+  settings.block_bytes = block;
+  return settings;
+}
+
+Lines read(const std::string& text, const SourceSettings& settings = settings_for()) {
+  return drain(*open_fasta(std::make_unique<MemorySource>(text), settings));
+}
+
+struct Case {
+  std::string what;
+  std::string text;
+  Lines records;
+};
+
+const std::vector<Case> kCases = {
+    {"one line each", ">a\nMK\n>b\nLV\n", {"a|MK @1:0", "b|LV @3:6"}},
+    {"many lines", ">a\nMK\nLV\n\nGG\n>b\nLV\n", {"a|MKLVGG @1:0", "b|LV @6:13"}},
+    {"no end at the last line", ">a\nMK\n>b\nLV", {"a|MK @1:0", "b|LV @3:6"}},
+    {"CRLF", ">a\r\nMK\r\nLV\r\n>b\r\nLV\r\n", {"a|MKLV @1:0", "b|LV @4:12"}},
+    {"lone CRs", ">a\rMK\rLV\r>b\rLV\r", {"a|MKLV @1:0", "b|LV @4:9"}},
+    {"lower case stays", ">a\nmk\n", {"a|mk @1:0"}},
+    {"spaces in headers",
+     ">sp|P1|X some protein OS=Homo\nMK\n> b \nLV\n",
+     {"sp|P1|X|MK @1:0", "b|LV @3:33"}},
+    {"a tab after the id", ">a\tx\nMK\n", {"a|MK @1:0"}},
+    {"no id", ">\nMK\n", {"|MK @1:0"}},
+    {"blanks at the ends of lines", ">a\nMK \t\nLV\r\n", {"a|MKLV @1:0"}},
+    {"blanks inside stay", ">a\nM K\n", {"a|M K @1:0"}},
+    {"comments", ";c\n>a\nMK\n;c\nLV\n", {"a|MKLV @2:3"}},
+    {"empty lines first", "\n\n  \n>a\nMK\n", {"a|MK @4:5"}},
+    {"a byte order mark", "\xef\xbb\xbf>a\nMK\n", {"a|MK @1:3"}},
+    {"no residues", ">a\n>b\nLV\n>c\n", {"a| !empty @1:0", "b|LV @2:3", "c| !empty @4:9"}},
+    {"a final star is for others", ">a\nMK*\n", {"a|MK* @1:0"}},
+    {"not UTF-8",
+     ">a\nM\xffK\n>\xe9 x\nLV\n>c \xe9\nGG\n",
+     {"a|M\xffK !not_utf8 @1:0", "\xe9|LV !not_utf8 @3:7", "c|GG @5:15"}},
+    {"'>' inside a line", ">a >b\nM>K\n", {"a|M>K @1:0"}},
+    {"a CSV field would end here", ">a\n\"MK,\n", {"a|\"MK, @1:0"}},
+};
+
+}  // namespace
+
+TEST_CASE("FASTA records come whole, in blocks of any size") {
+  for (const Case& one : kCases) {
+    for (const std::size_t block : {1UL, 2UL, 3UL, 5UL, 7UL, 16UL, 64UL << 10}) {
+      CAPTURE(one.what, block);
+      CHECK(read(one.text, settings_for(block)) == one.records);
+    }
+  }
+}
+
+TEST_CASE("reading FASTA goes on from every cursor as if it had not stopped") {
+  for (const Case& one : kCases) {
+    for (const std::size_t block : {3UL, 256UL}) {
+      CAPTURE(one.what, block);
+      auto reader = open_fasta(std::make_unique<MemorySource>(one.text), settings_for(block));
+      for (std::size_t done = 0; done <= one.records.size(); ++done) {
+        auto other = open_fasta(std::make_unique<MemorySource>(one.text), settings_for(block));
+        REQUIRE(other->seek(reader->cursor()));
+        CHECK(drain(*other) ==
+              Lines(one.records.begin() + static_cast<std::ptrdiff_t>(done), one.records.end()));
+        Record record;
+        CHECK(reader->next(record) == (done < one.records.size()));
+      }
+    }
+  }
+}
+
+TEST_CASE("the description, the id and the sequence can be kept") {
+  SourceSettings settings = settings_for();
+  settings.keep_columns = {"description", "id", "sequence", "set"};
+  settings.listed = {std::nullopt, std::nullopt, std::nullopt, "train"};
+  CHECK(read(">a  the first \nMK\nLV\n>b\nGG\n", settings) ==
+        Lines{"a|MKLV|the first|a|MKLV|train @1:0", "b|GG||b|GG|train @4:21"});
+  settings.keep_columns = {"label"};
+  settings.listed.clear();
+  const auto error = thrown_by([&] { read(">a\nMK\n", settings); });
+  CHECK(error.code == 2);
+  CHECK(error.says("'id', 'description', 'sequence'"));
+  settings = settings_for();
+  settings.sequence_column = "id";
+  CHECK(thrown_by([&] { read(">a\nMK\n", settings); }).code == 2);
+  settings = settings_for();
+  settings.id_column = "description";
+  CHECK(read(">a the first\nMK\n", settings) == Lines{"the first|MK @1:0"});
+}
+
+TEST_CASE("what begins with no header is no FASTA") {
+  for (const std::size_t block : {1UL, 4096UL}) {
+    const auto error = thrown_by([&] { read("\nid,sequence\na,MK\n", settings_for(block)); });
+    CHECK(error.code == 65);
+    CHECK(error.says("x.fasta, line 2 (byte 1)"));
+    CHECK(error.says("'id,sequence'"));
+  }
+  SourceSettings settings = settings_for();
+  settings.skip_lines = 2;
+  CHECK(read("a title\nor two\n>a\nMK\n", settings) == Lines{"a|MK @3:15"});
+  CHECK(read("", settings_for()).empty());
+  CHECK(read("\n \n", settings_for()).empty());
+}
+
+TEST_CASE("a FASTA record with too long a line, or too many residues, is passed over") {
+  for (const std::size_t block : {1UL, 8UL, 4096UL}) {
+    CAPTURE(block);
+    SourceSettings settings = settings_for(block);
+    settings.max_line_bytes = 32;
+    const std::string long_line(100, 'M');
+    const std::string half(20, 'L');
+    const std::string text = ">a\n" + long_line + "\nMK\n>b\n" + half + "\n" + half + "\n>c" +
+                             long_line + "\nMK\n>d\nMK\n" + half + "\n";
+    const auto records = read(text, settings);
+    REQUIRE(records.size() == 4);
+    CHECK(records[0] == "a| !line_too_long @1:0");
+    CHECK(records[1] == "b| !line_too_long @4:107");
+    CHECK(records[2] == "| !line_too_long @7:152");
+    CHECK(records[3] == "d|MK" + half + " @9:258");
+    const auto error = thrown_by([&] { read(long_line + "\n>a\nMK\n", settings); });
+    CHECK(error.code == 65);
+  }
+}

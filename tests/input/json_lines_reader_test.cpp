@@ -1,0 +1,150 @@
+#include <catch2/catch.hpp>
+
+#include "input_helpers.hpp"
+
+using namespace longhaul;
+using namespace longhaul::test;
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+SourceSettings settings_for(std::size_t block = 256 << 10) {
+  SourceSettings settings;
+  settings.name = "x.jsonl";
+  settings.format = InputFormat::kJsonLines;
+  settings.block_bytes = block;
+  return settings;
+}
+
+Lines read(const std::string& text, const SourceSettings& settings = settings_for()) {
+  return drain(*open_json_lines(std::make_unique<MemorySource>(text), settings));
+}
+
+// The columns are chosen by the first line, so that every case can be read in small blocks.
+const std::string kFirst = R"({"id": "f", "sequence": "MK"})";
+
+struct Case {
+  std::string what;
+  std::string line;
+  std::string record;
+};
+
+const std::vector<Case> kCases = {
+    {"strings", R"({"id": "a", "sequence": "LV"})", "a|LV"},
+    {"another order and other keys", R"({"x": [1, {"id": 2}], "sequence": "LV", "id": "a"})",
+     "a|LV"},
+    {"escapes", R"({"id": "\u00e9\n\"", "sequence": "L\/V"})", "\xc3\xa9\n\"|L/V"},
+    {"an id that is a number", R"({"id": 001.50, "sequence": "LV"})", "| !bad_json"},
+    {"an id of digits as they are", R"({"id": 1.500 , "sequence": "LV"})", "1.500|LV"},
+    {"an id that is true", R"({"sequence": "LV", "id":true})", "true|LV"},
+    {"an id that is null", R"({"id": null, "sequence": "LV"})", "|LV"},
+    {"an id that is an object", R"({"id": { "a" : [1, 2] }, "sequence": "LV"})",
+     R"({"a":[1,2]}|LV)"},
+    {"no id", R"({"sequence": "LV"})", "|LV"},
+    {"no sequence", R"({"id": "a"})", "a| !missing_value"},
+    {"null", R"({"id": "a", "sequence": null})", "a| !missing_value"},
+    {"an empty sequence", R"({"id": "a", "sequence": ""})", "a| !empty"},
+    {"a number for a sequence", R"({"id": "a", "sequence": 5})", "a| !bad_record"},
+    {"two sequences", R"({"id": "a", "sequence": "MK", "sequence": "LV"})", "a| !bad_record"},
+    {"an array", R"(["LV"])", "| !bad_record"},
+    {"a bare string", R"("LV")", "| !bad_record"},
+    {"a cut line", R"({"id": "a", "sequence": "LV)", "| !bad_json"},
+    {"a trailing comma", R"({"id": "a", "sequence": "LV",})", "| !bad_json"},
+    {"a bad atom in an unused key", R"({"id": "a", "x": tru, "sequence": "LV"})", "| !bad_json"},
+    {"two objects", R"({"id": "a", "sequence": "LV"} {"id": "b"})", "| !bad_json"},
+    {"text", "id,sequence", "| !bad_json"},
+    {"not UTF-8", "{\"id\": \"\xe9\", \"sequence\": \"LV\"}", "| !not_utf8"},
+    {"a lone surrogate", R"({"id": "\ud800", "sequence": "LV"})", "| !bad_json"},
+};
+
+}  // namespace
+
+TEST_CASE("JSON lines are taken as they are, a bad one alone, in blocks of any size") {
+  for (const Case& one : kCases) {
+    for (const std::string end : {"\n", "\r\n", "\n\n  \n"}) {
+      for (const std::size_t block : {1UL, 3UL, 7UL, 16UL, 31UL, 64UL << 10}) {
+        CAPTURE(one.what, block, end);
+        const std::string text = kFirst + end + one.line + end + kFirst;
+        const auto records = read(text, settings_for(block));
+        const std::uint64_t lines = end == "\n\n  \n" ? 3 : 1;
+        const auto at = [&](std::size_t line, std::size_t byte) {
+          return " @" + std::to_string(1 + line * lines) + ":" + std::to_string(byte);
+        };
+        REQUIRE(records.size() == 3);
+        CHECK(records[0] == "f|MK" + at(0, 0));
+        CHECK(records[1] == one.record + at(1, kFirst.size() + end.size()));
+        CHECK(records[2] == "f|MK" + at(2, text.size() - kFirst.size()));
+      }
+    }
+  }
+}
+
+TEST_CASE("reading JSON lines goes on from every cursor as if it had not stopped") {
+  std::string text;
+  for (const Case& one : kCases) {
+    text += kFirst + "\n" + one.line + "\r\n\n";
+  }
+  const Lines all = read(text);
+  REQUIRE(all.size() == 2 * kCases.size());
+  auto reader = open_json_lines(std::make_unique<MemorySource>(text), settings_for(16));
+  for (std::size_t done = 0; done <= all.size(); ++done) {
+    auto other = open_json_lines(std::make_unique<MemorySource>(text), settings_for(64));
+    REQUIRE(other->seek(reader->cursor()));
+    CHECK(drain(*other) == Lines(all.begin() + static_cast<std::ptrdiff_t>(done), all.end()));
+    Record record;
+    CHECK(reader->next(record) == (done < all.size()));
+  }
+}
+
+TEST_CASE("kept values are strings or their JSON text") {
+  SourceSettings settings = settings_for();
+  settings.keep_columns = {"label", "tags", "set"};
+  settings.listed = {std::nullopt, std::nullopt, "test"};
+  CHECK(read(R"({"seq": "MK", "label": 0.0, "tags": ["a", "b"]})"
+             "\n"
+             R"({"seq": "LV", "label": "x\ty", "tags": null})"
+             "\n"
+             R"({"seq": "GG", "set": "train"})"
+             "\n",
+             settings) ==
+        Lines{R"(|MK|0.0|["a","b"]|test @1:0)", "|LV|x\ty||test @2:48", "|GG|||train @3:93"});
+}
+
+TEST_CASE("the columns of JSON lines are the keys at the beginning") {
+  const auto wrong = [](const std::string& text, auto change) {
+    SourceSettings settings = settings_for();
+    change(settings);
+    return thrown_by([&] { read(text, settings); });
+  };
+  const auto nothing = [](SourceSettings&) {};
+  const auto lacking = wrong(R"({"name": "a", "Seq": "MK"})", nothing);
+  CHECK(lacking.code == 65);
+  CHECK(lacking.says("'name', 'Seq'"));
+  CHECK(wrong("{\"seq\": \"MK\"}\n{\"sequence\": \"MK\"}\n", nothing).code == 2);
+  const auto absent = wrong(R"({"seq": "MK"})", [](SourceSettings& s) { s.id_column = "name"; });
+  CHECK(absent.code == 2);
+  CHECK(absent.says("'seq'"));
+  // The first line may lack what others have, or be broken.
+  CHECK(read("{\"x\": 1}\n{\n{\"seq\": \"MK\"}\n") ==
+        Lines{"| !missing_value @1:0", "| !bad_json @2:9", "|MK @3:11"});
+}
+
+TEST_CASE("what holds no JSON object is no JSON lines") {
+  CHECK(thrown_by([] { read("[\n{\"seq\": \"MK\"},\n{\"seq\": \"LV\"}\n]\n"); }).code == 65);
+  CHECK(thrown_by([] { read("id,sequence\na,MK\n"); }).says("no line is a JSON object"));
+  CHECK(thrown_by([] { read("\n\n"); }).says("no text"));
+}
+
+TEST_CASE("a JSON line over the cap is passed over") {
+  for (const std::size_t block : {1UL, 8UL, 4096UL}) {
+    SourceSettings settings = settings_for(block);
+    settings.max_line_bytes = kFirst.size();
+    const std::string text =
+        kFirst + "\n" + R"({"id": "a", "sequence": ")" + std::string(200, 'M') + "\"}\n" + kFirst;
+    const auto records = read(text, settings);
+    REQUIRE(records.size() == 3);
+    CHECK(records[1] == "| !line_too_long @2:" + std::to_string(kFirst.size() + 1));
+    CHECK(records[2].find("f|MK @3:") == 0);
+  }
+}
