@@ -96,12 +96,14 @@ void read_positions(const json& file, const std::string& file_name, RunConfig& c
     }
     config.model = *path;
   }
-  if (file.contains("inputs") && !file.at("inputs").is_null()) {
-    const json& inputs = file.at("inputs");
+  // A run.json tells what was asked for (input_paths) apart from the files this came to (inputs).
+  const char* key = file.contains("input_paths") ? "input_paths" : "inputs";
+  if (file.contains(key) && !file.at(key).is_null()) {
+    const json& inputs = file.at(key);
     for (const json& input : inputs.is_array() ? inputs : json::array({inputs})) {
       const std::optional<std::string> path = path_of(input);
       if (!path || path->empty()) {
-        reject(file_name + ": inputs holds something that is not a path",
+        reject(file_name + ": " + key + " holds something that is not a path",
                "give a list of files or folders");
       }
       config.inputs.push_back(*path);

@@ -201,7 +201,7 @@ ResolvedConfig resolve_config(const std::vector<std::pair<std::string, std::stri
   return resolved;
 }
 
-json describe_config(const ResolvedConfig& resolved) {
+json describe_config(const ResolvedConfig& resolved, const json& decided) {
   json settings = json::object();
   for (const Setting& setting : settings_table()) {
     if (setting.only_on_command_line) {
@@ -213,6 +213,11 @@ json describe_config(const ResolvedConfig& resolved) {
     entry["value"] = setting.get(resolved.config);
     entry["origin"] =
         to_string(origin == resolved.origins.end() ? Origin::kDefault : origin->second);
+    const bool open = entry.at("value").is_null() || entry.at("value") == "auto";
+    if (open && decided.contains(name)) {
+      entry = {{"value", decided.at(name)}, {"origin", "decided"}};
+      continue;
+    }
     if (const auto variable = resolved.variables.find(name); variable != resolved.variables.end()) {
       entry["variable"] = variable->second;
     }

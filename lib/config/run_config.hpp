@@ -135,7 +135,10 @@ nlohmann::json parse_config_text(std::string_view text, const std::string& file_
 
 // {"batch-size": {"value": 32, "origin": "flag"}, ...}; a value of null is decided later. What
 // belongs to one command line only (overwrite) is left out, so the result can be replayed.
-nlohmann::json describe_config(const ResolvedConfig& resolved);
+// `decided` holds what became of settings that were left open ("auto", the card's), by name: they
+// are written with the origin "decided".
+nlohmann::json describe_config(const ResolvedConfig& resolved,
+                               const nlohmann::json& decided = nlohmann::json::object());
 // What --print-config prints: model, inputs, then one setting per line. Readable as a --config
 // file.
 std::string print_config(const ResolvedConfig& resolved);

@@ -150,6 +150,28 @@ TEST_CASE("what describe_config and print_config write is replayed to the same c
   }
 }
 
+TEST_CASE("what a run decided for settings left open is written and replayed, and no other") {
+  const ResolvedConfig first = resolve_config({{"window", "64"}, {"pooling", "cls"}}, {}, {});
+  const json settings = describe_config(first, {{"device", "cpu"},
+                                                {"threads", 2},
+                                                {"batch-tokens", 4096},
+                                                {"window", 1},
+                                                {"pooling", "max"}});
+  CHECK(settings.at("device") == json{{"value", "cpu"}, {"origin", "decided"}});
+  CHECK(settings.at("window").at("value") == 64);
+  CHECK(settings.at("pooling").at("value") == "cls");
+  const json report = {{"settings", settings},
+                       {"model", {{"path", "m.ts"}}},
+                       {"input_paths", {"folder"}},
+                       {"inputs", {{{"path", "folder/a.csv"}}, {{"path", "folder/b.csv"}}}}};
+  const RunConfig again = resolve_config({}, {}, report).config;
+  CHECK(again.device == "cpu");
+  CHECK(again.threads == 2U);
+  CHECK(again.batch_tokens == 4096U);
+  CHECK(again.inputs == std::vector<std::string>{"folder"});
+  CHECK_NOTHROW(validate_config(resolve_config({{"batch-size", "8"}}, {}, report).config));
+}
+
 TEST_CASE("overwrite is not taken from the environment") {
   const ResolvedConfig resolved = resolve_config({}, {{"LONGHAUL_OVERWRITE", "1"}}, {});
   CHECK(!resolved.config.overwrite);
