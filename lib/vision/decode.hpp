@@ -1,0 +1,45 @@
+// Turns the bytes of an image file into rows of RGB, equal to Pillow's convert("RGB"): exactly for
+// all but JPEG, whose last bit may differ between versions of libjpeg-turbo; 16-bit samples are
+// scaled down, where Pillow clips grey ones to white. Alpha is dropped, embedded colour profiles
+// are ignored. A file that is damaged anywhere is refused as a whole.
+// Functions keep no state and may run on any thread. What is wrong with a file is a Defect; only
+// running out of memory is an exception.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/outcome.hpp"
+#include "vision/image_kind.hpp"
+#include "vision/row_sink.hpp"
+
+namespace longhaul {
+
+enum class Exif { kIgnore, kApply };
+
+struct DecodeOptions {
+  std::uint64_t max_pixels = 1ULL << 28;
+  Exif exif = Exif::kIgnore;
+};
+
+// Nothing when `sink` got the whole image. TIFF is turned the right way up in either case, as
+// Pillow does on loading.
+std::optional<Defect> decode(Bytes file, const DecodeOptions& options, RowSink& sink);
+
+// No side of an image is longer than this, whatever --max-pixels says: a line of it is held.
+constexpr std::uint32_t kMaxSide = 1'000'000;
+
+// The reject for a size that the header promises, if it is one.
+std::optional<Defect> check_size(std::uint64_t width, std::uint64_t height,
+                                 std::uint64_t max_pixels);
+
+// The decoders by kind. The first two hand out rows as they are decoded; exif is decode()'s
+// business.
+std::optional<Defect> decode_jpeg(Bytes file, const DecodeOptions& options, RowSink& sink);
+std::optional<Defect> decode_png(Bytes file, const DecodeOptions& options, RowSink& sink);
+// WebP, BMP and TIFF, by OpenCV.
+std::optional<Defect> decode_other(ImageKind kind, Bytes file, const DecodeOptions& options,
+                                   RowSink& sink);
+
+}  // namespace longhaul

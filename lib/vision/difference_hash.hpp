@@ -1,0 +1,30 @@
+// The difference hash of an image: brightness, resized to 9x8; each bit says whether a pixel is
+// brighter than its left neighbour, row by row, the first bit the highest. Two images with equal
+// hashes look alike; they need not be the same.
+// One thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "vision/resample.hpp"
+#include "vision/row_sink.hpp"
+
+namespace longhaul {
+
+class DifferenceHash : public RowSink {
+ public:
+  void begin(std::uint32_t width, std::uint32_t height) override;
+  void row(const std::uint8_t* rgbx) override;
+  // After the last row.
+  std::uint64_t value() const;
+
+ private:
+  Taps columns_;
+  Taps rows_;
+  std::uint32_t width_ = 0;
+  std::vector<std::uint8_t> grey_;      // one row, brightness in the first channel
+  std::vector<std::uint8_t> narrowed_;  // all rows, 9 pixels each
+};
+
+}  // namespace longhaul

@@ -1,0 +1,54 @@
+// Brings an image to what the encoder takes: resized and cropped as torchvision does on Pillow
+// images, planes of red, green and blue. Rows are resampled as they arrive, and only what the crop
+// keeps is computed, so a large or very long image costs little memory.
+// One thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "encode/card.hpp"
+#include "vision/resample.hpp"
+#include "vision/row_sink.hpp"
+
+namespace longhaul {
+
+// The image after the resize, and the window of it that the crop keeps.
+struct FitGeometry {
+  std::uint64_t width = 0;
+  std::uint64_t height = 0;
+  std::uint64_t left = 0;
+  std::uint64_t top = 0;
+};
+
+// torchvision's Resize and CenterCrop: the longer side is int(resize * long / short), the crop's
+// offset is rounded half to even. Without a crop both sides become `size`.
+FitGeometry fit_geometry(const ImageSpec& spec, std::uint32_t width, std::uint32_t height);
+
+class Fit : public RowSink {
+ public:
+  // Throws Error(kBadData) for a specification that cannot be met.
+  explicit Fit(const ImageSpec& spec);
+
+  void begin(std::uint32_t width, std::uint32_t height) override;
+  void row(const std::uint8_t* rgbx) override;
+  // After the last row: 3 x size x size bytes.
+  void finish(std::span<std::uint8_t> planes) const;
+
+ private:
+  std::uint32_t size_;
+  ImageSpec spec_;
+  Filter filter_;
+  bool copy_columns_ = false;  // the resize leaves the width, or the height, as it is
+  bool copy_rows_ = false;
+  FitGeometry geometry_;
+  Taps columns_;
+  Taps rows_;
+  std::uint32_t first_row_ = 0;  // source rows that are kept: [first_row_, end_row_)
+  std::uint32_t end_row_ = 0;
+  std::uint32_t next_row_ = 0;
+  std::vector<std::uint8_t> narrowed_;  // those rows, resampled to `size` pixels each
+};
+
+}  // namespace longhaul
