@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,7 @@ struct Prepared {
   bool stop_dropped = false;             // one final '*' was left out
   std::vector<std::uint16_t> token_ids;  // sequences: special tokens included, no padding
   Hash128 hash;                          // of the record's content
+  std::optional<std::uint64_t> likeness;  // images: equal for pictures that look alike, if asked for
   std::optional<Defect> defect;          // no vector, and why
 };
 
@@ -49,6 +51,8 @@ class Preprocessor {
   // may be given a content hash here (images: while decoding).
   virtual Assembled assemble(std::span<Prepared* const> records, std::uint32_t width,
                              std::uint32_t rows) const = 0;
+  // For run.json: what preparing took so far. Null where there is nothing to say.
+  virtual nlohmann::json report() const { return nullptr; }
 };
 
 }  // namespace longhaul

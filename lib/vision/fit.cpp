@@ -88,20 +88,23 @@ void Fit::row(const std::uint8_t* rgbx) {
   }
 }
 
-void Fit::finish(std::span<std::uint8_t> planes) const {
+void Fit::finish(std::span<std::uint8_t> pixels) const {
   const std::size_t row_bytes = static_cast<std::size_t>(size_) * 4;
   const std::size_t plane = static_cast<std::size_t>(size_) * size_;
+  const bool channels_last = spec_.layout == "NHWC";
   std::vector<std::uint8_t> line(row_bytes);
   for (std::size_t y = 0; y < size_; ++y) {
-    const std::uint8_t* pixels = line.data();
+    const std::uint8_t* rgbx = line.data();
     if (copy_rows_) {
-      pixels = narrowed_.data() + y * row_bytes;
+      rgbx = narrowed_.data() + y * row_bytes;
     } else {
       resample_column(rows_, y, narrowed_.data(), first_row_, row_bytes, line.data());
     }
     for (std::size_t x = 0; x < size_; ++x) {
+      const std::size_t place = y * size_ + x;
       for (std::size_t channel = 0; channel < 3; ++channel) {
-        planes[channel * plane + y * size_ + x] = pixels[x * 4 + channel];
+        pixels[channels_last ? place * 3 + channel : channel * plane + place] =
+            rgbx[x * 4 + channel];
       }
     }
   }

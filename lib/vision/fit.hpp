@@ -33,8 +33,8 @@ class Fit : public RowSink {
 
   void begin(std::uint32_t width, std::uint32_t height) override;
   void row(const std::uint8_t* rgbx) override;
-  // After the last row: 3 x size x size bytes.
-  void finish(std::span<std::uint8_t> planes) const;
+  // After the last row: 3 x size x size bytes, in the layout that the card names.
+  void finish(std::span<std::uint8_t> pixels) const;
 
  private:
   std::uint32_t size_;

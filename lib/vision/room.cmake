@@ -1,1 +1,41 @@
-# vision
+# The only room that sees OpenCV, libjpeg-turbo and libpng. The program never links it: it is a
+# module beside the program, loaded for image runs alone.
+if(NOT LONGHAUL_VISION)
+  return()
+endif()
+find_package(JPEG REQUIRED)
+find_package(PNG REQUIRED)
+# Not find_package(OpenCV): Debian has its description only in a package that installs all of it.
+find_path(OPENCV_INCLUDE_DIR opencv2/imgcodecs.hpp PATH_SUFFIXES opencv4 REQUIRED)
+find_library(OPENCV_CORE_LIBRARY opencv_core REQUIRED)
+find_library(OPENCV_IMGCODECS_LIBRARY opencv_imgcodecs REQUIRED)
+set(LONGHAUL_OPENCV_VERSION "")
+foreach(part MAJOR MINOR REVISION)
+  file(STRINGS "${OPENCV_INCLUDE_DIR}/opencv2/core/version.hpp" line
+       REGEX "define CV_VERSION_${part} ")
+  string(REGEX REPLACE ".* ([0-9]+).*" "\\1" number "${line}")
+  string(APPEND LONGHAUL_OPENCV_VERSION ".${number}")
+endforeach()
+string(SUBSTRING "${LONGHAUL_OPENCV_VERSION}" 1 -1 LONGHAUL_OPENCV_VERSION)
+add_library(longhaul_opencv INTERFACE)
+target_include_directories(longhaul_opencv SYSTEM INTERFACE "${OPENCV_INCLUDE_DIR}")
+target_link_libraries(longhaul_opencv INTERFACE "${OPENCV_IMGCODECS_LIBRARY}"
+                                                "${OPENCV_CORE_LIBRARY}")
+
+longhaul_room(vision
+  SOURCES decode.cpp decode_jpeg.cpp decode_png.cpp decode_other.cpp difference_hash.cpp fit.cpp
+          image_bytes.cpp image_kind.cpp image_preprocessor.cpp resample.cpp tiff_header.cpp
+          worker_pool.cpp
+  LINKS base input encode prepare
+  PRIVATE JPEG::JPEG PNG::PNG longhaul_opencv Threads::Threads)
+if(NOT LONGHAUL_SANITIZE)
+  # A second build of the inner loops for newer processors; the sanitizers start too late for it.
+  set_source_files_properties("${PROJECT_SOURCE_DIR}/lib/vision/resample.cpp" PROPERTIES
+                              COMPILE_OPTIONS "-O3;-DLONGHAUL_CLONES")
+endif()
+
+add_library(longhaul_vision_module MODULE "${PROJECT_SOURCE_DIR}/lib/vision/module.cpp")
+target_link_libraries(longhaul_vision_module PRIVATE longhaul_vision longhaul_opencv
+                      longhaul_warnings)
+set_target_properties(longhaul_vision_module PROPERTIES OUTPUT_NAME longhaul_vision
+                      LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")

@@ -1,0 +1,35 @@
+// What the program and the vision module agree on. The module is loaded only for image runs, since
+// the libraries it needs are many; it offers one function that makes a Preprocessor.
+// Values; any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "encode/card.hpp"
+#include "prepare/preprocessor.hpp"
+
+namespace longhaul {
+
+struct ImageSettings {
+  ImageSpec image;
+  std::uint32_t workers = 1;  // images decoded at the same time
+  std::uint64_t max_pixels = 1ULL << 28;
+  bool likeness = false;            // compute Prepared::likeness
+  std::function<double()> seconds;  // a clock; none: times are not measured
+};
+
+// Program and module are built together; two builds that differ in these types must not meet.
+constexpr std::uint64_t kImageModuleAbi =
+    ((sizeof(ImageSettings) * 1009 + sizeof(Prepared)) * 1009 + sizeof(HostBatch)) * 1009 +
+    sizeof(Record) + 1;
+
+// The module's entry point. Returns nothing when `abi` is not the module's own; throws Error
+// (kBadData) for a card it cannot serve. The caller owns what it returns, and keeps the module
+// loaded for as long.
+constexpr const char* kMakeImagePreprocessor = "longhaul_make_image_preprocessor";
+using MakeImagePreprocessor = Preprocessor*(std::uint64_t abi, const ImageSettings* settings);
+
+}  // namespace longhaul

@@ -1,0 +1,137 @@
+#include "vision/image_preprocessor.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "vision/decode.hpp"
+#include "vision/difference_hash.hpp"
+#include "vision/fit.hpp"
+#include "vision/image_bytes.hpp"
+
+namespace longhaul {
+namespace {
+
+// Hands rows to two sinks.
+class Both : public RowSink {
+ public:
+  Both(RowSink& first, RowSink& second) : first_(first), second_(second) {}
+  void begin(std::uint32_t width, std::uint32_t height) override {
+    first_.begin(width, height);
+    second_.begin(width, height);
+  }
+  void row(const std::uint8_t* rgbx) override {
+    first_.row(rgbx);
+    second_.row(rgbx);
+  }
+
+ private:
+  RowSink& first_;
+  RowSink& second_;
+};
+
+std::uint64_t microseconds(double seconds) {
+  return static_cast<std::uint64_t>(std::max(seconds, 0.0) * 1e6);
+}
+
+}  // namespace
+
+ImagePreprocessor::ImagePreprocessor(const ImageSettings& settings)
+    : settings_(settings), workers_(std::max<std::uint32_t>(settings.workers, 1)) {
+  const Fit check(settings.image);
+}
+
+double ImagePreprocessor::seconds() const {
+  return settings_.seconds ? settings_.seconds() : 0;
+}
+
+Prepared ImagePreprocessor::measure(Record record) const {
+  Prepared prepared;
+  prepared.defect = record.defect;
+  prepared.record = std::move(record);
+  prepared.tokens = 1;
+  return prepared;
+}
+
+std::optional<Defect> ImagePreprocessor::prepare_image(Prepared& prepared,
+                                                       std::span<std::uint8_t> pixels) const {
+  try {
+    const double start = seconds();
+    std::vector<std::uint8_t> bytes;
+    std::optional<Defect> defect =
+        read_image_bytes(place_from_payload(prepared.record.payload), bytes);
+    const double read = seconds();
+    totals_.reading_us += microseconds(read - start);
+    totals_.bytes += bytes.size();
+    if (defect) {
+      return defect;
+    }
+    prepared.hash = hash128({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    const DecodeOptions options{
+        settings_.max_pixels, settings_.image.exif == "apply" ? Exif::kApply : Exif::kIgnore};
+    Fit fit(settings_.image);
+    DifferenceHash likeness;
+    Both both(fit, likeness);
+    defect = decode(bytes, options, settings_.likeness ? static_cast<RowSink&>(both) : fit);
+    if (!defect) {
+      fit.finish(pixels);
+      if (settings_.likeness) {
+        prepared.likeness = likeness.value();
+      }
+      ++totals_.images;
+    }
+    totals_.decoding_us += microseconds(seconds() - read);
+    return defect;
+  } catch (const std::bad_alloc&) {
+    return Defect{Reason::kOutOfMemory, "no memory to decode it"};
+  }
+}
+
+Assembled ImagePreprocessor::assemble(std::span<Prepared* const> records, std::uint32_t,
+                                      std::uint32_t rows) const {
+  const std::size_t image_bytes = std::size_t{3} * settings_.image.size * settings_.image.size;
+  const std::size_t total_rows = std::max<std::size_t>(rows, records.size());
+  Assembled assembled;
+  HostBatch& batch = assembled.batch;
+  batch.pixels.resize(total_rows * image_bytes);
+  std::vector<std::optional<Defect>> defects(records.size());
+  workers_.run(records.size(), [&](std::size_t i) {
+    defects[i] = prepare_image(
+        *records[i], std::span(batch.pixels).subspan(i * image_bytes, image_bytes));
+  });
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (defects[i]) {
+      assembled.rejected.push_back({static_cast<std::uint32_t>(i), std::move(*defects[i])});
+      continue;
+    }
+    const std::size_t row = assembled.accepted.size();
+    if (row != i) {
+      std::memcpy(&batch.pixels[row * image_bytes], &batch.pixels[i * image_bytes], image_bytes);
+    }
+    assembled.accepted.push_back(static_cast<std::uint32_t>(i));
+  }
+  batch.used_rows = static_cast<std::uint32_t>(assembled.accepted.size());
+  batch.rows = std::max(rows, batch.used_rows);
+  batch.pixels.resize(batch.rows * image_bytes);
+  std::fill(batch.pixels.begin() + static_cast<std::ptrdiff_t>(batch.used_rows * image_bytes),
+            batch.pixels.end(), std::uint8_t{0});
+  batch.lengths.assign(batch.rows, 0);
+  std::fill_n(batch.lengths.begin(), batch.used_rows, 1U);
+  return assembled;
+}
+
+nlohmann::json ImagePreprocessor::report() const {
+  const auto of = [](const std::atomic<std::uint64_t>& us) {
+    return static_cast<double>(us.load()) / 1e6;
+  };
+  return {{"workers", settings_.workers},
+          {"images", totals_.images.load()},
+          {"bytes", totals_.bytes.load()},
+          {"seconds_reading", of(totals_.reading_us)},
+          {"seconds_decoding", of(totals_.decoding_us)}};
+}
+
+}  // namespace longhaul

@@ -1,0 +1,42 @@
+// The Preprocessor of image runs: reads, decodes and fits the images of a batch, several at a time.
+// measure() does nothing but name a shape, so that reading ahead is cheap; an image that turns out
+// to be none is rejected by assemble(), which also gives each record the hash of its file's bytes.
+// Any thread.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "prepare/image_settings.hpp"
+#include "prepare/preprocessor.hpp"
+#include "vision/worker_pool.hpp"
+
+namespace longhaul {
+
+class ImagePreprocessor : public Preprocessor {
+ public:
+  // Throws Error(kBadData) for a card that cannot be served.
+  explicit ImagePreprocessor(const ImageSettings& settings);
+
+  Prepared measure(Record record) const override;
+  Assembled assemble(std::span<Prepared* const> records, std::uint32_t width,
+                     std::uint32_t rows) const override;
+  nlohmann::json report() const override;
+
+ private:
+  struct Totals {
+    std::atomic<std::uint64_t> images{0};
+    std::atomic<std::uint64_t> bytes{0};
+    std::atomic<std::uint64_t> reading_us{0};
+    std::atomic<std::uint64_t> decoding_us{0};
+  };
+
+  std::optional<Defect> prepare_image(Prepared& prepared, std::span<std::uint8_t> pixels) const;
+  double seconds() const;
+
+  ImageSettings settings_;
+  mutable WorkerPool workers_;
+  mutable Totals totals_;
+};
+
+}  // namespace longhaul
