@@ -1,5 +1,5 @@
 longhaul_room(input
-  SOURCES byte_source.cpp columns.cpp delimited_reader.cpp fasta_reader.cpp input_digest.cpp
+  SOURCES byte_source.cpp columns.cpp delimited_reader.cpp fasta_reader.cpp image_place.cpp input_digest.cpp
           input_list.cpp json_lines_reader.cpp line_scanner.cpp nucleotide_check.cpp
           open_input.cpp sequence_reader.cpp
   LINKS base

@@ -28,8 +28,9 @@ struct Prepared {
   bool stop_dropped = false;             // one final '*' was left out
   std::vector<std::uint16_t> token_ids;  // sequences: special tokens included, no padding
   Hash128 hash;                          // of the record's content
-  std::optional<std::uint64_t> likeness;  // images: equal for pictures that look alike, if asked for
-  std::optional<Defect> defect;          // no vector, and why
+  std::optional<std::uint64_t>
+      likeness;                  // images: equal for pictures that look alike, if asked for
+  std::optional<Defect> defect;  // no vector, and why
 };
 
 // The batch, and the records that turned out to have none while it was made.

@@ -1,1 +1,5 @@
-# prepare
+longhaul_room(prepare
+  SOURCES duplicate_filter.cpp
+  LINKS base input encode
+  PRIVATE nlohmann_json::nlohmann_json)
+longhaul_test(prepare SOURCES duplicate_filter_test.cpp LINKS prepare)

@@ -24,10 +24,10 @@ class WholeImage : public RowSink {
   // image whose rows are the columns of the stored one.
   void hand_on(int orientation, RowSink& sink) const {
     const bool transposed = orientation >= 5;
-    const bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 ||
-                        orientation == 8;
-    const bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 ||
-                        orientation == 7;
+    const bool flip_x =
+        orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    const bool flip_y =
+        orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const std::uint32_t columns = transposed ? height_ : width_;
     const std::uint32_t rows = transposed ? width_ : height_;
     sink.begin(columns, rows);

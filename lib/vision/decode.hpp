@@ -1,9 +1,9 @@
 // Turns the bytes of an image file into rows of RGB, equal to Pillow's convert("RGB"): exactly for
-// all but JPEG, whose last bit may differ between versions of libjpeg-turbo; 16-bit samples are
-// scaled down, where Pillow clips grey ones to white. Alpha is dropped, embedded colour profiles
-// are ignored. A file that is damaged anywhere is refused as a whole.
-// Functions keep no state and may run on any thread. What is wrong with a file is a Defect; only
-// running out of memory is an exception.
+// all but JPEG, whose last bit may differ between versions of libjpeg-turbo; of 16-bit samples
+// the upper 8 bits are taken, where Pillow clips grey ones to white. Alpha is dropped, embedded
+// colour profiles are ignored. A file that is damaged anywhere is refused as a whole. Functions
+// keep no state and may run on any thread. What is wrong with a file is a Defect; only running out
+// of memory is an exception.
 #pragma once
 
 #include <cstdint>

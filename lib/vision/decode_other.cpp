@@ -146,8 +146,7 @@ Header read_header(ImageKind kind, Bytes file) {
 template <typename Sample>
 void give_rows(const cv::Mat& image, RowSink& sink) {
   const auto to_byte = [](Sample sample) {
-    return sizeof(Sample) == 1 ? static_cast<std::uint8_t>(sample)
-                               : static_cast<std::uint8_t>((sample * 255U + 32895U) >> 16);
+    return static_cast<std::uint8_t>(sizeof(Sample) == 1 ? sample : sample >> 8);
   };
   const auto channels = static_cast<std::size_t>(image.channels());
   const auto columns = static_cast<std::size_t>(image.cols);

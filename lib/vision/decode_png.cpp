@@ -68,7 +68,7 @@ class Png {
       return false;
     }
     const int colour = png_get_color_type(png_, info_);
-    png_set_scale_16(png_);
+    png_set_strip_16(png_);
     if (colour == PNG_COLOR_TYPE_PALETTE) {
       png_set_palette_to_rgb(png_);
     }

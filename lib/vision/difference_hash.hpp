@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "vision/resample.hpp"
@@ -17,14 +18,12 @@ class DifferenceHash : public RowSink {
   void begin(std::uint32_t width, std::uint32_t height) override;
   void row(const std::uint8_t* rgbx) override;
   // After the last row.
-  std::uint64_t value() const;
+  std::uint64_t value();
 
  private:
-  Taps columns_;
-  Taps rows_;
+  std::optional<Resampler> resampler_;
   std::uint32_t width_ = 0;
-  std::vector<std::uint8_t> grey_;      // one row, brightness in the first channel
-  std::vector<std::uint8_t> narrowed_;  // all rows, 9 pixels each
+  std::vector<std::uint8_t> grey_;  // one row, brightness in the first channel
 };
 
 }  // namespace longhaul

@@ -1,7 +1,6 @@
 #include "vision/fit.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/error.hpp"
@@ -46,7 +45,7 @@ FitGeometry fit_geometry(const ImageSpec& spec, std::uint32_t width, std::uint32
   return fit;
 }
 
-Fit::Fit(const ImageSpec& spec) : size_(spec.size), spec_(spec), filter_(filter_of(spec)) {
+Fit::Fit(const ImageSpec& spec) : spec_(spec), filter_(filter_of(spec)) {
   if (spec.size == 0 || spec.size > 16384) {
     throw Error(ExitCode::kBadData, "the card's image.size " + std::to_string(spec.size) +
                                         " is not between 1 and 16384");
@@ -64,46 +63,24 @@ Fit::Fit(const ImageSpec& spec) : size_(spec.size), spec_(spec), filter_(filter_
 }
 
 void Fit::begin(std::uint32_t width, std::uint32_t height) {
-  geometry_ = fit_geometry(spec_, width, height);
-  copy_columns_ = geometry_.width == width;
-  copy_rows_ = geometry_.height == height;
-  columns_ = make_taps(filter_, width, geometry_.width, geometry_.left, size_);
-  rows_ = make_taps(filter_, height, geometry_.height, geometry_.top, size_);
-  first_row_ = copy_rows_ ? static_cast<std::uint32_t>(geometry_.top) : rows_.first_source();
-  end_row_ = copy_rows_ ? first_row_ + size_ : rows_.end_source();
-  next_row_ = 0;
-  narrowed_.resize(static_cast<std::size_t>(end_row_ - first_row_) * size_ * 4);
+  const FitGeometry fit = fit_geometry(spec_, width, height);
+  resampler_.emplace(filter_, ResizeWindow{width, height, fit.width, fit.height, fit.left, fit.top,
+                                           spec_.size, spec_.size});
 }
 
 void Fit::row(const std::uint8_t* rgbx) {
-  const std::uint32_t row = next_row_++;
-  if (row < first_row_ || row >= end_row_) {
-    return;
-  }
-  std::uint8_t* out = narrowed_.data() + static_cast<std::size_t>(row - first_row_) * size_ * 4;
-  if (copy_columns_) {
-    std::memcpy(out, rgbx + geometry_.left * 4, static_cast<std::size_t>(size_) * 4);
-  } else {
-    resample_row(columns_, rgbx, out);
-  }
+  resampler_->row(rgbx);
 }
 
-void Fit::finish(std::span<std::uint8_t> pixels) const {
-  const std::size_t row_bytes = static_cast<std::size_t>(size_) * 4;
-  const std::size_t plane = static_cast<std::size_t>(size_) * size_;
+void Fit::finish(std::span<std::uint8_t> pixels) {
+  const std::size_t size = spec_.size;
   const bool channels_last = spec_.layout == "NHWC";
-  std::vector<std::uint8_t> line(row_bytes);
-  for (std::size_t y = 0; y < size_; ++y) {
-    const std::uint8_t* rgbx = line.data();
-    if (copy_rows_) {
-      rgbx = narrowed_.data() + y * row_bytes;
-    } else {
-      resample_column(rows_, y, narrowed_.data(), first_row_, row_bytes, line.data());
-    }
-    for (std::size_t x = 0; x < size_; ++x) {
-      const std::size_t place = y * size_ + x;
+  for (std::size_t y = 0; y < size; ++y) {
+    const std::uint8_t* rgbx = resampler_->result_row(static_cast<std::uint32_t>(y));
+    for (std::size_t x = 0; x < size; ++x) {
+      const std::size_t place = y * size + x;
       for (std::size_t channel = 0; channel < 3; ++channel) {
-        pixels[channels_last ? place * 3 + channel : channel * plane + place] =
+        pixels[channels_last ? place * 3 + channel : channel * size * size + place] =
             rgbx[x * 4 + channel];
       }
     }

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
-#include <vector>
 
 #include "encode/card.hpp"
 #include "vision/resample.hpp"
@@ -34,21 +34,12 @@ class Fit : public RowSink {
   void begin(std::uint32_t width, std::uint32_t height) override;
   void row(const std::uint8_t* rgbx) override;
   // After the last row: 3 x size x size bytes, in the layout that the card names.
-  void finish(std::span<std::uint8_t> pixels) const;
+  void finish(std::span<std::uint8_t> pixels);
 
  private:
-  std::uint32_t size_;
   ImageSpec spec_;
   Filter filter_;
-  bool copy_columns_ = false;  // the resize leaves the width, or the height, as it is
-  bool copy_rows_ = false;
-  FitGeometry geometry_;
-  Taps columns_;
-  Taps rows_;
-  std::uint32_t first_row_ = 0;  // source rows that are kept: [first_row_, end_row_)
-  std::uint32_t end_row_ = 0;
-  std::uint32_t next_row_ = 0;
-  std::vector<std::uint8_t> narrowed_;  // those rows, resampled to `size` pixels each
+  std::optional<Resampler> resampler_;
 };
 
 }  // namespace longhaul

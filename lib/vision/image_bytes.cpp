@@ -91,8 +91,8 @@ std::optional<Defect> read_image_bytes(const ImagePlace& place, std::vector<std:
     return std::nullopt;  // decode() says what it is not
   }
   if (size > kMaxImageBytes) {
-    return Defect{Reason::kUnsupported, "has " + format_bytes(size) + ", more than " +
-                                            format_bytes(kMaxImageBytes)};
+    return Defect{Reason::kUnsupported,
+                  "has " + format_bytes(size) + ", more than " + format_bytes(kMaxImageBytes)};
   }
   if (auto defect = read_up_to(file.number(), offset, size, bytes)) {
     return defect;

@@ -114,8 +114,8 @@ Sniffed sniff(Bytes start) {
     return {ImageKind::kWebp, "WebP"};
   }
   if (has(start, 4, "ftyp")) {
-    constexpr std::array kBrands{"heic"sv, "heix"sv, "hevc"sv, "mif1"sv, "msf1"sv, "avif"sv,
-                                 "avis"sv};
+    constexpr std::array kBrands{"heic"sv, "heix"sv, "hevc"sv, "mif1"sv,
+                                 "msf1"sv, "avif"sv, "avis"sv};
     const bool image = std::any_of(kBrands.begin(), kBrands.end(),
                                    [&](std::string_view brand) { return has(start, 8, brand); });
     return image ? Sniffed{ImageKind::kOther, "HEIF or AVIF"} : Sniffed{};

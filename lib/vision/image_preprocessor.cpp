@@ -70,8 +70,8 @@ std::optional<Defect> ImagePreprocessor::prepare_image(Prepared& prepared,
       return defect;
     }
     prepared.hash = hash128({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    const DecodeOptions options{
-        settings_.max_pixels, settings_.image.exif == "apply" ? Exif::kApply : Exif::kIgnore};
+    const DecodeOptions options{settings_.max_pixels,
+                                settings_.image.exif == "apply" ? Exif::kApply : Exif::kIgnore};
     Fit fit(settings_.image);
     DifferenceHash likeness;
     Both both(fit, likeness);
@@ -99,8 +99,8 @@ Assembled ImagePreprocessor::assemble(std::span<Prepared* const> records, std::u
   batch.pixels.resize(total_rows * image_bytes);
   std::vector<std::optional<Defect>> defects(records.size());
   workers_.run(records.size(), [&](std::size_t i) {
-    defects[i] = prepare_image(
-        *records[i], std::span(batch.pixels).subspan(i * image_bytes, image_bytes));
+    defects[i] =
+        prepare_image(*records[i], std::span(batch.pixels).subspan(i * image_bytes, image_bytes));
   });
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (defects[i]) {

@@ -74,6 +74,82 @@ inline void load_pair(const std::uint8_t* rgbx, Oct& pair) {
   pair = __builtin_convertvector(bytes, Oct);
 }
 
+// One row of RGBX pixels to taps.ranges.size() RGBX pixels.
+LONGHAUL_WIDE
+void resample_row(const Taps& taps, const std::uint8_t* rgbx, std::uint8_t* out) {
+  const std::int32_t* weights = taps.weights.data();
+  for (const Taps::Range& range : taps.ranges) {
+    const std::uint8_t* source = rgbx + static_cast<std::size_t>(range.start) * 4;
+    Oct pairs{};
+    std::uint32_t x = 0;
+    for (; x + 2 <= range.count; x += 2) {
+      const std::int32_t a = weights[x];
+      const std::int32_t b = weights[x + 1];
+      Oct pixels;
+      load_pair(source + static_cast<std::size_t>(x) * 4, pixels);
+      pairs += pixels * Oct{a, a, a, a, b, b, b, b};
+    }
+    Quad sum = {pairs[0] + pairs[4], pairs[1] + pairs[5], pairs[2] + pairs[6], 0};
+    sum += kHalf;
+    if (x < range.count) {
+      QuadBytes bytes;
+      std::memcpy(&bytes, source + static_cast<std::size_t>(x) * 4, sizeof bytes);
+      sum += __builtin_convertvector(bytes, Quad) * weights[x];
+    }
+    out[0] = to_pixel(sum[0]);
+    out[1] = to_pixel(sum[1]);
+    out[2] = to_pixel(sum[2]);
+    out[3] = 0;
+    out += 4;
+    weights += taps.stride;
+  }
+}
+
+// Output position `index` of every column, from `rows`, which starts at source row `first_row`.
+LONGHAUL_WIDE
+void resample_column(const Taps& taps, std::size_t index, const std::uint8_t* rows,
+                     std::uint32_t first_row, std::size_t row_bytes, std::uint8_t* out) {
+  constexpr std::size_t kBlock = 64;
+  const Taps::Range range = taps.ranges[index];
+  const std::int32_t* weights = taps.weights.data() + index * taps.stride;
+  const std::uint8_t* source = rows + static_cast<std::size_t>(range.start - first_row) * row_bytes;
+  for (std::size_t at = 0; at < row_bytes; at += kBlock) {
+    const std::size_t size = std::min(kBlock, row_bytes - at);
+    std::int32_t sums[kBlock];
+    std::fill_n(sums, kBlock, kHalf);
+    for (std::uint32_t y = 0; y < range.count; ++y) {
+      const std::uint8_t* line = source + y * row_bytes + at;
+      const std::int32_t weight = weights[y];
+      if (size == kBlock) {
+        for (std::size_t i = 0; i < kBlock; ++i) {
+          sums[i] += line[i] * weight;
+        }
+      } else {
+        for (std::size_t i = 0; i < size; ++i) {
+          sums[i] += line[i] * weight;
+        }
+      }
+    }
+    for (std::size_t i = 0; i < size; ++i) {
+      out[at + i] = to_pixel(sums[i]);
+    }
+  }
+}
+
+LONGHAUL_WIDE
+void add_weighted(const std::uint8_t* bytes, std::int32_t weight, std::span<std::int32_t> sums) {
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    sums[i] += bytes[i] * weight;
+  }
+}
+
+LONGHAUL_WIDE
+void round_sums(std::span<const std::int32_t> sums, std::uint8_t* out) {
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    out[i] = to_pixel(sums[i]);
+  }
+}
+
 }  // namespace
 
 std::uint32_t Taps::first_source() const {
@@ -115,66 +191,78 @@ Taps make_taps(Filter filter, std::uint32_t from, std::uint64_t to, std::uint64_
   return taps;
 }
 
-LONGHAUL_WIDE
-void resample_row(const Taps& taps, const std::uint8_t* rgbx, std::uint8_t* out) {
-  const std::int32_t* weights = taps.weights.data();
-  for (const Taps::Range& range : taps.ranges) {
-    const std::uint8_t* source = rgbx + static_cast<std::size_t>(range.start) * 4;
-    Oct pairs{};
-    std::uint32_t x = 0;
-    for (; x + 2 <= range.count; x += 2) {
-      const std::int32_t a = weights[x];
-      const std::int32_t b = weights[x + 1];
-      Oct pixels;
-      load_pair(source + static_cast<std::size_t>(x) * 4, pixels);
-      pairs += pixels * Oct{a, a, a, a, b, b, b, b};
-    }
-    Quad sum = {pairs[0] + pairs[4], pairs[1] + pairs[5], pairs[2] + pairs[6], 0};
-    sum += kHalf;
-    if (x < range.count) {
-      QuadBytes bytes;
-      std::memcpy(&bytes, source + static_cast<std::size_t>(x) * 4, sizeof bytes);
-      sum += __builtin_convertvector(bytes, Quad) * weights[x];
-    }
-    out[0] = to_pixel(sum[0]);
-    out[1] = to_pixel(sum[1]);
-    out[2] = to_pixel(sum[2]);
-    out[3] = 0;
-    out += 4;
-    weights += taps.stride;
+Resampler::Resampler(Filter filter, const ResizeWindow& window)
+    : window_(window),
+      same_width_(window.to_width == window.from_width),
+      same_height_(window.to_height == window.from_height),
+      columns_(make_taps(filter, window.from_width, window.to_width, window.left, window.width)),
+      rows_(make_taps(filter, window.from_height, window.to_height, window.top, window.height)) {
+  // Pillow 13 starts with the columns where the height shrinks by more than twice what the width
+  // does, in pixels.
+  const auto less = [](std::uint64_t from, std::uint64_t to) {
+    return static_cast<std::int64_t>(from) - static_cast<std::int64_t>(to);
+  };
+  const std::int64_t lower = less(window.from_height, window.to_height);
+  columns_first_ = lower > 0 && lower > 2 * less(window.from_width, window.to_width);
+  first_row_ = same_height_ ? static_cast<std::uint32_t>(window.top) : rows_.first_source();
+  end_row_ = same_height_ ? first_row_ + window.height : rows_.end_source();
+  const std::size_t kept_rows = columns_first_ ? window.height : end_row_ - first_row_;
+  kept_.resize(kept_rows * window.width * 4);
+}
+
+void Resampler::narrow(const std::uint8_t* rgbx, std::uint8_t* out) const {
+  if (same_width_) {
+    std::memcpy(out, rgbx + window_.left * 4, static_cast<std::size_t>(window_.width) * 4);
+  } else {
+    resample_row(columns_, rgbx, out);
   }
 }
 
-LONGHAUL_WIDE
-void resample_column(const Taps& taps, std::size_t index, const std::uint8_t* rows,
-                     std::uint32_t first_row, std::size_t row_bytes, std::uint8_t* out) {
-  constexpr std::size_t kBlock = 64;
-  const Taps::Range range = taps.ranges[index];
-  const std::int32_t* weights = taps.weights.data() + index * taps.stride;
-  const std::uint8_t* source = rows + static_cast<std::size_t>(range.start - first_row) * row_bytes;
-  for (std::size_t at = 0; at < row_bytes; at += kBlock) {
-    const std::size_t size = std::min(kBlock, row_bytes - at);
-    std::int32_t sums[kBlock];
-    std::fill_n(sums, kBlock, kHalf);
-    if (size == kBlock) {
-      for (std::uint32_t y = 0; y < range.count; ++y) {
-        const std::uint8_t* line = source + y * row_bytes + at;
-        for (std::size_t i = 0; i < kBlock; ++i) {
-          sums[i] += line[i] * weights[y];
-        }
-      }
-    } else {
-      for (std::uint32_t y = 0; y < range.count; ++y) {
-        const std::uint8_t* line = source + y * row_bytes + at;
-        for (std::size_t i = 0; i < size; ++i) {
-          sums[i] += line[i] * weights[y];
-        }
-      }
+// Adds a source row to every output row it is part of; writes those that are complete with it.
+void Resampler::add_to_sums(std::uint32_t y, const std::uint8_t* rgbx) {
+  const std::size_t row_bytes = static_cast<std::size_t>(window_.from_width) * 4;
+  for (std::uint32_t i = next_output_; i < window_.height && rows_.ranges[i].start <= y; ++i) {
+    const Taps::Range range = rows_.ranges[i];
+    if (y >= range.start + range.count) {
+      continue;
     }
-    for (std::size_t i = 0; i < size; ++i) {
-      out[at + i] = to_pixel(sums[i]);
+    if (i - next_output_ >= sums_.size()) {
+      sums_.emplace_back(row_bytes, kHalf);
     }
+    std::vector<std::int32_t>& sums = sums_[i - next_output_];
+    add_weighted(rgbx, rows_.weights[std::size_t{i} * rows_.stride + (y - range.start)], sums);
   }
+  while (next_output_ < window_.height &&
+         y + 1 == rows_.ranges[next_output_].start + rows_.ranges[next_output_].count) {
+    line_.resize(row_bytes);
+    round_sums(sums_.front(), line_.data());
+    narrow(line_.data(), &kept_[std::size_t{next_output_} * window_.width * 4]);
+    std::rotate(sums_.begin(), sums_.begin() + 1, sums_.end());
+    sums_.pop_back();
+    ++next_output_;
+  }
+}
+
+void Resampler::row(const std::uint8_t* rgbx) {
+  const std::uint32_t y = next_row_++;
+  if (y < first_row_ || y >= end_row_) {
+    return;
+  }
+  if (columns_first_) {
+    add_to_sums(y, rgbx);
+  } else {
+    narrow(rgbx, &kept_[std::size_t{y - first_row_} * window_.width * 4]);
+  }
+}
+
+const std::uint8_t* Resampler::result_row(std::uint32_t y) {
+  const std::size_t row_bytes = static_cast<std::size_t>(window_.width) * 4;
+  if (columns_first_ || same_height_) {
+    return &kept_[y * row_bytes];
+  }
+  line_.resize(row_bytes);
+  resample_column(rows_, y, kept_.data(), first_row_, row_bytes, line_.data());
+  return line_.data();
 }
 
 }  // namespace longhaul

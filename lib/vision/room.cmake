@@ -39,3 +39,12 @@ target_link_libraries(longhaul_vision_module PRIVATE longhaul_vision longhaul_op
                       longhaul_warnings)
 set_target_properties(longhaul_vision_module PROPERTIES OUTPUT_NAME longhaul_vision
                       LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
+
+longhaul_test(vision
+  SOURCES fit_test.cpp
+  LINKS vision PRIVATE JPEG::JPEG PNG::PNG)
+if(LONGHAUL_TESTS)
+  add_executable(vision_dump "${PROJECT_SOURCE_DIR}/tests/vision/dump.cpp")
+  target_link_libraries(vision_dump PRIVATE longhaul_vision longhaul_warnings)
+  set_target_properties(vision_dump PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
+endif()

@@ -18,9 +18,9 @@ enum Tag : std::uint32_t {
 };
 
 struct Entry {
-  std::size_t size = 0;   // of one value: 2 or 4, 0 for types that matter nothing here
+  std::size_t size = 0;  // of one value: 2 or 4, 0 for types that matter nothing here
   std::size_t count = 0;
-  std::size_t at = 0;     // of the first value
+  std::size_t at = 0;  // of the first value
 };
 
 class Directory {

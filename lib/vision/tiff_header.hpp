@@ -14,9 +14,9 @@ namespace longhaul {
 struct TiffHeader {
   std::uint64_t width = 0;
   std::uint64_t height = 0;
-  std::uint32_t bits = 1;          // per sample
-  std::uint32_t samples = 1;       // per pixel
-  std::uint32_t compression = 1;   // 1: none
+  std::uint32_t bits = 1;           // per sample
+  std::uint32_t samples = 1;        // per pixel
+  std::uint32_t compression = 1;    // 1: none
   std::uint32_t sample_format = 1;  // 1: unsigned
   std::uint32_t extra_samples = 0;  // 1: premultiplied alpha, 2: alpha
   // Where the value of the alpha kind stands in the file, if it has one.
