@@ -90,14 +90,17 @@ double largest(const Vector& gradient) {
   return gradient.lpNorm<Eigen::Infinity>();
 }
 
-// LBFGS++ does the long way. Its line search compares function values, which in double cannot tell
-// apart steps once the gradient is below about 1e-6 of the values' scale; it then throws, and where
-// it stood is the best it can do.
+// LBFGS++ does the long way: until five iterations bring next to nothing. It cannot finish, since
+// its line search compares function values, which in double cannot tell apart steps once the
+// gradient is below about 1e-6 of the values' scale; should it throw for that, where it stood is
+// good enough.
 int descend(const Problem& problem, Vector& parameters) {
   LBFGSpp::LBFGSParam<double> settings;
   settings.m = 10;
-  settings.epsilon = 1e-4;
+  settings.epsilon = 1e-6;
   settings.epsilon_rel = 0;
+  settings.past = 5;
+  settings.delta = 1e-9;
   settings.max_iterations = 10000;
   settings.max_linesearch = 60;
   LBFGSpp::LBFGSSolver<double> solver(settings);
@@ -122,13 +125,13 @@ int descend(const Problem& problem, Vector& parameters) {
   return evaluations;
 }
 
-// Newton's method finishes: close to the answer each step squares the error. Steps are halved until
-// the gradient shrinks, and end when it no longer does.
+// Newton's method finishes: close to the answer each step squares the error. A step is halved until
+// the gradient shrinks; it ends at what rounding leaves of the gradient.
 int polish(const Problem& problem, Vector& parameters, Vector& gradient) {
   constexpr int kMaxSteps = 100;
   problem(parameters, gradient);
   int steps = 0;
-  for (; steps < kMaxSteps && largest(gradient) > 0; ++steps) {
+  for (; steps < kMaxSteps && largest(gradient) > problem.rounding_floor(); ++steps) {
     const Eigen::LLT<Eigen::MatrixXd> factor(problem.hessian(parameters));
     if (factor.info() != Eigen::Success) {
       break;
