@@ -76,6 +76,10 @@ std::optional<std::string_view> TextColumn::at(std::int64_t row) {
                                         " cannot be read as text: " + value.status().message());
   }
   made_ = (*value)->ToString();
+  const std::string type = array_->type()->ToString();
+  if (made_.starts_with(type)) {
+    made_.erase(0, type.size());  // lists name their type first
+  }
   return made_;
 }
 

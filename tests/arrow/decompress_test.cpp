@@ -1,0 +1,132 @@
+#include <arrow/result.h>
+#include <arrow/util/compression.h>
+
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "arrow/arrow_input.hpp"
+#include "arrow/decompress.hpp"
+#include "input/input_helpers.hpp"
+
+using namespace longhaul;
+using namespace longhaul::test;
+
+namespace {
+
+std::string compressed(const std::string& text, Compression compression) {
+  const auto kind =
+      compression == Compression::kGzip ? arrow::Compression::GZIP : arrow::Compression::ZSTD;
+  auto codec = arrow::util::Codec::Create(kind).ValueOrDie();
+  const auto* from = reinterpret_cast<const std::uint8_t*>(text.data());
+  const auto size = static_cast<std::int64_t>(text.size());
+  std::string out(static_cast<std::size_t>(codec->MaxCompressedLen(size, from)), '\0');
+  const auto made = codec->Compress(size, from, static_cast<std::int64_t>(out.size()),
+                                    reinterpret_cast<std::uint8_t*>(out.data()));
+  out.resize(static_cast<std::size_t>(made.ValueOrDie()));
+  return out;
+}
+
+std::string decompressed(const std::string& stored, Compression compression,
+                         std::size_t most = 1 << 20, std::size_t block = 1000) {
+  const auto source = decompress(std::make_unique<MemorySource>(stored, most), compression, "x.gz");
+  std::string out;
+  std::vector<char> buffer(block);
+  while (const std::size_t got = source->read(buffer)) {
+    out.append(buffer.data(), got);
+  }
+  CHECK(source->stored_bytes_read() == stored.size());
+  return out;
+}
+
+std::string sample() {
+  std::string text = "id,sequence\n";
+  std::mt19937 random(7);
+  for (int i = 0; i < 3000; ++i) {
+    text += "r" + std::to_string(i) + ",";
+    for (int k = 0; k < 40; ++k) {
+      text += "ACDEFGHIKLMNPQRSTVWY"[random() % 20];
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("gzip and Zstandard give back what went in, in blocks of any size") {
+  const std::string text = sample();
+  for (const auto compression : {Compression::kGzip, Compression::kZstd}) {
+    const std::string stored = compressed(text, compression);
+    REQUIRE(stored.size() < text.size());
+    CHECK(decompressed(stored, compression) == text);
+    CHECK(decompressed(stored, compression, 1, 1) == text);
+    CHECK(decompressed(stored, compression, 7, 100000) == text);
+    CHECK(decompressed(compressed("", compression), compression).empty());
+  }
+}
+
+TEST_CASE("members in a row are one text, and zero bytes behind the last are padding") {
+  for (const auto compression : {Compression::kGzip, Compression::kZstd}) {
+    const std::string two = compressed("id,seq\n", compression) + compressed("a,MK\n", compression);
+    CHECK(decompressed(two, compression, 3, 3) == "id,seq\na,MK\n");
+    CHECK(decompressed(two + std::string(600, '\0'), compression) == "id,seq\na,MK\n");
+  }
+}
+
+TEST_CASE("a compressed file cut anywhere is damaged, whatever was read before") {
+  const std::string text = sample().substr(0, 4000);
+  for (const auto compression : {Compression::kGzip, Compression::kZstd}) {
+    const std::string stored = compressed(text, compression);
+    for (std::size_t size = 1; size < stored.size(); size += size < 40 ? 1 : 37) {
+      CAPTURE(size);
+      const auto error = thrown_by([&] { decompressed(stored.substr(0, size), compression, 100); });
+      CHECK(error.code == 65);
+      CHECK(error.says("x.gz, byte " + std::to_string(size)));
+    }
+  }
+}
+
+TEST_CASE("damage inside a compressed file is found, with the byte") {
+  const std::string text = sample();
+  std::string stored = compressed(text, Compression::kGzip);
+  stored[stored.size() / 2] = static_cast<char>(stored[stored.size() / 2] ^ 0x55);
+  const auto error = thrown_by([&] { decompressed(stored, Compression::kGzip); });
+  CHECK(error.code == 65);
+  CHECK(error.says("(compressed): damaged"));
+  CHECK(thrown_by([&] { decompressed("id,seq\na,MK\n", Compression::kGzip); }).code == 65);
+  CHECK(thrown_by([&] { decompressed("id,seq\na,MK\n", Compression::kZstd); }).code == 65);
+  CHECK(thrown_by([&] {
+          decompressed(compressed("a", Compression::kGzip) + "more", Compression::kGzip);
+        }).code == 65);
+}
+
+TEST_CASE("compressed text is read like plain text, but cannot be entered in the middle") {
+  const TemporaryFolder folder;
+  const std::string text = sample();
+  InputSettings plain;
+  plain.inputs = {folder.write("a.csv", text)};
+  const auto expected = drain(*open_input(plain));
+  REQUIRE(expected.size() == 3000);
+  for (const std::string name : {"a.csv.gz", "a.csv.zst"}) {
+    const auto compression = name.back() == 'z' ? Compression::kGzip : Compression::kZstd;
+    const std::string stored = compressed(text, compression);
+    InputSettings settings;
+    settings.inputs = {folder.write(name, stored)};
+    auto reader = open_input(settings, arrow_backends());
+    CHECK(reader->progress().bytes_total == stored.size());
+    const auto records = drain(*reader);
+    REQUIRE(records.size() == expected.size());
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      if (shown(records[i]) != shown(expected[i])) {
+        FAIL(shown(records[i]));
+      }
+    }
+    CHECK(reader->progress().bytes_read == stored.size());
+    CHECK_FALSE(reader->seek({1, "source=0 byte=12 line=2"}));
+    CHECK(reader->seek({0, "source=0 byte=0 line=0"}));
+    CHECK(drain(*reader).size() == 3000);
+  }
+  InputSettings settings;
+  settings.inputs = {folder.write("b.csv.gz", compressed("", Compression::kGzip))};
+  CHECK(thrown_by([&] { open_input(settings, arrow_backends()); }).says("empty"));
+}
