@@ -75,6 +75,17 @@ Field number_after(std::string_view text, std::string_view key) {
   return std::nullopt;
 }
 
+// The soft limit of a line of /proc/self/limits: "Max address space   1000   2000   bytes".
+Field first_number_after(std::string_view text, std::string_view key) {
+  const std::size_t at = text.find(key);
+  if (at == std::string_view::npos) {
+    return std::nullopt;
+  }
+  text.remove_prefix(at + key.size());
+  text = trim(text.substr(0, text.find('\n')));
+  return parse_count(text.substr(0, text.find(' ')));
+}
+
 Field single_number(const std::string& path) {
   return path.empty() ? std::nullopt : parse_count(trim(slurp(path)));
 }
@@ -121,6 +132,7 @@ HostMemory::HostMemory(std::string root) : root_(std::move(root)) {
     root_ += '/';
   }
   find_groups();
+  address_space_limit_ = first_number_after(slurp(root_ + "proc/self/limits"), "Max address space");
 }
 
 // /proc/self/cgroup says "0::/path" for version 2 and "4:memory:/path" for version 1. Inside a
@@ -197,6 +209,10 @@ MemoryReading HostMemory::read() {
     reading.peak_rss = std::max(*reading.peak_rss, *reading.rss);
   }
   reading.threads = number_after(status, "Threads:");
+  if (address_space_limit_) {
+    reading.address_space = number_after(status, "VmSize:");
+    reading.address_space_limit = address_space_limit_;
+  }
   const std::string system = slurp(root_ + "proc/meminfo");
   reading.total = number_after(system, "MemTotal:");
   reading.available = number_after(system, "MemAvailable:");

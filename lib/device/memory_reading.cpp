@@ -111,6 +111,8 @@ std::vector<std::pair<std::string_view, Field>> fields_of(const MemoryReading& r
           {"footprint", reading.footprint},
           {"cgroup_used", reading.cgroup_used},
           {"cgroup_limit", reading.cgroup_limit},
+          {"address_space", reading.address_space},
+          {"address_space_limit", reading.address_space_limit},
           {"available", reading.available},
           {"live", reading.live_cpu},
           {"live_peak", reading.live_cpu_peak},

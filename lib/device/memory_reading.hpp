@@ -28,10 +28,12 @@ struct MemoryReading {
   // so that our own writes do not shrink our batches.
   std::optional<std::uint64_t> cgroup_used;
   std::optional<std::uint64_t> cgroup_limit;
-  std::optional<std::uint64_t> available;      // what the system could still give
-  std::optional<std::uint64_t> total;          // physical memory
-  std::optional<std::uint64_t> live_cpu;       // live CPU tensor bytes
-  std::optional<std::uint64_t> live_cpu_peak;  // highest since the previous reading
+  std::optional<std::uint64_t> address_space;        // reserved, where a limit is set on it
+  std::optional<std::uint64_t> address_space_limit;  // ulimit -v, RLIMIT_AS
+  std::optional<std::uint64_t> available;            // what the system could still give
+  std::optional<std::uint64_t> total;                // physical memory
+  std::optional<std::uint64_t> live_cpu;             // live CPU tensor bytes
+  std::optional<std::uint64_t> live_cpu_peak;        // highest since the previous reading
   std::optional<std::uint64_t> open_files;
   std::optional<std::uint64_t> threads;
   DeviceMemory device;
@@ -60,6 +62,7 @@ class HostMemory {
 
   std::string root_;
   std::vector<Group> groups_;
+  std::optional<std::uint64_t> address_space_limit_;
   std::uint64_t readings_ = 0;
   std::optional<std::uint64_t> open_files_;
 };

@@ -166,6 +166,10 @@ Pool::Usage host_usage(const MemoryReading& reading, bool shared) {
     usage.headroom =
         std::min(usage.headroom, limit - margin_of(limit) - number(reading.cgroup_used));
   }
+  if (reading.address_space && reading.address_space_limit) {
+    usage.headroom = std::min(usage.headroom, number(reading.address_space_limit) - kMarginBytes -
+                                                  number(reading.address_space));
+  }
   return usage;
 }
 

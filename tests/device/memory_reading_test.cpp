@@ -56,6 +56,19 @@ TEST_CASE("resident, peak, total, available, threads and files come from /proc")
   CHECK_FALSE(reading.live_cpu);
 }
 
+TEST_CASE("address space counts where it is limited") {
+  const FakeRoot root;
+  root.put("proc/self/status", "VmSize:\t 5000 kB\nVmRSS:\t 2000 kB\n");
+  root.put("proc/self/limits",
+           "Limit                     Soft Limit           Hard Limit           Units     \n"
+           "Max address space         unlimited            unlimited            bytes     \n");
+  CHECK_FALSE(read_host_memory(root.text()).address_space_limit);
+  CHECK_FALSE(read_host_memory(root.text()).address_space);
+  root.put("proc/self/limits", "Max address space         9000000    18000000     bytes\n");
+  CHECK(read_host_memory(root.text()).address_space_limit == 9000000U);
+  CHECK(read_host_memory(root.text()).address_space == 5000U * 1024);
+}
+
 TEST_CASE("what cannot be read is empty, not zero") {
   const MemoryReading reading = read_host_memory("/nowhere/at/all");
   for (const auto& [name, value] : fields_of(reading)) {

@@ -221,6 +221,20 @@ TEST_CASE("a cgroup that others fill lowers the budget though our own memory is 
   CHECK(governor.budget(kWidth) == 16384);
 }
 
+TEST_CASE("an address space limit is kept away from like any other") {
+  MemoryGovernor governor(starting_at(16384));
+  MemoryReading reading = host(500, 500);
+  reading.address_space_limit = 3000 * kMiB;
+  reading.address_space = 2900 * kMiB;
+  governor.observe(reading);
+  CHECK(governor.budget(kWidth) == Approx((100.0 - 16) * 4));  // 256 KiB until one was seen
+  governor.succeeded(kWidth, 136);
+  reading.live_cpu = 50 * kMiB;
+  reading.live_cpu_peak = 66 * kMiB;
+  governor.observe(reading);
+  CHECK(governor.budget(kWidth) == Approx(84.0 / 20 * 136));
+}
+
 TEST_CASE("where host and device share memory one limit covers both") {
   GovernorSettings settings = starting_at(16384);
   settings.host_limit_bytes = 2000 * kMiB;

@@ -1,0 +1,35 @@
+// A store that keeps what it is given in memory, and checks that each row is written once.
+#pragma once
+
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+#include "store/embedding_store.hpp"
+
+namespace longhaul {
+
+class MemoryStore : public EmbeddingStore {
+ public:
+  bool put_vector(std::uint64_t row, std::span<const float> vector) override {
+    if (!vectors.emplace(row, std::vector<float>(vector.begin(), vector.end())).second) {
+      throw std::logic_error("row " + std::to_string(row) + " was written twice");
+    }
+    return true;
+  }
+  std::vector<float> get_vector(std::uint64_t row) override { return vectors.at(row); }
+  void complete_window(std::span<const RecordRow> rows) override {
+    records.insert(records.end(), rows.begin(), rows.end());
+  }
+  void commit(const Progress& progress) override { commits.push_back(progress); }
+  void note(const nlohmann::json&) override {}
+  void finish(std::uint64_t, const nlohmann::json&, const nlohmann::json&) override {}
+  void write_report(const nlohmann::json&) override {}
+
+  std::map<std::uint64_t, std::vector<float>> vectors;
+  std::vector<RecordRow> records;
+  std::vector<Progress> commits;
+};
+
+}  // namespace longhaul
