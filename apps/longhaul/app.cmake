@@ -15,17 +15,31 @@ add_custom_target(longhaul_version
           -P ${PROJECT_SOURCE_DIR}/cmake/WriteVersion.cmake
   BYPRODUCTS ${PROJECT_BINARY_DIR}/generated/version_values.hpp)
 
-set(app_sources main.cpp commands.cpp config_options.cpp console.cpp evaluate.cpp
-    probe.cpp probe_cv.cpp probe_fit.cpp probe_labels.cpp probe_predict.cpp progress.cpp
-    progress_text.cpp signals.cpp version.cpp)
+# Everything but the encoder that is linked in: shared by the program and by longhaul-fake.
+set(app_sources
+  main.cpp commands.cpp config_options.cpp console.cpp embed.cpp embed_session.cpp evaluate.cpp
+  memory_log.cpp probe.cpp probe_cv.cpp probe_fit.cpp probe_labels.cpp probe_predict.cpp
+  progress.cpp progress_text.cpp registry.cpp run_identity.cpp run_report.cpp signals.cpp
+  version.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
-add_executable(longhaul ${app_sources})
-add_dependencies(longhaul longhaul_version)
-target_include_directories(longhaul PRIVATE "${PROJECT_SOURCE_DIR}/apps/longhaul"
-                                            "${PROJECT_BINARY_DIR}/generated")
-target_link_libraries(longhaul PRIVATE longhaul_base longhaul_config longhaul_score CLI11::CLI11
-                                       nlohmann_json::nlohmann_json spdlog::spdlog
-                                       longhaul_warnings)
+add_library(longhaul_app OBJECT ${app_sources})
+add_dependencies(longhaul_app longhaul_version)
+target_include_directories(longhaul_app PUBLIC "${PROJECT_SOURCE_DIR}/apps/longhaul"
+                                               "${PROJECT_BINARY_DIR}/generated")
+target_link_libraries(longhaul_app
+  PUBLIC longhaul_base longhaul_config longhaul_input longhaul_prepare longhaul_encode
+         longhaul_arrow longhaul_device longhaul_store longhaul_run longhaul_score CLI11::CLI11
+         nlohmann_json::nlohmann_json spdlog::spdlog
+  PRIVATE longhaul_warnings)
+
+# LibTorch first among the needed libraries: nothing that comes before it may bring a BLAS.
+if(LONGHAUL_TORCH)
+  add_executable(longhaul "${PROJECT_SOURCE_DIR}/apps/longhaul/backend_torch.cpp")
+  target_link_libraries(longhaul PRIVATE longhaul_torch)
+else()
+  add_executable(longhaul "${PROJECT_SOURCE_DIR}/apps/longhaul/backend_none.cpp")
+endif()
+target_link_libraries(longhaul PRIVATE longhaul_app longhaul_warnings)
 
 if(LONGHAUL_TESTS)
   set(test_app_sources console.cpp progress.cpp progress_text.cpp signals.cpp)
@@ -37,4 +51,7 @@ if(LONGHAUL_TESTS)
                                          nlohmann_json::nlohmann_json spdlog::spdlog
                                          longhaul_warnings)
   add_test(NAME app COMMAND test_app)
+
+  add_executable(longhaul-fake "${PROJECT_SOURCE_DIR}/tests/fakes/backend_fake.cpp")
+  target_link_libraries(longhaul-fake PRIVATE longhaul_app longhaul_fakes longhaul_warnings)
 endif()

@@ -4,6 +4,7 @@
 // Any number of threads may use it.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -41,6 +42,25 @@ class BoundedQueue {
     items_.pop_front();
     not_full_.notify_one();
     return value;
+  }
+
+  // As pop(), but gives up after `patience`: then nothing, and finished() tells which it was.
+  std::optional<T> pop_for(std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    not_empty_.wait_for(lock, patience, [&] { return closed_ || !items_.empty(); });
+    if (items_.empty()) {
+      return std::nullopt;
+    }
+    std::optional<T> value(std::move(items_.front()));
+    items_.pop_front();
+    not_full_.notify_one();
+    return value;
+  }
+
+  // No value will ever come again.
+  bool finished() {
+    const std::lock_guard lock(mutex_);
+    return closed_ && items_.empty();
   }
 
   void close() {

@@ -40,8 +40,8 @@ SourceIdentity identity_of(const std::string& path, const struct stat& status) {
 
 class FileSource : public ByteSource {
  public:
-  FileSource(const std::string& path, const std::atomic<bool>* stop)
-      : stop_(stop), owned_(path != "-") {
+  FileSource(const std::string& path, std::function<bool()> stop)
+      : stop_(std::move(stop)), owned_(path != "-") {
     descriptor_ = owned_ ? ::open(path.c_str(), O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
     struct stat status {};
     if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) {
@@ -109,11 +109,11 @@ class FileSource : public ByteSource {
 
   // A signal may come to another thread than this one, so a stream is waited for in short turns.
   void wait_for_stream() const {
-    if (stop_ == nullptr || identity_.regular) {
+    if (!stop_ || identity_.regular) {
       return;
     }
     for (;;) {
-      if (stop_->load()) {
+      if (stop_()) {
         throw Error(ExitCode::kInterrupted, "stopped while waiting for " + name(),
                     "run the same command again and feed it the same input from its beginning");
       }
@@ -154,7 +154,7 @@ class FileSource : public ByteSource {
     descriptor_ = -1;
   }
 
-  const std::atomic<bool>* stop_;
+  const std::function<bool()> stop_;
   bool owned_;
   int descriptor_ = -1;
   SourceIdentity identity_;
@@ -163,9 +163,8 @@ class FileSource : public ByteSource {
 
 }  // namespace
 
-std::unique_ptr<ByteSource> open_byte_source(const std::string& path,
-                                             const std::atomic<bool>* stop) {
-  return std::make_unique<FileSource>(path, stop);
+std::unique_ptr<ByteSource> open_byte_source(const std::string& path, std::function<bool()> stop) {
+  return std::make_unique<FileSource>(path, std::move(stop));
 }
 
 SourceIdentity identify_source(const std::string& path) {

@@ -2,9 +2,9 @@
 // One thread at a time. Failing reads are Error(kIo) with the path and the byte.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,7 +31,7 @@ class ByteSource {
 // of what was read would belong to another file. `stop`, when given, ends a wait on a stream
 // with Error(kInterrupted); it must outlive the source.
 std::unique_ptr<ByteSource> open_byte_source(const std::string& path,
-                                             const std::atomic<bool>* stop = nullptr);
+                                             std::function<bool()> stop = {});
 
 // What `path` is now. Throws Error(kIo) when it cannot be looked at.
 SourceIdentity identify_source(const std::string& path);

@@ -4,7 +4,6 @@
 // One thread at a time.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -79,8 +78,8 @@ struct InputSettings {
   bool allow_nucleotides = false;
   bool images = false;  // the model's card asks for images
   std::uint64_t max_line_bytes = 64ULL << 20;
-  std::size_t block_bytes = 256ULL << 10;   // how much is read at a time
-  const std::atomic<bool>* stop = nullptr;  // ends a wait on a stream: Error(kInterrupted)
+  std::size_t block_bytes = 256ULL << 10;  // how much is read at a time
+  std::function<bool()> stop = {};         // true ends a wait on a stream: Error(kInterrupted)
 };
 
 class SourceReader;

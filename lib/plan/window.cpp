@@ -43,18 +43,22 @@ std::vector<Slot> order_window(std::span<const Shape> shapes, const OrderSetting
   return order;
 }
 
-std::uint32_t cut_batch(std::span<const Slot> order, std::size_t position,
-                        const BatchLimits& limits) {
-  const Slot& first = order[position];
-  const double by_budget = limits.budget / cost_per_row(first.width);
+std::uint32_t rows_per_batch(std::uint32_t width, const BatchLimits& limits) {
+  const double by_budget = limits.budget / cost_per_row(width);
   std::uint64_t rows = by_budget < 1 ? 1 : static_cast<std::uint64_t>(std::min(by_budget, 1e9));
   if (limits.rows) {
     rows = std::min<std::uint64_t>(rows, *limits.rows);
   }
   if (limits.tokens) {
-    rows = std::min<std::uint64_t>(rows, *limits.tokens / first.width);
+    rows = std::min<std::uint64_t>(rows, *limits.tokens / width);
   }
-  rows = std::max<std::uint64_t>(rows, 1);
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(rows, 1));
+}
+
+std::uint32_t cut_batch(std::span<const Slot> order, std::size_t position,
+                        const BatchLimits& limits) {
+  const Slot& first = order[position];
+  const std::uint32_t rows = rows_per_batch(first.width, limits);
   std::uint32_t count = 1;
   while (count < rows && position + count < order.size() &&
          order[position + count].width == first.width &&

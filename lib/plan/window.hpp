@@ -53,6 +53,9 @@ struct BatchLimits {
   double budget = 0;                    // the governor's, in cost
 };
 
+// Rows that a batch of this width may have: at least one.
+std::uint32_t rows_per_batch(std::uint32_t width, const BatchLimits& limits);
+
 // How many slots from `position` on make the next batch: at least one, all of one width and group.
 std::uint32_t cut_batch(std::span<const Slot> order, std::size_t position,
                         const BatchLimits& limits);

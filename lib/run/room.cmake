@@ -1,1 +1,8 @@
-# run
+longhaul_room(run
+  SOURCES window_source.cpp counters.cpp reject_policy.cpp batch_source.cpp batch_encoder.cpp
+          window_writer.cpp pipeline.cpp
+  LINKS base input plan prepare encode device store
+  PRIVATE Threads::Threads)
+longhaul_test(run
+  SOURCES window_source_test.cpp reject_policy_test.cpp
+  LINKS run)

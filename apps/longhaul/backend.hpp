@@ -1,0 +1,29 @@
+// The encoder this program is linked with: LibTorch's (backend_torch.cpp), or the fake that drives
+// the tests (tests/fakes/backend_fake.cpp). Chosen by the build, so that every other part is the
+// same.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/log.hpp"
+#include "encode/encoder.hpp"
+#include "encode/model_file.hpp"
+
+namespace longhaul::app {
+
+struct Backend {
+  // Hash and card of a model file, without loading the module. Refuses any file whose SHA-256 is
+  // not `sha256`. Throws Error(kBadData, kIo).
+  std::function<ModelFile(const std::string& path, const std::optional<std::string>& card_path,
+                          const std::optional<std::string>& sha256)>
+      read_model;
+  std::function<std::unique_ptr<Encoder>(const ModelFile&, const EncoderOptions&, Log&)>
+      make_encoder;
+};
+
+Backend make_backend();
+
+}  // namespace longhaul::app

@@ -1,0 +1,22 @@
+#include "backend.hpp"
+#include "base/error.hpp"
+
+namespace longhaul::app {
+namespace {
+
+Error no_encoder() {
+  return Error(ExitCode::kUnavailable, "this build has no LibTorch and cannot embed",
+               "build it with -DLONGHAUL_TORCH=ON");
+}
+
+}  // namespace
+
+Backend make_backend() {
+  return {
+      .read_model = [](const auto&, const auto&, const auto&) -> ModelFile { throw no_encoder(); },
+      .make_encoder = [](const auto&, const auto&, auto&) -> std::unique_ptr<Encoder> {
+        throw no_encoder();
+      }};
+}
+
+}  // namespace longhaul::app

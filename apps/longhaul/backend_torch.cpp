@@ -1,0 +1,13 @@
+#include "backend.hpp"
+#include "torch/torchscript_encoder.hpp"
+
+namespace longhaul::app {
+
+Backend make_backend() {
+  return {.read_model = &read_torchscript_model,
+          .make_encoder = [](const ModelFile& model, const EncoderOptions& options, Log& log) {
+            return longhaul::make_encoder(model, options, log);
+          }};
+}
+
+}  // namespace longhaul::app

@@ -1,0 +1,76 @@
+// `longhaul embed`: the main job.
+#include <iostream>
+
+#include "base/text.hpp"
+#include "command.hpp"
+#include "config_options.hpp"
+#include "console.hpp"
+#include "embed_session.hpp"
+#include "progress.hpp"
+#include "signals.hpp"
+
+namespace longhaul::app {
+namespace {
+
+// An argument as a shell would need it.
+std::string quoted(const std::string& argument) {
+  if (!argument.empty() &&
+      argument.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                 "-_./=:,+@%") == std::string::npos) {
+    return argument;
+  }
+  std::string out = "'";
+  for (const char c : argument) {
+    out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  }
+  return out + "'";
+}
+
+// The same command continues a run; --overwrite would begin it anew.
+std::string resume_command(const std::vector<std::string>& arguments) {
+  std::vector<std::string> words;
+  for (const std::string& argument : arguments) {
+    if (argument != "--overwrite") {
+      words.push_back(quoted(argument));
+    }
+  }
+  return join(words, " ");
+}
+
+ExitCode embed(const ConfigOptions& options, Context& context) {
+  const ResolvedConfig resolved = resolve_options(options, context.environment);
+  if (options.print_config) {
+    std::cout << print_config(resolved);
+    return ExitCode::kDone;
+  }
+  require_positions(resolved.config);
+  const RunConfig& config = resolved.config;
+  Console console({config.log_level, config.log_file, config.quiet});
+  for (const std::string& notice : resolved.notices) {
+    console.info(notice);
+  }
+  for (const std::string& warning : resolved.warnings) {
+    console.warning(warning);
+  }
+  const StopSignals signals;
+  const auto term = context.environment.find("TERM");
+  return run_session(
+      {.resolved = resolved,
+       .backend = make_backend(),
+       .console = &console,
+       .progress = resolve_style(config, term == context.environment.end() ? "" : term->second),
+       .command = resume_command(context.arguments)});
+}
+
+}  // namespace
+
+void add_embed(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<ConfigOptions>();  // owned by the parser's callback
+  CLI::App* command = app.add_subcommand("embed", "Embed sequences or images into a directory");
+  add_config_options(*command, *options);
+  command->callback([options, &context] {
+    context.chosen = [options, &context] { return embed(*options, context); };
+  });
+}
+
+}  // namespace longhaul::app

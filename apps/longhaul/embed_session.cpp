@@ -1,0 +1,531 @@
+#include "embed_session.hpp"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <ctime>
+#include <iostream>
+#include <thread>
+
+#include "base/text.hpp"
+#include "memory_log.hpp"
+#include "progress.hpp"
+#include "registry.hpp"
+#include "run/pipeline.hpp"
+#include "run_identity.hpp"
+#include "run_report.hpp"
+#include "signals.hpp"
+#include "version.hpp"
+
+namespace longhaul::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint32_t kCompatRows = 32;  // --order input without --batch-size, as the field does
+constexpr std::uint32_t kImageRows = 16;
+constexpr std::uint64_t kCpuBatchTokens = 4096;
+constexpr std::uint64_t kGpuBatchTokens = 32768;
+constexpr std::uint32_t kImageWindowBatches = 4;
+constexpr std::uint32_t kWidestUnlimited = 8192;  // tokens, where a model sets no limit
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
+}
+
+nlohmann::json describe_machine(const std::string& device) {
+  utsname system{};
+  uname(&system);
+  return {{"system", std::string(system.sysname) + " " + system.release},
+          {"architecture", system.machine},
+          {"cores", std::thread::hardware_concurrency()},
+          {"device", device}};
+}
+
+std::string holder() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return "process " + std::to_string(getpid()) + " on " + host.data() + " since " + utc_now();
+}
+
+std::string device_kind(const Device& device) {
+  switch (device.kind()) {
+    case DeviceKind::kCuda:
+      return "cuda";
+    case DeviceKind::kMps:
+      return "mps";
+    case DeviceKind::kCpu:
+      break;
+  }
+  return "cpu";
+}
+
+class Session {
+ public:
+  explicit Session(const SessionInputs& inputs)
+      : inputs_(inputs),
+        config_(inputs.resolved.config),
+        log_(*inputs.console),
+        files_(posix_files()),
+        started_(Clock::now()),
+        sanity_(log_) {}
+
+  ExitCode run() {
+    open_output();
+    read_card();
+    if (directory_->state() && directory_->state()->finish) {
+      return already_finished();
+    }
+    reader_ = make_reader(config_, model_.card, [this] { return stop_requested(); });
+    check_input();
+    require_space();
+    load_encoder();
+    choose();
+    open_store();
+    find_input_position();
+    return embed();
+  }
+
+ private:
+  void open_output() {
+    directory_ = longhaul::open_store(*files_, config_.output, {.holder = holder(), .adopt = {}});
+    if (config_.overwrite) {
+      directory_->clear();
+    }
+    if (directory_->state()) {
+      begin_ = directory_->state()->begin;
+      resumed_ = true;
+    }
+  }
+
+  void read_card() {
+    threads_ = config_.threads.value_or(std::max(1U, std::thread::hardware_concurrency()));
+    model_ = inputs_.backend.read_model(config_.model, config_.card, config_.model_sha256);
+    options_ = encoder_options(config_, model_.card, threads_);
+    if (resumed_) {
+      options_.choices = begin_.at("choices").at("encoder");
+      if (config_.device == "auto") {
+        options_.device = begin_.at("choices").at("device").get<std::string>();
+      }
+      // What a device of this kind would be; an explicit other kind is a mismatch, said early.
+      const std::string kind = options_.device.substr(0, options_.device.find(':'));
+      require_same_fingerprint(begin_.at("fingerprint"),
+                               fingerprint(config_, model_.card, options_, model_.sha256, kind),
+                               config_.output);
+    }
+  }
+
+  ExitCode already_finished() {
+    const nlohmann::json& finish = *directory_->state()->finish;
+    log_.info(config_.output + " is complete: nothing to do");
+    const auto code = static_cast<ExitCode>(finish.at("code").get<int>());
+    if (config_.json) {
+      std::cout << finish.dump() << std::endl;
+    }
+    return code;
+  }
+
+  void check_input() {
+    sources_ = reader_->sources();
+    if (resumed_) {
+      match_ = compare_sources(begin_.at("inputs"), sources_, config_.output);
+    }
+  }
+
+  // Rows that are known, else one window ahead.
+  void require_space() {
+    const std::uint64_t rows = reader_->progress().records_total.value_or(config_.window);
+    const std::uint64_t per_row =
+        std::uint64_t{model_.card.dimension} * (half_output() ? 2 : 4) + 8 + 160;
+    const std::uint64_t needed = rows * per_row;
+    const std::optional<std::uint64_t> free = files_->free_bytes(config_.output);
+    if (!resumed_ && free && *free < needed) {
+      throw Error(ExitCode::kIo,
+                  "not enough disk for " + config_.output + ": " + format_bytes(needed) +
+                      " needed for " + format_count(rows) + " records, " + format_bytes(*free) +
+                      " free",
+                  "free some space or choose another --output");
+    }
+  }
+
+  bool half_output() const { return config_.output_dtype == "fp16"; }
+
+  void load_encoder() {
+    const Clock::time_point start = Clock::now();
+    encoder_ = inputs_.backend.make_encoder(model_, options_, log_);
+    log_.info(model_.card.name + " on " + encoder_->device().name() + ", " + config_.dtype + ", " +
+              std::string(to_string(options_.pooling)) + ", " +
+              std::to_string(encoder_->dimension()) + " dimensions, loaded in " +
+              format_duration(Clock::now() - start));
+    if (resumed_) {
+      require_same_fingerprint(begin_.at("fingerprint"),
+                               fingerprint(config_, model_.card, options_, model_.sha256,
+                                           device_kind(encoder_->device())),
+                               config_.output);
+    }
+    const std::uint32_t workers = config_.workers.value_or(threads_);
+    preprocessor_ = make_preprocessor(config_, model_.card, workers);
+  }
+
+  // Every automatic choice, made once for the whole run and kept in the journal's first line.
+  void choose() {
+    const bool image = model_.card.modality == Modality::kImage;
+    const bool fixed_rows = encoder_->needs_fixed_rows();
+    if (resumed_) {
+      choices_ = begin_.at("choices");
+    } else {
+      const bool input_order = config_.order == "input" || image;
+      choices_ = {
+          {"window", config_.window},
+          {"order", input_order ? "input" : "length"},
+          {"fixed_rows", fixed_rows},
+          {"device", config_.device == "auto" ? device_kind(encoder_->device()) : config_.device},
+          {"threads", threads_},
+          {"encoder", encoder_->choices()}};
+      if (input_order) {
+        const std::uint32_t rows = config_.batch_size.value_or(image ? kImageRows : kCompatRows);
+        choices_["group_rows"] = rows;
+        if (image) {
+          choices_["window"] = std::min(config_.window, rows * kImageWindowBatches);
+        }
+      }
+      if (fixed_rows) {
+        // The bits depend on these, so no later session may change them.
+        set_batch_limits(choices_);
+      }
+    }
+    const std::string order = choices_.at("order");
+    settings_.window.records = choices_.at("window");
+    settings_.window.order.order = order == "input" ? Order::kInput : Order::kLength;
+    settings_.window.order.group_rows = choices_.value("group_rows", 0U);
+    settings_.window.order.max_tokens = model_.card.max_tokens;
+    settings_.fixed_rows = choices_.at("fixed_rows");
+    nlohmann::json limits = choices_;
+    if (!settings_.fixed_rows) {
+      set_batch_limits(limits);
+    }
+    if (limits.contains("batch_rows")) {
+      settings_.batch_rows = limits.at("batch_rows").get<std::uint32_t>();
+    }
+    if (limits.contains("batch_tokens")) {
+      settings_.batch_tokens = limits.at("batch_tokens").get<std::uint64_t>();
+    }
+    settings_.commit_inside_windows = !image;
+    settings_.commit_every = config_.commit_every;
+    settings_.clear_cache_every = config_.clear_cache_every;
+    settings_.stop_after_batches = config_.recycle_every;
+    settings_.rejects.count =
+        config_.strict ? std::optional<std::uint64_t>(0) : config_.max_rejects.count;
+    settings_.rejects.percent = config_.max_rejects.percent;
+  }
+
+  void set_batch_limits(nlohmann::json& into) const {
+    if (config_.batch_size || into.contains("group_rows")) {
+      into["batch_rows"] = config_.batch_size.value_or(into.value("group_rows", kCompatRows));
+    } else {
+      into["batch_tokens"] = config_.batch_tokens.value_or(
+          encoder_->device().kind() == DeviceKind::kCpu ? kCpuBatchTokens : kGpuBatchTokens);
+    }
+  }
+
+  void open_store() {
+    const StoreLayout layout{.dimension = encoder_->dimension(),
+                             .dtype = half_output() ? OutputDtype::kFp16 : OutputDtype::kFp32,
+                             .kept_columns = reader_->kept_columns()};
+    if (resumed_) {
+      from_ = directory_->state()->progress;
+      store_ = directory_->resume(layout);
+      previous_ = previous_report();
+      const std::uint64_t done = from_ ? from_->window_start + from_->position : 0;
+      log_.info("continuing " + config_.output + " after " + format_count(done) + " records");
+    } else {
+      begin_ = {{"format", 1},
+                {"created", utc_now()},
+                {"longhaul", versions()},
+                {"fingerprint", fingerprint(config_, model_.card, options_, model_.sha256,
+                                            device_kind(encoder_->device()))},
+                {"choices", choices_},
+                {"inputs", describe_sources(sources_)},
+                {"kept_columns", reader_->kept_columns()},
+                {"machine", describe_machine(encoder_->device().name())}};
+      store_ = directory_->begin(layout, begin_);
+    }
+    session_ = {{"start", utc_now()},
+                {"stop", nullptr},
+                {"machine", describe_machine(encoder_->device().name())},
+                {"threads", threads_},
+                {"longhaul", versions()}};
+    numeric_ = previous_.value("bits", "exact") == "numeric";
+    if (resumed_ && begin_.at("machine") != session_.at("machine")) {
+      log_.warning("this session runs on another machine than the first: " +
+                   begin_.at("machine").dump() + " then, " + session_.at("machine").dump() +
+                   " now; low bits may differ and run.json says so");
+      store_->note({{"machine", session_.at("machine")}});
+      numeric_ = true;
+    }
+    store_->write_report(report({}, "running", std::nullopt));
+  }
+
+  nlohmann::json previous_report() {
+    const std::string path = config_.output + "/run.json";
+    if (!files_->exists(path)) {
+      return nlohmann::json::object();
+    }
+    return nlohmann::json::parse(read_text(*files_, path), nullptr, false);
+  }
+
+  void find_input_position() {
+    if (from_) {
+      find_position(*reader_, match_, {from_->window_start, from_->cursor}, from_->input_hash,
+                    config_.output);
+    }
+  }
+
+  ExitCode embed() {
+    GovernorSettings limits;
+    limits.start_budget = start_budget();
+    const MemoryReading first = read_memory();
+    limits.host_limit_bytes =
+        config_.memory_limit ? config_.memory_limit : default_host_limit(first);
+    limits.device_limit_bytes =
+        config_.device_memory_limit ? config_.device_memory_limit : default_device_limit(first);
+    limits.shared_memory = encoder_->device().kind() != DeviceKind::kCuda;
+    MemoryGovernor governor(limits);
+    LeakMonitor leaks;
+    MemoryLog memory_log(*files_, config_.output + "/memory.jsonl");
+    ProgressDisplay display(*inputs_.console, inputs_.progress, started_);
+    ProgressSnapshot latest = first_snapshot();
+    display.update(latest, Clock::now());
+    const PipelineHooks hooks{
+        .now = &Clock::now,
+        .stop_requested = [this] { return stop_requested(); },
+        .abandon = [this] { abandon(); },
+        .read_memory = [this] { return read_memory(); },
+        .progress =
+            [&](const RunSnapshot& snapshot) {
+              memory_log.sample(Clock::now(), snapshot);
+              latest = shown(snapshot);
+              display.update(latest, Clock::now());
+            },
+        .leak_suspected = [this](const std::string&) { return leak_action(); },
+        .exact_encoder = exact_encoder_factory(),
+    };
+    const PipelineParts parts{*reader_, *preprocessor_, *encoder_, *store_, governor, leaks, log_};
+    RunReport done;
+    try {
+      done = run_pipeline(parts, settings_, hooks, from_);
+    } catch (const Error& error) {
+      display.finish(latest, Clock::now());
+      memory_log.finish();
+      store_->write_report(report({}, error.what(), error.code()));
+      throw;
+    }
+    display.finish(latest, Clock::now());
+    memory_log.finish();
+    numeric_ = numeric_ || done.bits_numeric;
+    session_["timings"] = describe_timings(done);
+    session_["memory"] = {{"summary", memory_log.summary()},
+                          {"leak", leaks.report()},
+                          {"verdict", to_string(leaks.verdict())},
+                          {"governor", governor.report()}};
+    session_["encoder"] = encoder_->report();
+    return done.end == RunEnd::kComplete ? complete(done, leaks) : interrupted(done);
+  }
+
+  ExitCode complete(const RunReport& done, const LeakMonitor& leaks) {
+    const ExitCode code =
+        completed_code(done.counters, config_.max_rejects.limited() || config_.strict);
+    const nlohmann::json summary = report(to_json(done.counters), "complete", code);
+    store_->finish(done.rows, summary, {{"code", to_int(code)}});
+    log_.info(closing_line(done));
+    log_.info(leaks.summary());
+    if (code == ExitCode::kBadData) {
+      log_.error("every record was rejected; see " + config_.output + "/rejects.csv");
+    }
+    print_json(summary);
+    return code;
+  }
+
+  ExitCode interrupted(const RunReport& done) {
+    const nlohmann::json summary =
+        report(to_json(done.counters), "interrupted", ExitCode::kInterrupted);
+    store_->write_report(summary);
+    log_.info(closing_line(done));
+    print_json(summary);
+    throw Error(ExitCode::kInterrupted,
+                "interrupted; everything up to here is safe in " + config_.output,
+                "continue with: " + inputs_.command);
+  }
+
+  void print_json(const nlohmann::json& summary) const {
+    if (config_.json) {
+      std::cout << summary.dump() << std::endl;
+    }
+  }
+
+  ProgressSnapshot first_snapshot() const {
+    RunSnapshot snapshot;
+    if (from_) {
+      snapshot.records_done = from_->window_start + from_->position;
+      snapshot.records_rejected = counters_from_json(from_->counters).rejected;
+    }
+    snapshot.input = reader_->progress();
+    return shown(snapshot);
+  }
+
+  ProgressSnapshot shown(const RunSnapshot& snapshot) const {
+    return {.records_done = snapshot.records_done,
+            .records_total = snapshot.input.records_total,
+            .bytes_read = snapshot.input.bytes_read,
+            .bytes_total = snapshot.input.bytes_total,
+            .rejected = snapshot.records_rejected,
+            .batches = snapshot.batches,
+            .batch_rows = snapshot.batch_rows,
+            .width = model_.card.modality == Modality::kImage ? 0 : snapshot.batch_width,
+            .rss = snapshot.memory.rss,
+            .device_allocated = snapshot.memory.device.allocated,
+            .elapsed = std::chrono::duration<double>(Clock::now() - started_).count()};
+  }
+
+  // The whole of run.json as it stands.
+  nlohmann::json report(const nlohmann::json& counts, const std::string& state,
+                        std::optional<ExitCode> code) {
+    session_["stop"] = code ? nlohmann::json(utc_now()) : nlohmann::json(nullptr);
+    session_["state"] = state;
+    nlohmann::json sessions = previous_.value("sessions", nlohmann::json::array());
+    sessions.push_back(session_);
+    nlohmann::json card = model_.card.text;
+    if (card.is_object()) {
+      card.erase("golden");
+    }
+    return {
+        {"longhaul", versions()},
+        {"model", {{"path", config_.model}, {"sha256", model_.sha256}}},
+        {"card", card},
+        {"fingerprint", begin_.at("fingerprint")},
+        {"choices", choices_},
+        {"inputs", begin_.at("inputs")},
+        {"input_paths", config_.inputs},
+        {"settings", describe_config(inputs_.resolved)},
+        {"machine", session_.at("machine")},
+        {"sessions", std::move(sessions)},
+        {"counts", counts.is_null() ? previous_.value("counts", nlohmann::json(nullptr)) : counts},
+        {"bits", numeric_ ? "numeric" : "exact"},
+        {"state", state},
+        {"code", code ? nlohmann::json(to_int(*code)) : nlohmann::json(nullptr)}};
+  }
+
+  // The cost of the largest batch that the limits allow.
+  double start_budget() const {
+    const std::uint32_t widest = model_.card.max_tokens.value_or(kWidestUnlimited);
+    if (settings_.batch_tokens) {
+      return static_cast<double>(*settings_.batch_tokens) * cost_per_row(widest) / widest;
+    }
+    return settings_.batch_rows.value_or(1) * cost_per_row(widest);
+  }
+
+  MemoryReading read_memory() { return take_reading(host_memory_, encoder_->device(), sanity_); }
+
+  static std::optional<std::uint64_t> share(std::optional<std::uint64_t> bytes, double part) {
+    if (!bytes) {
+      return std::nullopt;
+    }
+    return static_cast<std::uint64_t>(static_cast<double>(*bytes) * part);
+  }
+  static std::optional<std::uint64_t> default_host_limit(const MemoryReading& reading) {
+    const std::optional<std::uint64_t> total =
+        reading.cgroup_limit && reading.total
+            ? std::optional(std::min(*reading.cgroup_limit, *reading.total))
+            : (reading.cgroup_limit ? reading.cgroup_limit : reading.total);
+    return share(total, 0.8);
+  }
+  static std::optional<std::uint64_t> default_device_limit(const MemoryReading& reading) {
+    return share(reading.device.recommended ? reading.device.recommended : reading.device.total,
+                 0.9);
+  }
+
+  bool stop_requested() const {
+    return StopSignals::requested() ||
+           (config_.time_limit && Clock::now() - started_ >= *config_.time_limit);
+  }
+
+  // The device does not come back: all before its batch is committed, and the process ends.
+  void abandon() const {
+    std::cerr
+        << "longhaul: interrupted; a batch that would not end was abandoned, everything before "
+           "it is safe in "
+        << config_.output << "; continue with: " << inputs_.command << std::endl;
+    _exit(to_int(ExitCode::kInterrupted));
+  }
+
+  LeakAction leak_action() const {
+    switch (config_.on_leak) {
+      case OnLeak::kStop:
+        return LeakAction::kStop;
+      case OnLeak::kRecycle:
+        return LeakAction::kRecycle;
+      case OnLeak::kWarn:
+        break;
+    }
+    return LeakAction::kContinue;
+  }
+
+  std::function<Encoder&()> exact_encoder_factory() {
+    if (options_.dtype == Dtype::kFp32) {
+      return {};
+    }
+    return [this]() -> Encoder& {
+      if (!exact_encoder_) {
+        EncoderOptions exact = options_;
+        exact.dtype = Dtype::kFp32;
+        exact.choices = nullptr;
+        exact_encoder_ = inputs_.backend.make_encoder(model_, exact, log_);
+      }
+      return *exact_encoder_;
+    };
+  }
+
+  const SessionInputs& inputs_;
+  const RunConfig& config_;
+  Log& log_;
+  std::unique_ptr<Files> files_;
+  const Clock::time_point started_;
+  HostMemory host_memory_;
+  MemorySanity sanity_;
+
+  std::unique_ptr<StoreDirectory> directory_;
+  nlohmann::json begin_;
+  bool resumed_ = false;
+  bool numeric_ = false;
+  std::uint32_t threads_ = 1;
+  ModelFile model_;
+  EncoderOptions options_;
+  std::unique_ptr<RecordReader> reader_;
+  std::vector<SourceIdentity> sources_;
+  InputMatch match_ = InputMatch::kReadAgain;
+  std::unique_ptr<Encoder> encoder_;
+  std::unique_ptr<Encoder> exact_encoder_;
+  std::unique_ptr<Preprocessor> preprocessor_;
+  nlohmann::json choices_;
+  PipelineSettings settings_;
+  std::unique_ptr<EmbeddingStore> store_;
+  std::optional<Progress> from_;
+  nlohmann::json previous_ = nlohmann::json::object();
+  nlohmann::json session_;
+};
+
+}  // namespace
+
+ExitCode run_session(const SessionInputs& inputs) {
+  return Session(inputs).run();
+}
+
+}  // namespace longhaul::app

@@ -1,0 +1,25 @@
+// One session of `longhaul embed`: opens the output, the input and the encoder in the order that
+// lets cheap failures come first, runs the pipeline, and leaves run.json behind.
+#pragma once
+
+#include <string>
+
+#include "backend.hpp"
+#include "base/error.hpp"
+#include "config/run_config.hpp"
+#include "console.hpp"
+
+namespace longhaul::app {
+
+struct SessionInputs {
+  ResolvedConfig resolved;
+  Backend backend;
+  Console* console = nullptr;                     // borrowed
+  ProgressStyle progress = ProgressStyle::kNone;  // resolved for this terminal
+  std::string command;                            // to show how to continue
+};
+
+// Throws Error. Prints the closing lines, and the JSON summary when --json asks for it.
+ExitCode run_session(const SessionInputs& inputs);
+
+}  // namespace longhaul::app

@@ -1,0 +1,90 @@
+#include "registry.hpp"
+
+#include <algorithm>
+
+#include "arrow/arrow_input.hpp"
+#include "base/error.hpp"
+#include "prepare/sequence_preprocessor.hpp"
+
+namespace longhaul::app {
+namespace {
+
+struct NamedFormat {
+  std::string_view name;
+  InputFormat format;
+};
+
+constexpr NamedFormat kFormats[] = {
+    {"fasta", InputFormat::kFasta},     {"csv", InputFormat::kCsv},
+    {"tsv", InputFormat::kTsv},         {"jsonl", InputFormat::kJsonLines},
+    {"parquet", InputFormat::kParquet}, {"images", InputFormat::kImages},
+};
+
+std::optional<InputFormat> format_named(const std::optional<std::string>& name) {
+  for (const NamedFormat& known : kFormats) {
+    if (name && known.name == *name) {
+      return known.format;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::unique_ptr<RecordReader> make_reader(const RunConfig& config, const EncoderCard& card,
+                                          std::function<bool()> stop) {
+  InputSettings settings;
+  settings.inputs = config.inputs;
+  settings.files_from = config.files_from;
+  settings.format = format_named(config.format);
+  settings.sequence_column = config.sequence_column;
+  settings.id_column = config.id_column;
+  settings.keep_columns = config.keep_column;
+  settings.skip_lines = config.skip_lines;
+  settings.allow_nucleotides = config.allow_nucleotides;
+  settings.images = card.modality == Modality::kImage;
+  settings.stop = std::move(stop);
+  return open_input(settings, arrow_backends());
+}
+
+std::unique_ptr<Preprocessor> make_preprocessor(const RunConfig& config, const EncoderCard& card,
+                                                std::uint32_t) {
+  if (card.modality == Modality::kImage) {
+    throw Error(ExitCode::kUnavailable, "this build embeds no images",
+                "build with LONGHAUL_VISION");
+  }
+  return std::make_unique<SequencePreprocessor>(
+      card.alphabet, SequencePolicy{.max_tokens = max_tokens(config, card),
+                                    .truncate = config.too_long == TooLong::kTruncate,
+                                    .substitute_unknown = config.unknown == Unknown::kToken});
+}
+
+EncoderOptions encoder_options(const RunConfig& config, const EncoderCard& card,
+                               std::uint32_t threads) {
+  EncoderOptions options;
+  options.model_path = config.model;
+  options.device = config.device;
+  options.card_path = config.card;
+  options.model_sha256 = config.model_sha256;
+  options.pooling = config.pooling ? *pooling_from_string(*config.pooling) : card.pooling;
+  options.normalize = config.normalize ? *normalize_from_string(*config.normalize) : card.normalize;
+  options.dtype = *dtype_from_string(config.dtype);
+  options.threads = threads;
+  options.cpu_kernels = config.cpu_kernels;
+  return options;
+}
+
+std::optional<std::uint32_t> max_tokens(const RunConfig& config, const EncoderCard& card) {
+  if (config.max_length && card.max_tokens) {
+    if (*config.max_length > *card.max_tokens) {
+      throw Error(ExitCode::kUsage,
+                  "--max-length " + std::to_string(*config.max_length) + " is above the " +
+                      std::to_string(*card.max_tokens) + " tokens this model can take",
+                  "leave it out to use the model's own limit");
+    }
+    return config.max_length;
+  }
+  return config.max_length ? config.max_length : card.max_tokens;
+}
+
+}  // namespace longhaul::app

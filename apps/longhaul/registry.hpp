@@ -1,0 +1,25 @@
+// Explicit tables from names to what they make: inputs, preprocessors, encoder options.
+// To add an input format or a modality, add its line here.
+#pragma once
+
+#include <memory>
+
+#include "config/run_config.hpp"
+#include "encode/card.hpp"
+#include "encode/encoder.hpp"
+#include "input/record_reader.hpp"
+#include "prepare/preprocessor.hpp"
+
+namespace longhaul::app {
+
+std::unique_ptr<RecordReader> make_reader(const RunConfig& config, const EncoderCard& card,
+                                          std::function<bool()> stop);
+std::unique_ptr<Preprocessor> make_preprocessor(const RunConfig& config, const EncoderCard& card,
+                                                std::uint32_t workers);
+// Settings that make the numbers, with the card's defaults filled in.
+EncoderOptions encoder_options(const RunConfig& config, const EncoderCard& card,
+                               std::uint32_t threads);
+// Tokens per record that --max-length and the card allow; nothing: unlimited.
+std::optional<std::uint32_t> max_tokens(const RunConfig& config, const EncoderCard& card);
+
+}  // namespace longhaul::app

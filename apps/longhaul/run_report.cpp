@@ -1,0 +1,79 @@
+#include "run_report.hpp"
+
+#include <array>
+#include <cstdio>
+
+#include "base/text.hpp"
+
+namespace longhaul::app {
+namespace {
+
+double ratio(double part, double whole) {
+  return whole > 0 ? part / whole : 0;
+}
+
+std::string rate_text(double rate) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), rate < 100 ? "%.1f" : "%.0f", rate);
+  return text.data();
+}
+
+}  // namespace
+
+ExitCode completed_code(const Counters& counters, bool reject_limit_given) {
+  if (counters.rejected == 0) {
+    return ExitCode::kDone;
+  }
+  if (counters.rejected == counters.records) {
+    return ExitCode::kBadData;
+  }
+  return reject_limit_given ? ExitCode::kDone : ExitCode::kRejected;
+}
+
+nlohmann::json describe_timings(const RunReport& report) {
+  return {
+      {"seconds", report.seconds_total},
+      {"seconds_encoding", report.seconds_encoding},
+      {"seconds_waiting_for_input", report.seconds_waiting_for_input},
+      {"seconds_waiting_for_output", report.seconds_waiting_for_output},
+      {"seconds_clearing_caches", report.seconds_clearing},
+      {"seconds_committing", report.seconds_committing},
+      {"records", report.records},
+      {"records_per_second", ratio(static_cast<double>(report.records), report.seconds_total)},
+      {"batches", report.batches},
+      {"tokens", report.tokens_real},
+      {"tokens_computed", report.tokens_computed},
+      {"padding_efficiency",
+       ratio(static_cast<double>(report.tokens_real), static_cast<double>(report.tokens_computed))},
+      {"idle_share", ratio(report.seconds_waiting_for_input + report.seconds_waiting_for_output,
+                           report.seconds_total)},
+      {"cache_clears", report.cache_clears},
+      {"commits", report.commits},
+      {"out_of_memory", report.out_of_memory},
+      {"not_finite", report.not_finite},
+  };
+}
+
+std::string closing_line(const RunReport& report) {
+  std::string line = "embedded " + format_count(report.counters.ok) + " of " +
+                     format_count(report.counters.records) + " records";
+  if (report.records > 0) {
+    line += "; this session " + format_count(report.records) + " in " +
+            format_duration(std::chrono::duration<double>(report.seconds_total)) + " (" +
+            rate_text(ratio(static_cast<double>(report.records), report.seconds_total)) + "/s)";
+  }
+  if (report.counters.duplicates > 0) {
+    line += "; " + format_count(report.counters.duplicates) + " duplicates";
+  }
+  if (report.counters.rejected > 0) {
+    std::vector<std::string> reasons;
+    for (const auto& [reason, count] : report.counters.rejected_by_reason) {
+      reasons.push_back(format_count(count) + " " + reason);
+    }
+    line += "; " + format_count(report.counters.rejected) + " rejected (" + join(reasons, ", ") +
+            "), see rejects.csv";
+  }
+  return line;
+}
+
+}  // namespace longhaul::app

@@ -1,0 +1,22 @@
+// What run.json says of a run, and the closing lines a person reads.
+// Pure functions; any thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/error.hpp"
+#include "run/pipeline.hpp"
+
+namespace longhaul::app {
+
+// 0, 3 or 65 for a run that is complete, from what it counted and the limits it was given.
+ExitCode completed_code(const Counters& counters, bool reject_limit_given);
+
+// Rates, idle shares, padding: the "timings" of a session.
+nlohmann::json describe_timings(const RunReport& report);
+
+// "embedded 1,990 of 2,000 records in 41 s (48.5/s): 10 rejected (8 invalid_character, 2 empty)".
+std::string closing_line(const RunReport& report);
+
+}  // namespace longhaul::app

@@ -1,0 +1,166 @@
+#include "prepare/sequence_preprocessor.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace longhaul {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) {
+    return {};
+  }
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+std::string describe(char c) {
+  switch (c) {
+    case '-':
+    case '.':
+      return "'" + std::string(1, c) + "' (a gap)";
+    case ' ':
+      return "a space";
+    case '*':
+      return "'*' (a stop)";
+    default:
+      return "'" + printable(std::string_view(&c, 1)) + "'";
+  }
+}
+
+std::uint16_t token_number(std::int64_t token) {
+  return static_cast<std::uint16_t>(token);
+}
+
+}  // namespace
+
+SequencePreprocessor::SequencePreprocessor(const Alphabet& alphabet, const SequencePolicy& policy)
+    : policy_(policy) {
+  token_of_.fill(-1);
+  for (const char c : alphabet.allowed) {
+    const auto found = std::find(alphabet.tokens.begin(), alphabet.tokens.end(), std::string(1, c));
+    if (found == alphabet.tokens.end()) {
+      throw Error(ExitCode::kBadData,
+                  "the card allows " + describe(c) + ", which is none of its tokens",
+                  "correct alphabet.allowed in the card");
+    }
+    token_of_[static_cast<unsigned char>(c)] =
+        static_cast<std::int32_t>(found - alphabet.tokens.begin());
+  }
+  for (unsigned char c = 'a'; c <= 'z'; ++c) {
+    if (token_of_[c] < 0) {
+      token_of_[c] = token_of_[static_cast<unsigned char>(c - 'a' + 'A')];
+    }
+  }
+  pad_ = token_number(alphabet.pad);
+  if (alphabet.prepend) {
+    prepend_ = token_number(*alphabet.prepend);
+  }
+  if (alphabet.append) {
+    append_ = token_number(*alphabet.append);
+  }
+  special_tokens_ = (prepend_ ? 1U : 0U) + (append_ ? 1U : 0U);
+  if (policy.substitute_unknown) {
+    if (!alphabet.unknown) {
+      throw Error(ExitCode::kBadData, "--unknown token, but this model has no unknown token",
+                  "use --unknown reject");
+    }
+    unknown_ = token_number(*alphabet.unknown);
+  }
+  if (policy.max_tokens && *policy.max_tokens <= special_tokens_) {
+    throw Error(
+        ExitCode::kUsage,
+        "--max-length " + std::to_string(*policy.max_tokens) + " leaves no room for a residue",
+        "it counts the " + std::to_string(special_tokens_) + " special tokens too");
+  }
+}
+
+Prepared SequencePreprocessor::measure(Record record) const {
+  Prepared out;
+  std::string residues(trimmed(record.payload));
+  std::transform(residues.begin(), residues.end(), residues.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  out.hash = hash128(residues);
+  if (record.defect) {
+    out.defect = std::move(record.defect);
+  } else {
+    out.defect = tokenize(trimmed(record.payload), out);
+  }
+  record.defect.reset();
+  record.payload = std::string();
+  out.record = std::move(record);
+  if (out.defect) {
+    out.token_ids = {};
+    out.tokens = 0;
+  }
+  return out;
+}
+
+std::optional<Defect> SequencePreprocessor::tokenize(std::string_view residues,
+                                                     Prepared& out) const {
+  if (residues.size() > 1 && residues.back() == '*' &&
+      token_of_[static_cast<unsigned char>('*')] < 0) {
+    residues.remove_suffix(1);
+    out.stop_dropped = true;
+  }
+  if (residues.empty()) {
+    return Defect{Reason::kEmpty, "no residues"};
+  }
+  out.length = static_cast<std::uint32_t>(std::min<std::size_t>(residues.size(), UINT32_MAX));
+  if (policy_.max_tokens && residues.size() + special_tokens_ > *policy_.max_tokens) {
+    const std::uint32_t room = *policy_.max_tokens - special_tokens_;
+    if (!policy_.truncate) {
+      return Defect{Reason::kTooLong, std::to_string(residues.size()) + " residues; the limit is " +
+                                          std::to_string(room)};
+    }
+    residues = residues.substr(0, room);
+    out.truncated = true;
+    out.length = room;
+  }
+  out.token_ids.reserve(residues.size() + special_tokens_);
+  if (prepend_) {
+    out.token_ids.push_back(*prepend_);
+  }
+  for (std::size_t i = 0; i < residues.size(); ++i) {
+    const std::int32_t token = token_of_[static_cast<unsigned char>(residues[i])];
+    if (token >= 0) {
+      out.token_ids.push_back(static_cast<std::uint16_t>(token));
+    } else if (unknown_) {
+      out.token_ids.push_back(*unknown_);
+      ++out.substituted;
+    } else {
+      return Defect{Reason::kInvalidCharacter, describe(residues[i]) + " at residue " +
+                                                   std::to_string(i + 1) + " of " +
+                                                   std::to_string(residues.size())};
+    }
+  }
+  if (append_) {
+    out.token_ids.push_back(*append_);
+  }
+  out.tokens = static_cast<std::uint32_t>(out.token_ids.size());
+  return std::nullopt;
+}
+
+Assembled SequencePreprocessor::assemble(std::span<Prepared* const> records, std::uint32_t width,
+                                         std::uint32_t rows) const {
+  Assembled out;
+  HostBatch& batch = out.batch;
+  batch.used_rows = static_cast<std::uint32_t>(records.size());
+  batch.rows = std::max(rows, batch.used_rows);
+  batch.width = width;
+  batch.tokens.assign(std::size_t{batch.rows} * width, pad_);
+  batch.lengths.assign(batch.rows, 0);
+  out.accepted.reserve(records.size());
+  for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
+    const std::vector<std::uint16_t>& ids = records[row]->token_ids;
+    std::copy(ids.begin(), ids.end(), batch.tokens.begin() + std::ptrdiff_t{row} * width);
+    batch.lengths[row] = static_cast<std::uint32_t>(ids.size());
+    out.accepted.push_back(row);
+  }
+  return out;
+}
+
+}  // namespace longhaul

@@ -1,0 +1,43 @@
+// Protein sequences to tokens, by the card's alphabet. Residues are trimmed and upper-cased, one
+// final '*' is dropped; everything else that the alphabet lacks is a defect or, if asked, the
+// unknown token. Const; any thread; never throws for a bad record.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "encode/card.hpp"
+#include "prepare/preprocessor.hpp"
+
+namespace longhaul {
+
+struct SequencePolicy {
+  std::optional<std::uint32_t> max_tokens;  // special tokens included
+  bool truncate = false;                    // keep the first residues of what is too long
+  bool substitute_unknown = false;          // characters outside the alphabet become [UNK]
+};
+
+class SequencePreprocessor : public Preprocessor {
+ public:
+  // Throws Error(kBadData) when the alphabet cannot serve: no unknown token though one is asked
+  // for, max_tokens too small for one residue, an allowed character that is no token.
+  SequencePreprocessor(const Alphabet& alphabet, const SequencePolicy& policy);
+
+  Prepared measure(Record record) const override;
+  Assembled assemble(std::span<Prepared* const> records, std::uint32_t width,
+                     std::uint32_t rows) const override;
+
+ private:
+  std::optional<Defect> tokenize(std::string_view residues, Prepared& out) const;
+
+  std::array<std::int32_t, 256> token_of_{};  // -1: not allowed
+  std::uint16_t pad_ = 0;
+  std::optional<std::uint16_t> unknown_;  // set only when the policy substitutes
+  std::optional<std::uint16_t> prepend_;
+  std::optional<std::uint16_t> append_;
+  std::uint32_t special_tokens_ = 0;
+  SequencePolicy policy_;
+};
+
+}  // namespace longhaul

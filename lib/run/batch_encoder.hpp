@@ -1,0 +1,61 @@
+// Encodes one batch whatever memory allows: splits it when it does not fit, rejects a row that does
+// not fit alone, and computes rows that are not finite once more by themselves.
+// The encoder's thread; borrows all it is given.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/outcome.hpp"
+#include "encode/encoder.hpp"
+#include "plan/memory_governor.hpp"
+
+namespace longhaul {
+
+class BatchEncoder {
+ public:
+  struct Failure {
+    std::uint32_t row = 0;
+    Defect defect;
+  };
+  struct Result {
+    EmbeddingBlock block;           // one row per used row; undefined where it failed
+    std::vector<Failure> failures;  // ascending
+  };
+
+  BatchEncoder(Encoder& encoder, std::function<Encoder&()> exact_encoder, MemoryGovernor& governor,
+               Log& log)
+      : encoder_(encoder),
+        exact_encoder_(std::move(exact_encoder)),
+        governor_(governor),
+        log_(log) {}
+
+  // `width` is what the batch's cost is reckoned with. Throws Error(kBadData) when more than 1 % of
+  // all rows are not finite.
+  Result encode(const HostBatch& batch, std::uint32_t width);
+
+  std::uint64_t out_of_memory_count() const { return out_of_memory_; }
+  std::uint64_t not_finite_count() const { return not_finite_; }
+  bool has_split() const { return has_split_; }
+
+ private:
+  void encode_rows(const HostBatch& batch, std::uint32_t width, std::uint32_t from,
+                   std::uint32_t count, Result& result);
+  void check_finite(const HostBatch& batch, Result& result);
+
+  Encoder& encoder_;
+  std::function<Encoder&()> exact_encoder_;
+  MemoryGovernor& governor_;
+  Log& log_;
+  std::uint64_t rows_ = 0;
+  std::uint64_t out_of_memory_ = 0;
+  std::uint64_t not_finite_ = 0;
+  bool has_split_ = false;
+};
+
+// Rows [from, from + count) of a batch as a batch of its own.
+HostBatch slice(const HostBatch& batch, std::uint32_t from, std::uint32_t count);
+
+}  // namespace longhaul

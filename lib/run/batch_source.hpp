@@ -1,0 +1,49 @@
+// Reads windows and cuts them into assembled batches: the prepare thread's work.
+// Borrows all it is given; one thread at a time, but for set_time_budget().
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "plan/memory_governor.hpp"
+#include "run/jobs.hpp"
+#include "run/reject_policy.hpp"
+
+namespace longhaul {
+
+struct CutSettings {
+  std::optional<std::uint32_t> rows;
+  std::optional<std::uint64_t> tokens;
+  bool fixed_rows = false;
+};
+
+class BatchSource {
+ public:
+  // `skip`: slots of the first window that an earlier session has done.
+  BatchSource(WindowSource windows, const Preprocessor& preprocessor,
+              const MemoryGovernor& governor, const CutSettings& cut, RejectPolicy& rejects,
+              std::uint64_t skip);
+
+  // Nothing at the end of the input.
+  std::optional<BatchJob> next();
+
+  // What a batch may cost to be done in time; the encoder's thread says so.
+  void set_time_budget(double cost) { time_budget_.store(cost, std::memory_order_relaxed); }
+
+ private:
+  bool read_window();
+
+  WindowSource windows_;
+  const Preprocessor& preprocessor_;
+  const MemoryGovernor& governor_;
+  const CutSettings cut_;
+  RejectPolicy& rejects_;
+  std::uint64_t skip_;
+  std::shared_ptr<Window> window_;  // see BatchJob
+  std::size_t position_ = 0;
+  std::atomic<double> time_budget_;
+};
+
+}  // namespace longhaul

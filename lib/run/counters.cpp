@@ -1,0 +1,57 @@
+#include "run/counters.hpp"
+
+namespace longhaul {
+
+void Counters::add(const RecordRow& row, bool stop_dropped) {
+  ++records;
+  switch (row.status) {
+    case Status::kOk:
+      ++ok;
+      residues += row.length;
+      break;
+    case Status::kRejected:
+      ++rejected;
+      if (row.defect) {
+        ++rejected_by_reason[std::string(to_string(row.defect->reason))];
+      }
+      break;
+    case Status::kDuplicate:
+      ++duplicates;
+      break;
+  }
+  truncated += row.truncated ? 1 : 0;
+  substituted_records += row.substituted > 0 ? 1 : 0;
+  substituted_characters += row.substituted;
+  stops_dropped += stop_dropped ? 1 : 0;
+}
+
+nlohmann::json to_json(const Counters& counters) {
+  return {{"records", counters.records},
+          {"ok", counters.ok},
+          {"rejected", counters.rejected},
+          {"duplicates", counters.duplicates},
+          {"truncated", counters.truncated},
+          {"substituted_records", counters.substituted_records},
+          {"substituted_characters", counters.substituted_characters},
+          {"stops_dropped", counters.stops_dropped},
+          {"residues", counters.residues},
+          {"rejected_by_reason", counters.rejected_by_reason}};
+}
+
+Counters counters_from_json(const nlohmann::json& json) {
+  Counters counters;
+  counters.records = json.at("records");
+  counters.ok = json.at("ok");
+  counters.rejected = json.at("rejected");
+  counters.duplicates = json.at("duplicates");
+  counters.truncated = json.at("truncated");
+  counters.substituted_records = json.at("substituted_records");
+  counters.substituted_characters = json.at("substituted_characters");
+  counters.stops_dropped = json.at("stops_dropped");
+  counters.residues = json.at("residues");
+  counters.rejected_by_reason =
+      json.at("rejected_by_reason").get<std::map<std::string, std::uint64_t>>();
+  return counters;
+}
+
+}  // namespace longhaul

@@ -1,0 +1,41 @@
+// What travels between the threads of the pipeline. Values, moved.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "encode/batch.hpp"
+#include "run/window_source.hpp"
+#include "store/embedding_store.hpp"
+
+namespace longhaul {
+
+// Slots [first, first + count) of a window's order, assembled. A window without accepted records
+// still makes one job, without rows.
+struct BatchJob {
+  // Shared by the jobs of one window, which are in different threads at the same time; the last one
+  // written frees it.
+  std::shared_ptr<Window> window;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  std::uint32_t width = 0;
+  HostBatch batch;
+  std::vector<std::uint32_t> records;  // of the window, one per used row
+  std::vector<LateOutcome> late;
+  bool last = false;  // of its window
+};
+
+// The same, encoded.
+struct EncodedJob {
+  std::shared_ptr<Window> window;  // see BatchJob
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  EmbeddingBlock block;
+  std::vector<std::uint32_t> records;  // of the window, one per row of the block
+  std::vector<bool> has_vector;        // one per row of the block
+  std::vector<LateOutcome> late;
+  bool last = false;
+};
+
+}  // namespace longhaul

@@ -1,0 +1,341 @@
+#include "run/pipeline.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <thread>
+
+#include "base/bounded_queue.hpp"
+#include "run/batch_encoder.hpp"
+#include "run/batch_source.hpp"
+#include "run/jobs.hpp"
+#include "run/window_writer.hpp"
+
+namespace longhaul {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr std::size_t kBatchesAhead = 2;
+constexpr auto kWriterPatience = 200ms;
+constexpr auto kGraceForBatch = 8s;  // after a stop; schedulers kill after 30 s at the latest
+constexpr auto kMemoryReadingEvery = 20ms;
+constexpr double kFirstBatchTokens = 512;  // the first batch of a session only measures the speed
+constexpr double kGrowth = 4;              // of the time budget, from one batch to the next
+
+double seconds(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+// Adds the time until its end to a counter.
+class Stopwatch {
+ public:
+  Stopwatch(const PipelineHooks& hooks, double& counter)
+      : hooks_(hooks), counter_(counter), start_(hooks.now()) {}
+  ~Stopwatch() { counter_ += seconds(hooks_.now() - start_); }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  const PipelineHooks& hooks_;
+  double& counter_;
+  const Clock::time_point start_;
+};
+
+// Runs `work` in a thread of its own and keeps what it throws.
+class Stage {
+ public:
+  template <typename Work>
+  explicit Stage(Work work)
+      : thread_([this, work = std::move(work)] {
+          try {
+            work();
+          } catch (...) {
+            error_ = std::current_exception();
+          }
+        }) {}
+  ~Stage() { join(); }
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+
+  void join() {
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+  // After join().
+  void rethrow() const {
+    if (error_) {
+      std::rethrow_exception(error_);
+    }
+  }
+
+ private:
+  std::exception_ptr error_;
+  std::thread thread_;
+};
+
+class Pipeline {
+ public:
+  Pipeline(const PipelineParts& parts, const PipelineSettings& settings, const PipelineHooks& hooks,
+           const std::optional<Progress>& from)
+      : parts_(parts),
+        settings_(settings),
+        hooks_(hooks),
+        rejects_(settings.rejects, from ? from->window_start : 0,
+                 from ? counters_from_json(from->counters).rejected : 0, parts.log),
+        source_(WindowSource(parts.reader, parts.preprocessor, settings.window,
+                             from ? from->window : 0, from ? from->input_hash : Hash128{}),
+                parts.preprocessor, parts.governor,
+                {settings.batch_rows, settings.batch_tokens, settings.fixed_rows}, rejects_,
+                from ? from->position : 0),
+        encoder_(parts.encoder, hooks.exact_encoder, parts.governor, parts.log),
+        writer_(parts.store, {settings.commit_every, settings.commit_inside_windows}, hooks.now,
+                from),
+        batches_(kBatchesAhead),
+        results_(kBatchesAhead) {}
+
+  RunReport run() {
+    {
+      const Stopwatch total(hooks_, report_.seconds_total);
+      std::exception_ptr error;
+      Stage write([this] { write_loop(); });
+      {
+        Stage prepare([this] { prepare_loop(); });
+        try {
+          encode_loop();
+        } catch (...) {
+          error = std::current_exception();
+        }
+        batches_.abandon();
+        prepare.join();
+        results_.close();
+        write.join();
+        // What a failing writer threw is the cause of everything after it.
+        write.rethrow();
+        if (error) {
+          std::rethrow_exception(error);
+        }
+        prepare.rethrow();
+      }
+      release_cache();
+    }
+    if (report_.end == RunEnd::kComplete) {
+      rejects_.finish();
+    }
+    report_.counters = writer_.counters();
+    report_.rows = writer_.rows_complete();
+    report_.commits = writer_.commits();
+    report_.seconds_committing = writer_.seconds_committing();
+    report_.out_of_memory = encoder_.out_of_memory_count();
+    report_.not_finite = encoder_.not_finite_count();
+    report_.bits_numeric = settings_.fixed_rows && encoder_.has_split();
+    return report_;
+  }
+
+ private:
+  bool stop_requested() const { return hooks_.stop_requested && hooks_.stop_requested(); }
+
+  void prepare_loop() {
+    try {
+      source_.set_time_budget(cost_per_row(static_cast<std::uint32_t>(kFirstBatchTokens)));
+      while (std::optional<BatchJob> job = source_.next()) {
+        if (!batches_.push(std::move(*job))) {
+          return;
+        }
+      }
+    } catch (...) {
+      batches_.close();  // what was prepared before the failure is still encoded
+      throw;
+    }
+    batches_.close();
+  }
+
+  void write_loop() {
+    try {
+      std::optional<Clock::time_point> stop_seen;
+      while (true) {
+        if (std::optional<EncodedJob> job = results_.pop_for(kWriterPatience)) {
+          writer_.write(std::move(*job));
+          continue;
+        }
+        if (results_.finished()) {
+          break;
+        }
+        writer_.commit_if_due();
+        if (!stop_requested()) {
+          continue;
+        }
+        stop_seen = stop_seen.value_or(hooks_.now());
+        if (hooks_.abandon && hooks_.now() - *stop_seen > kGraceForBatch) {
+          writer_.commit();
+          hooks_.abandon();
+        }
+      }
+      writer_.commit();
+    } catch (...) {
+      results_.abandon();  // the encoder's thread stops at its next batch
+      throw;
+    }
+  }
+
+  std::optional<BatchJob> next_job() {
+    const Stopwatch waiting(hooks_, report_.seconds_waiting_for_input);
+    return batches_.pop();
+  }
+
+  void encode_loop() {
+    // The first reading is the baseline of the leak monitor and the governor.
+    observe_memory();
+    while (!should_end()) {
+      std::optional<BatchJob> job = next_job();
+      if (!job) {
+        return;
+      }
+      EncodedJob encoded = encode(std::move(*job));
+      const RunSnapshot snapshot = count(encoded);
+      {
+        const Stopwatch waiting(hooks_, report_.seconds_waiting_for_output);
+        if (!results_.push(std::move(encoded))) {
+          return;
+        }
+      }
+      if (hooks_.progress) {
+        hooks_.progress(snapshot);
+      }
+    }
+  }
+
+  bool should_end() {
+    if (stop_requested() || leak_action_ == LeakAction::kStop) {
+      report_.end = RunEnd::kInterrupted;
+      return true;
+    }
+    if (leak_action_ == LeakAction::kRecycle ||
+        (settings_.stop_after_batches && report_.batches >= *settings_.stop_after_batches)) {
+      report_.end = RunEnd::kRecycle;
+      return true;
+    }
+    return false;
+  }
+
+  EncodedJob encode(BatchJob job) {
+    EncodedJob encoded{.window = std::move(job.window),
+                       .first = job.first,
+                       .count = job.count,
+                       .block = {},
+                       .records = std::move(job.records),
+                       .has_vector = {},
+                       .late = std::move(job.late),
+                       .last = job.last};
+    encoded.has_vector.assign(encoded.records.size(), true);
+    if (encoded.records.empty()) {
+      return encoded;
+    }
+    const Clock::time_point start = hooks_.now();
+    BatchEncoder::Result result = encoder_.encode(job.batch, job.width);
+    const double took = seconds(hooks_.now() - start);
+    report_.seconds_encoding += took;
+    ++report_.batches;
+    report_.records += encoded.records.size();
+    for (std::uint32_t row = 0; row < job.batch.used_rows; ++row) {
+      report_.tokens_real += row < job.batch.lengths.size() ? job.batch.lengths[row] : 0;
+    }
+    report_.tokens_computed += std::uint64_t{job.batch.rows} * job.batch.width;
+    last_rows_ = job.batch.used_rows;
+    last_width_ = job.batch.width;
+    for (BatchEncoder::Failure& failure : result.failures) {
+      const Record& record = encoded.window->records[encoded.records[failure.row]].record;
+      encoded.has_vector[failure.row] = false;
+      rejects_.rejected_late(record, failure.defect);
+      encoded.late.push_back({.row = record.ordinal,
+                              .status = Status::kRejected,
+                              .defect = std::move(failure.defect),
+                              .duplicate_of = std::nullopt,
+                              .hash = std::nullopt});
+    }
+    encoded.block = std::move(result.block);
+    adapt_time_budget(cost_per_row(job.width) * job.batch.rows, took);
+    ++widths_seen_[job.width];
+    if (settings_.clear_cache_every > 0 && report_.batches % settings_.clear_cache_every == 0) {
+      release_cache();
+    }
+    observe_memory();
+    return encoded;
+  }
+
+  void adapt_time_budget(double cost, double took) {
+    const double in_time = cost / std::max(took, 1e-6) * seconds(settings_.batch_time);
+    time_budget_ = std::min(in_time, std::max(time_budget_, cost) * kGrowth);
+    source_.set_time_budget(time_budget_);
+  }
+
+  void release_cache() {
+    const Stopwatch clearing(hooks_, report_.seconds_clearing);
+    parts_.encoder.device().release_cache();
+    ++report_.cache_clears;
+  }
+
+  void observe_memory() {
+    if (!hooks_.read_memory) {
+      return;
+    }
+    const Clock::time_point now = hooks_.now();
+    if (last_reading_ && now - *last_reading_ < kMemoryReadingEvery) {
+      return;
+    }
+    last_reading_ = now;
+    memory_ = hooks_.read_memory();
+    parts_.governor.observe(memory_);
+    const bool warm = std::all_of(widths_seen_.begin(), widths_seen_.end(),
+                                  [](const auto& seen) { return seen.second >= 2; });
+    parts_.leaks.sample(report_.batches, report_.records, warm, memory_);
+    if (const std::optional<std::string> warning = parts_.leaks.take_warning()) {
+      parts_.log.warning(*warning);
+      if (hooks_.leak_suspected) {
+        leak_action_ = hooks_.leak_suspected(*warning);
+      }
+    }
+  }
+
+  RunSnapshot count(const EncodedJob& job) {
+    RunSnapshot snapshot;
+    snapshot.records_done =
+        job.last ? job.window->end.ordinal : job.window->start.ordinal + job.first + job.count;
+    snapshot.records_rejected = rejects_.rejected_count();
+    snapshot.batches = report_.batches;
+    snapshot.batch_rows = last_rows_;
+    snapshot.batch_width = last_width_;
+    snapshot.input = job.window->progress;
+    snapshot.memory = memory_;
+    return snapshot;
+  }
+
+  const PipelineParts& parts_;
+  const PipelineSettings& settings_;
+  const PipelineHooks& hooks_;
+  RejectPolicy rejects_;
+  BatchSource source_;    // the prepare thread's
+  BatchEncoder encoder_;  // the caller's thread
+  WindowWriter writer_;   // the write thread's, until it is joined
+  BoundedQueue<BatchJob> batches_;
+  BoundedQueue<EncodedJob> results_;
+  RunReport report_;
+  LeakAction leak_action_ = LeakAction::kContinue;
+  double time_budget_ = 0;
+  std::map<std::uint32_t, std::uint64_t> widths_seen_;
+  std::uint32_t last_rows_ = 0;
+  std::uint32_t last_width_ = 0;
+  std::optional<Clock::time_point> last_reading_;
+  MemoryReading memory_;
+};
+
+}  // namespace
+
+RunReport run_pipeline(const PipelineParts& parts, const PipelineSettings& settings,
+                       const PipelineHooks& hooks, const std::optional<Progress>& from) {
+  return Pipeline(parts, settings, hooks, from).run();
+}
+
+}  // namespace longhaul

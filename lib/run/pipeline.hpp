@@ -1,0 +1,107 @@
+// The loop: prepare, encode and write, each in its own thread, joined by bounded queues.
+//   prepare  reads windows, cuts batches from their order and assembles them
+//   encode   the caller's thread: encodes, splits what does not fit, checks that it is finite
+//   write    puts rows, completes windows, commits
+// The first failure ends all three; what was encoded before it is committed, then it is rethrown.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/log.hpp"
+#include "device/leak_monitor.hpp"
+#include "device/memory_reading.hpp"
+#include "encode/encoder.hpp"
+#include "input/record_reader.hpp"
+#include "plan/memory_governor.hpp"
+#include "prepare/preprocessor.hpp"
+#include "run/counters.hpp"
+#include "run/reject_policy.hpp"
+#include "run/window_source.hpp"
+#include "store/embedding_store.hpp"
+
+namespace longhaul {
+
+// How far a run is. Copied to whoever shows it.
+struct RunSnapshot {
+  std::uint64_t records_done = 0;  // over all sessions
+  std::uint64_t records_rejected = 0;
+  std::uint64_t batches = 0;  // of this session
+  std::uint32_t batch_rows = 0;
+  std::uint32_t batch_width = 0;
+  InputProgress input;  // of reading, which is ahead
+  MemoryReading memory;
+};
+
+struct PipelineSettings {
+  WindowSettings window;
+  std::optional<std::uint32_t> batch_rows;
+  std::optional<std::uint64_t> batch_tokens;
+  bool fixed_rows = false;  // fill every batch to the rows its width allows
+  bool commit_inside_windows = true;
+  std::chrono::milliseconds commit_every{5000};
+  std::uint64_t clear_cache_every = 10;
+  std::chrono::milliseconds batch_time{2000};  // longer batches are cut, so that a stop is quick
+  RejectLimits rejects;
+  std::optional<std::uint64_t> stop_after_batches;  // ends the session as if interrupted: recycling
+};
+
+enum class LeakAction { kContinue, kStop, kRecycle };
+
+// The outside world: clock, stop flag, observers. All may be empty but `now`.
+struct PipelineHooks {
+  std::function<std::chrono::steady_clock::time_point()> now;
+  std::function<bool()> stop_requested;
+  // A batch was still running 8 s after a stop was asked for; all before it is committed.
+  std::function<void()> abandon;
+  std::function<MemoryReading()> read_memory;        // host and device, plausible values only
+  std::function<void(const RunSnapshot&)> progress;  // after each batch, encode's thread
+  // Memory started to grow with the batches: what to do. Empty: continue.
+  std::function<LeakAction(const std::string& warning)> leak_suspected;
+  // The encoder in float32, for rows that came out non-finite at a lower precision.
+  std::function<Encoder&()> exact_encoder;
+};
+
+struct PipelineParts {
+  RecordReader& reader;
+  const Preprocessor& preprocessor;
+  Encoder& encoder;
+  EmbeddingStore& store;
+  MemoryGovernor& governor;
+  LeakMonitor& leaks;
+  Log& log;
+};
+
+enum class RunEnd { kComplete, kInterrupted, kRecycle };
+
+struct RunReport {
+  RunEnd end = RunEnd::kComplete;
+  Counters counters;          // over all sessions
+  std::uint64_t rows = 0;     // records committed, whole windows
+  std::uint64_t batches = 0;  // of this session, like all below
+  std::uint64_t records = 0;
+  std::uint64_t tokens_real = 0;  // special tokens included
+  std::uint64_t tokens_computed = 0;
+  std::uint64_t out_of_memory = 0;
+  std::uint64_t not_finite = 0;
+  std::uint64_t cache_clears = 0;
+  std::uint64_t commits = 0;
+  double seconds_total = 0;
+  double seconds_encoding = 0;
+  double seconds_waiting_for_input = 0;  // the encoder's thread, idle
+  double seconds_waiting_for_output = 0;
+  double seconds_clearing = 0;
+  double seconds_committing = 0;  // the writer's thread
+  bool bits_numeric = false;      // a batch of fixed rows had to be split
+};
+
+// Runs from `from` (nothing: the beginning; the reader must stand there) to the end of the input or
+// a stop. Throws Error, DeviceOutOfMemory never.
+RunReport run_pipeline(const PipelineParts& parts, const PipelineSettings& settings,
+                       const PipelineHooks& hooks, const std::optional<Progress>& from);
+
+}  // namespace longhaul

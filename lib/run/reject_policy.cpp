@@ -1,0 +1,77 @@
+#include "run/reject_policy.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace longhaul {
+namespace {
+
+constexpr std::uint64_t kRecordsBeforeShareCounts = 1000;
+
+std::string place(const Record& record) {
+  std::string text = "record " + std::to_string(record.ordinal) + " (" + printable(record.id) +
+                     "), " + printable(record.source, 200);
+  if (record.line > 0) {
+    text += " line " + std::to_string(record.line);
+  }
+  return text;
+}
+
+}  // namespace
+
+void RejectPolicy::accepted() {
+  const std::lock_guard lock(mutex_);
+  ++records_;
+}
+
+void RejectPolicy::rejected(const Record& record, const Defect& defect) {
+  const std::lock_guard lock(mutex_);
+  ++records_;
+  count(record, defect);
+}
+
+void RejectPolicy::rejected_late(const Record& record, const Defect& defect) {
+  const std::lock_guard lock(mutex_);
+  count(record, defect);
+}
+
+void RejectPolicy::finish() const {
+  const std::lock_guard lock(mutex_);
+  check(true, "");
+}
+
+std::uint64_t RejectPolicy::rejected_count() const {
+  const std::lock_guard lock(mutex_);
+  return rejected_;
+}
+
+void RejectPolicy::count(const Record& record, const Defect& defect) {
+  ++rejected_;
+  const std::string text =
+      std::string(to_string(defect.reason)) + ": " + place(record) + ": " + defect.message;
+  if (++by_reason_[defect.reason] == 1) {
+    log_.warning("rejected as " + text + "; " + std::string(remedy(defect.reason)) +
+                 " (further ones are counted and listed in rejects.csv)");
+  }
+  check(false, text);
+}
+
+void RejectPolicy::check(bool at_end, const std::string& latest) const {
+  const double share = 100.0 * static_cast<double>(rejected_) / static_cast<double>(records_);
+  std::string limit;
+  if (limits_.count && rejected_ > *limits_.count) {
+    limit = format_count(*limits_.count);
+  } else if (limits_.percent && (at_end || records_ >= kRecordsBeforeShareCounts) &&
+             share > *limits_.percent) {
+    limit = std::to_string(*limits_.percent) + " %";
+  } else {
+    return;
+  }
+  throw Error(ExitCode::kBadData,
+              format_count(rejected_) + " of " + format_count(records_) +
+                  " records rejected, more than the limit of " + limit +
+                  (latest.empty() ? "" : "; the last as " + latest),
+              "correct the input, or raise --max-rejects");
+}
+
+}  // namespace longhaul

@@ -1,0 +1,47 @@
+// When rejected records stop a run, and what is said of them on the way.
+// Any thread; the log's lines are for people.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "base/log.hpp"
+#include "base/outcome.hpp"
+#include "input/record.hpp"
+
+namespace longhaul {
+
+struct RejectLimits {
+  std::optional<std::uint64_t> count;
+  std::optional<double> percent;  // judged from 1,000 records on, and at the end
+};
+
+class RejectPolicy {
+ public:
+  RejectPolicy(const RejectLimits& limits, std::uint64_t records, std::uint64_t rejected, Log& log)
+      : limits_(limits), records_(records), rejected_(rejected), log_(log) {}
+
+  void accepted();
+  // A record seen for the first time and rejected. Throws Error(kBadData) above the limit.
+  void rejected(const Record& record, const Defect& defect);
+  // A record counted as accepted before turned out to have no vector. Throws likewise.
+  void rejected_late(const Record& record, const Defect& defect);
+  // Judges the share, however few the records. Throws likewise.
+  void finish() const;
+  std::uint64_t rejected_count() const;
+
+ private:
+  void count(const Record& record, const Defect& defect);
+  void check(bool at_end, const std::string& latest) const;
+
+  mutable std::mutex mutex_;
+  const RejectLimits limits_;
+  std::uint64_t records_;
+  std::uint64_t rejected_;
+  std::map<Reason, std::uint64_t> by_reason_;
+  Log& log_;
+};
+
+}  // namespace longhaul

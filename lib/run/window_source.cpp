@@ -1,0 +1,48 @@
+#include "run/window_source.hpp"
+
+namespace longhaul {
+
+WindowSource::WindowSource(RecordReader& reader, const Preprocessor& preprocessor,
+                           const WindowSettings& settings, std::uint64_t next_index,
+                           const Hash128& digest)
+    : reader_(reader),
+      preprocessor_(preprocessor),
+      settings_(settings),
+      next_index_(next_index),
+      digest_(digest) {}
+
+std::optional<Window> WindowSource::next() {
+  Window window;
+  window.index = next_index_;
+  window.start = reader_.position();
+  window.hash_at_start = digest_.value();
+  std::vector<Shape> shapes;
+  const auto full = [&] {
+    return window.records.size() >= settings_.records &&
+           (settings_.order.order == Order::kLength ||
+            shapes.size() % settings_.order.group_rows == 0);
+  };
+  while (!full()) {
+    std::optional<Record> record = reader_.next();
+    if (!record) {
+      break;
+    }
+    digest_.add(*record);
+    window.records.push_back(preprocessor_.measure(std::move(*record)));
+    if (!window.records.back().defect) {
+      shapes.push_back(
+          {static_cast<std::uint32_t>(window.records.size() - 1), window.records.back().tokens});
+    }
+  }
+  if (window.records.empty()) {
+    return std::nullopt;
+  }
+  window.order = order_window(shapes, settings_.order);
+  window.end = reader_.position();
+  window.hash_at_end = digest_.value();
+  window.progress = reader_.progress();
+  ++next_index_;
+  return window;
+}
+
+}  // namespace longhaul

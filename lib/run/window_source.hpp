@@ -1,0 +1,50 @@
+// Cuts the input into windows of consecutive records, measured and put in encoding order.
+// One thread at a time; borrows the reader and the preprocessor. Throws what the reader throws.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/hash.hpp"
+#include "input/record_reader.hpp"
+#include "plan/window.hpp"
+#include "prepare/preprocessor.hpp"
+
+namespace longhaul {
+
+struct Window {
+  std::uint64_t index = 0;
+  InputPosition start;    // of its first record
+  InputPosition end;      // of the first record after it
+  Hash128 hash_at_start;  // of the input before it
+  Hash128 hash_at_end;
+  InputProgress progress;         // of reading, at its end
+  std::vector<Prepared> records;  // in input order
+  std::vector<Slot> order;        // of the accepted ones
+};
+
+struct WindowSettings {
+  std::uint32_t records = 4096;
+  OrderSettings order;
+};
+
+class WindowSource {
+ public:
+  // Continues after `digest` and `next_index` when the reader stands in the middle of its input.
+  WindowSource(RecordReader& reader, const Preprocessor& preprocessor,
+               const WindowSettings& settings, std::uint64_t next_index, const Hash128& digest);
+
+  // Nothing at the end of the input. With Order::kInput a window grows until its accepted records
+  // fill whole groups, so that no group is cut by a window's edge.
+  std::optional<Window> next();
+
+ private:
+  RecordReader& reader_;
+  const Preprocessor& preprocessor_;
+  const WindowSettings settings_;
+  std::uint64_t next_index_;
+  InputDigest digest_;
+};
+
+}  // namespace longhaul

@@ -1,0 +1,122 @@
+#include "run/window_writer.hpp"
+
+#include <span>
+
+namespace longhaul {
+namespace {
+
+RecordRow row_of(const Prepared& prepared, const std::map<std::uint64_t, LateOutcome>& late) {
+  RecordRow row;
+  row.row = prepared.record.ordinal;
+  row.id = prepared.record.id;
+  row.source = prepared.record.source;
+  row.line = prepared.record.line;
+  row.length = prepared.length;
+  row.truncated = prepared.truncated;
+  row.substituted = prepared.substituted;
+  row.hash = prepared.hash;
+  row.kept = prepared.record.kept;
+  if (prepared.defect) {
+    row.status = Status::kRejected;
+    row.defect = prepared.defect;
+    return row;
+  }
+  if (const auto found = late.find(row.row); found != late.end()) {
+    row.status = found->second.status;
+    row.defect = found->second.defect;
+    row.duplicate_of = found->second.duplicate_of;
+  }
+  return row;
+}
+
+}  // namespace
+
+WindowWriter::WindowWriter(EmbeddingStore& store, const Settings& settings,
+                           std::function<Clock::time_point()> now,
+                           const std::optional<Progress>& from)
+    : store_(store), settings_(settings), now_(std::move(now)), last_commit_(now_()) {
+  if (from) {
+    counters_ = counters_from_json(from->counters);
+    rows_complete_ = from->window_start;
+    for (const LateOutcome& outcome : from->late) {
+      late_.emplace(outcome.row, outcome);
+    }
+  }
+}
+
+void WindowWriter::write(EncodedJob job) {
+  const Window& window = *job.window;
+  for (std::size_t i = 0; i < job.records.size(); ++i) {
+    const std::uint64_t row = window.records[job.records[i]].record.ordinal;
+    if (job.has_vector[i] &&
+        !store_.put_vector(
+            row,
+            std::span(job.block.values).subspan(i * job.block.dimension, job.block.dimension))) {
+      job.late.push_back({.row = row,
+                          .status = Status::kRejected,
+                          .defect = Defect{Reason::kNotFinite,
+                                           "the vector does not fit in the output's number type"},
+                          .duplicate_of = std::nullopt,
+                          .hash = std::nullopt});
+    }
+  }
+  for (LateOutcome& outcome : job.late) {
+    late_.emplace(outcome.row, outcome);
+    late_uncommitted_.push_back(std::move(outcome));
+  }
+  Progress progress;
+  progress.counters = nullptr;
+  if (job.last) {
+    complete(window);
+    progress.window = window.index + 1;
+    progress.window_start = window.end.ordinal;
+    progress.cursor = window.end.cursor;
+    progress.input_hash = window.hash_at_end;
+  } else {
+    progress.window = window.index;
+    progress.window_start = window.start.ordinal;
+    progress.cursor = window.start.cursor;
+    progress.input_hash = window.hash_at_start;
+    progress.position = std::uint64_t{job.first} + job.count;
+  }
+  if (job.last || settings_.commit_inside_windows) {
+    pending_ = std::move(progress);
+  }
+  commit_if_due();
+}
+
+void WindowWriter::complete(const Window& window) {
+  std::vector<RecordRow> rows;
+  rows.reserve(window.records.size());
+  for (const Prepared& prepared : window.records) {
+    rows.push_back(row_of(prepared, late_));
+    counters_.add(rows.back(), prepared.stop_dropped);
+  }
+  store_.complete_window(rows);
+  rows_complete_ = window.end.ordinal;
+  late_.clear();
+  late_uncommitted_.clear();
+}
+
+void WindowWriter::commit_if_due() {
+  if (pending_ && now_() - last_commit_ >= settings_.commit_every) {
+    commit();
+  }
+}
+
+void WindowWriter::commit() {
+  if (!pending_) {
+    return;
+  }
+  const Clock::time_point start = now_();
+  pending_->counters = to_json(counters_);
+  pending_->late = std::move(late_uncommitted_);
+  late_uncommitted_.clear();
+  store_.commit(*pending_);
+  pending_.reset();
+  ++commits_;
+  last_commit_ = now_();
+  seconds_committing_ += std::chrono::duration<double>(last_commit_ - start).count();
+}
+
+}  // namespace longhaul

@@ -1,0 +1,57 @@
+// Puts encoded batches into the store, completes windows and commits in time.
+// The writer's thread; borrows the store.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "run/counters.hpp"
+#include "run/jobs.hpp"
+
+namespace longhaul {
+
+class WindowWriter {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  struct Settings {
+    std::chrono::milliseconds commit_every{5000};
+    bool commit_inside_windows = true;
+  };
+
+  // `from` is what an earlier session committed.
+  WindowWriter(EmbeddingStore& store, const Settings& settings,
+               std::function<Clock::time_point()> now, const std::optional<Progress>& from);
+
+  void write(EncodedJob job);
+  // Commits when it is time to.
+  void commit_if_due();
+  // Commits what is not committed yet.
+  void commit();
+
+  const Counters& counters() const { return counters_; }
+  std::uint64_t rows_complete() const { return rows_complete_; }
+  std::uint64_t commits() const { return commits_; }
+  double seconds_committing() const { return seconds_committing_; }
+
+ private:
+  void complete(const Window& window);
+
+  EmbeddingStore& store_;
+  const Settings settings_;
+  const std::function<Clock::time_point()> now_;
+  Clock::time_point last_commit_;
+  Counters counters_;
+  std::uint64_t rows_complete_ = 0;
+  std::uint64_t commits_ = 0;
+  double seconds_committing_ = 0;
+  std::optional<Progress> pending_;            // not committed yet
+  std::vector<LateOutcome> late_uncommitted_;  // of the window in hand, for the next commit
+  std::map<std::uint64_t, LateOutcome> late_;  // of the window in hand, by row
+};
+
+}  // namespace longhaul

@@ -1,0 +1,61 @@
+// A reader over records in memory, for tests. Seeks by ordinal.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "input/record_reader.hpp"
+
+namespace longhaul {
+
+inline Record sequence_record(std::uint64_t ordinal, std::string residues) {
+  Record record;
+  record.ordinal = ordinal;
+  record.id = "r" + std::to_string(ordinal);
+  record.payload = std::move(residues);
+  record.source = "memory";
+  record.line = ordinal + 2;
+  return record;
+}
+
+// Deterministic sequences over A, C and D of 1 to `longest` residues.
+inline std::vector<Record> generated_records(std::uint64_t count, std::uint32_t longest) {
+  std::vector<Record> records;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t mixed = (i + 1) * 0x9E3779B97F4A7C15ULL;
+    std::string residues;
+    for (std::uint64_t j = 0; j <= (mixed >> 32) % longest; ++j) {
+      residues += "ACD"[(mixed >> (j % 50)) % 3];
+    }
+    records.push_back(sequence_record(i, residues));
+  }
+  return records;
+}
+
+class VectorReader : public RecordReader {
+ public:
+  explicit VectorReader(std::vector<Record> records) : records_(std::move(records)) {}
+
+  std::optional<Record> next() override {
+    if (at_ == records_.size()) {
+      return std::nullopt;
+    }
+    return records_[at_++];
+  }
+  const std::vector<std::string>& kept_columns() const override { return kept_columns_; }
+  InputPosition position() const override { return {at_, "at=" + std::to_string(at_)}; }
+  bool seek(const InputPosition& position) override {
+    at_ = position.ordinal;
+    return true;
+  }
+  InputProgress progress() const override { return {at_, records_.size(), records_.size()}; }
+  std::vector<SourceIdentity> sources() const override { return {}; }
+
+ private:
+  std::vector<Record> records_;
+  std::vector<std::string> kept_columns_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace longhaul

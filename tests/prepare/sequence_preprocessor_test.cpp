@@ -1,0 +1,112 @@
+#include "prepare/sequence_preprocessor.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "base/error.hpp"
+
+using namespace longhaul;
+
+namespace {
+
+Alphabet small_alphabet() {
+  Alphabet alphabet;
+  alphabet.tokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "A", "C", "D"};
+  alphabet.pad = 0;
+  alphabet.unknown = 1;
+  alphabet.prepend = 2;
+  alphabet.append = 3;
+  alphabet.allowed = "ACD";
+  return alphabet;
+}
+
+Prepared measured(const std::string& residues, const SequencePolicy& policy = {}) {
+  Record record;
+  record.payload = residues;
+  return SequencePreprocessor(small_alphabet(), policy).measure(record);
+}
+
+using Ids = std::vector<std::uint16_t>;
+
+}  // namespace
+
+TEST_CASE("residues become tokens between the special ones") {
+  const Prepared prepared = measured("ACD");
+  CHECK(prepared.token_ids == Ids{2, 4, 5, 6, 3});
+  CHECK(prepared.length == 3);
+  CHECK(prepared.tokens == 5);
+  CHECK_FALSE(prepared.defect);
+}
+
+TEST_CASE("case, surrounding blanks and one final stop do not matter") {
+  CHECK(measured(" acD* \r").token_ids == Ids{2, 4, 5, 6, 3});
+  CHECK(measured("ACD*").stop_dropped);
+  CHECK_FALSE(measured("ACD").stop_dropped);
+  CHECK(measured("acd").hash == measured("ACD").hash);
+  CHECK(measured("A*C").defect->reason == Reason::kInvalidCharacter);
+  CHECK(measured("AC**").defect->reason == Reason::kInvalidCharacter);
+}
+
+TEST_CASE("what the alphabet lacks is named with its place") {
+  const Prepared gap = measured("AC-D");
+  REQUIRE(gap.defect);
+  CHECK(gap.defect->reason == Reason::kInvalidCharacter);
+  CHECK(gap.defect->message == "'-' (a gap) at residue 3 of 4");
+  CHECK(gap.token_ids.empty());
+  CHECK(measured("").defect->reason == Reason::kEmpty);
+  CHECK(measured("  ").defect->reason == Reason::kEmpty);
+  CHECK(measured("*").defect->reason == Reason::kInvalidCharacter);
+}
+
+TEST_CASE("unknown characters are substituted and counted when asked") {
+  const Prepared prepared = measured("AZ-D", {.max_tokens = {}, .substitute_unknown = true});
+  CHECK(prepared.token_ids == Ids{2, 4, 1, 1, 6, 3});
+  CHECK(prepared.substituted == 2);
+}
+
+TEST_CASE("long sequences are rejected, or cut to the first residues and the appended token") {
+  const SequencePolicy reject{.max_tokens = 4};
+  CHECK(measured("AC", reject).tokens == 4);
+  const Prepared rejected = measured("ACD", reject);
+  REQUIRE(rejected.defect);
+  CHECK(rejected.defect->reason == Reason::kTooLong);
+  CHECK(rejected.defect->message == "3 residues; the limit is 2");
+  CHECK(rejected.length == 3);
+  const Prepared cut = measured("ACD", {.max_tokens = 4, .truncate = true});
+  CHECK(cut.token_ids == Ids{2, 4, 5, 3});
+  CHECK(cut.truncated);
+  CHECK(cut.length == 2);
+}
+
+TEST_CASE("a defect from reading is kept") {
+  Record record;
+  record.payload = "ACD";
+  record.defect = Defect{Reason::kWrongFieldCount, "3 fields, expected 2"};
+  const Prepared prepared = SequencePreprocessor(small_alphabet(), {}).measure(record);
+  REQUIRE(prepared.defect);
+  CHECK(prepared.defect->reason == Reason::kWrongFieldCount);
+}
+
+TEST_CASE("a batch is padded to its width and filled with dummy rows") {
+  const SequencePreprocessor preprocessor(small_alphabet(), {});
+  Prepared first = measured("ACD");
+  Prepared second = measured("A");
+  Prepared* const records[] = {&first, &second};
+  const Assembled made = preprocessor.assemble(records, 6, 3);
+  CHECK(made.batch.rows == 3);
+  CHECK(made.batch.used_rows == 2);
+  CHECK(made.batch.tokens ==
+        std::vector<std::int64_t>{2, 4, 5, 6, 3, 0, 2, 4, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+  CHECK(made.batch.lengths == std::vector<std::uint32_t>{5, 3, 0});
+  CHECK(made.accepted == std::vector<std::uint32_t>{0, 1});
+}
+
+TEST_CASE("alphabets that cannot serve are refused") {
+  Alphabet alphabet = small_alphabet();
+  alphabet.allowed = "ACDE";
+  CHECK_THROWS_AS(SequencePreprocessor(alphabet, {}), Error);
+  alphabet = small_alphabet();
+  alphabet.unknown.reset();
+  CHECK_THROWS_AS(SequencePreprocessor(alphabet, {.max_tokens = {}, .substitute_unknown = true}),
+                  Error);
+  CHECK_THROWS_AS(SequencePreprocessor(small_alphabet(), {.max_tokens = 2}), Error);
+}

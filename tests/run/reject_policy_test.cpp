@@ -1,0 +1,49 @@
+#include "run/reject_policy.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "base/error.hpp"
+#include "fakes/recording_log.hpp"
+#include "fakes/vector_reader.hpp"
+
+using namespace longhaul;
+
+namespace {
+const Defect kGap{Reason::kInvalidCharacter, "'-' (a gap) at residue 3 of 9"};
+}  // namespace
+
+TEST_CASE("the first reject of each reason is said, later ones are counted") {
+  RecordingLog log;
+  RejectPolicy policy({}, 0, 0, log);
+  policy.rejected(sequence_record(4, "AC-D"), kGap);
+  policy.rejected(sequence_record(5, "AC-D"), kGap);
+  policy.rejected(sequence_record(6, ""), {Reason::kEmpty, "no residues"});
+  CHECK(policy.rejected_count() == 3);
+  REQUIRE(log.warnings().size() == 2);
+  CHECK(log.warnings()[0].find("record 4 (r4), memory line 6") != std::string::npos);
+  CHECK(log.warnings()[0].find("--unknown token") != std::string::npos);
+}
+
+TEST_CASE("a count of rejects stops the run one above the limit") {
+  NullLog log;
+  RejectPolicy policy({.count = 1, .percent = {}}, 0, 0, log);
+  policy.rejected(sequence_record(0, ""), kGap);
+  CHECK_THROWS_AS(policy.rejected(sequence_record(1, ""), kGap), Error);
+}
+
+TEST_CASE("a share of rejects is judged from 1,000 records on, and at the end") {
+  NullLog log;
+  RejectPolicy policy({.count = {}, .percent = 10.0}, 0, 0, log);
+  for (std::uint64_t i = 0; i < 500; ++i) {
+    policy.rejected(sequence_record(i, ""), kGap);
+  }
+  CHECK_THROWS_AS(policy.finish(), Error);
+  RejectPolicy grown({.count = {}, .percent = 10.0}, 999, 100, log);
+  CHECK_THROWS_AS(grown.rejected(sequence_record(1000, ""), kGap), Error);
+}
+
+TEST_CASE("what earlier sessions rejected counts") {
+  NullLog log;
+  RejectPolicy policy({.count = 2, .percent = {}}, 100, 2, log);
+  CHECK_THROWS_AS(policy.rejected(sequence_record(100, ""), kGap), Error);
+}

@@ -1,0 +1,101 @@
+#include "run/window_source.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "fakes/vector_reader.hpp"
+#include "prepare/sequence_preprocessor.hpp"
+
+using namespace longhaul;
+
+namespace {
+
+SequencePreprocessor small_preprocessor() {
+  Alphabet alphabet;
+  alphabet.tokens = {"[PAD]", "A", "C", "D"};
+  alphabet.allowed = "ACD";
+  return SequencePreprocessor(alphabet, {});
+}
+
+}  // namespace
+
+TEST_CASE("windows are consecutive records, in length order inside") {
+  VectorReader reader(generated_records(10, 40));
+  const SequencePreprocessor preprocessor = small_preprocessor();
+  WindowSource source(reader, preprocessor, {.records = 4, .order = {}}, 0, {});
+  std::uint64_t expected = 0;
+  std::vector<std::size_t> sizes;
+  Hash128 hash;
+  while (const auto window = source.next()) {
+    CHECK(window->index == sizes.size());
+    CHECK(window->start.ordinal == expected);
+    CHECK(window->hash_at_start == hash);
+    hash = window->hash_at_end;
+    for (const Prepared& prepared : window->records) {
+      CHECK(prepared.record.ordinal == expected++);
+    }
+    CHECK(window->end.ordinal == expected);
+    for (std::size_t i = 1; i < window->order.size(); ++i) {
+      CHECK(window->order[i - 1].width >= window->order[i].width);
+    }
+    sizes.push_back(window->records.size());
+  }
+  CHECK(sizes == std::vector<std::size_t>{4, 4, 2});
+}
+
+TEST_CASE("in input order no group is cut by a window's edge, whatever is rejected") {
+  std::vector<Record> records = generated_records(50, 20);
+  for (const std::size_t bad : {1UL, 2UL, 7UL, 20UL, 33UL}) {
+    records[bad].payload = "BAD";
+  }
+  VectorReader reader(std::move(records));
+  const SequencePreprocessor preprocessor = small_preprocessor();
+  const WindowSettings settings{
+      .records = 10,
+      .order = {.order = Order::kInput, .group_rows = 8, .max_tokens = std::nullopt}};
+  WindowSource source(reader, preprocessor, settings, 0, {});
+  std::vector<std::size_t> accepted;
+  while (const auto window = source.next()) {
+    accepted.push_back(window->order.size());
+  }
+  // 45 accepted records: every window but the last holds whole groups of 8.
+  REQUIRE(accepted.size() > 2);
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < accepted.size(); ++i) {
+    total += accepted[i];
+    if (i + 1 < accepted.size()) {
+      CHECK(accepted[i] % 8 == 0);
+    }
+  }
+  CHECK(total == 45);
+}
+
+TEST_CASE("a window entered again at its start is the same window") {
+  VectorReader reader(generated_records(100, 60));
+  const SequencePreprocessor preprocessor = small_preprocessor();
+  WindowSource source(reader, preprocessor, {.records = 32, .order = {}}, 0, {});
+  source.next();
+  const auto second = source.next();
+  VectorReader again(generated_records(100, 60));
+  again.seek(second->start);
+  WindowSource resumed(again, preprocessor, {.records = 32, .order = {}}, second->index,
+                       second->hash_at_start);
+  const auto repeated = resumed.next();
+  REQUIRE(repeated);
+  CHECK(repeated->hash_at_end == second->hash_at_end);
+  REQUIRE(repeated->order.size() == second->order.size());
+  for (std::size_t i = 0; i < second->order.size(); ++i) {
+    CHECK(repeated->order[i].index == second->order[i].index);
+    CHECK(repeated->order[i].width == second->order[i].width);
+  }
+}
+
+TEST_CASE("a window of rejected records alone has an empty order") {
+  VectorReader reader({sequence_record(0, "BAD"), sequence_record(1, "")});
+  const SequencePreprocessor preprocessor = small_preprocessor();
+  WindowSource source(reader, preprocessor, {.records = 4, .order = {}}, 0, {});
+  const auto window = source.next();
+  REQUIRE(window);
+  CHECK(window->records.size() == 2);
+  CHECK(window->order.empty());
+  CHECK_FALSE(source.next());
+}
