@@ -36,7 +36,7 @@ void FieldSplitter::clear() {
 }
 
 void FieldSplitter::forget() {
-  text_.clear();
+  text_ = std::string();
   ends_.clear();
 }
 

@@ -112,14 +112,14 @@ class Lister {
   void add_folder(const std::string& folder, const Kept& kept) {
     std::error_code error;
     const fs::path here = fs::canonical(folder, error);
-    if (error ||
-        std::find(open_folders_.begin(), open_folders_.end(), here) != open_folders_.end()) {
+    if (std::find(open_folders_.begin(), open_folders_.end(), here) != open_folders_.end()) {
       return;  // a link to a folder around it: everything there is listed already
     }
     open_folders_.push_back(here);
     std::vector<std::string> names;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-         entry.increment(error)) {
+    for (fs::directory_iterator entry = error ? fs::directory_iterator()
+                                              : fs::directory_iterator(folder, error);
+         !error && entry != fs::directory_iterator(); entry.increment(error)) {
       names.push_back(entry->path().filename().string());
     }
     if (error) {
@@ -129,10 +129,13 @@ class Lister {
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
       const std::string path = folder + (folder.back() == '/' ? "" : "/") + name;
-      std::error_code ignored;
       const auto named = format_of_name(name);
-      if (fs::is_directory(path, ignored)) {
+      std::error_code ignored;
+      const fs::file_type type = fs::status(path, ignored).type();
+      if (type == fs::file_type::directory) {
         add_folder(path, kept);
+      } else if (type == fs::file_type::fifo || type == fs::file_type::socket) {
+        continue;  // read only when it is named itself
       } else if (named && name.front() != '.' &&
                  (!settings_.format || *settings_.format == named->format)) {
         add_file(path, *named, kept);

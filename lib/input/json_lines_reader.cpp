@@ -11,6 +11,7 @@ namespace longhaul {
 namespace {
 
 constexpr std::size_t kLinesAhead = 1000;
+constexpr std::uint64_t kLargeLineBytes = 4ULL << 20;
 constexpr std::string_view kJsonBlanks = " \t\r\n";
 
 bool is_blank(std::string_view text) {
@@ -202,6 +203,11 @@ bool JsonLinesReader::next(Record& record) {
                            "the line is longer than " + format_bytes(settings_.max_line_bytes)};
   } else {
     read_object(record, line.text);
+    if (line.size > kLargeLineBytes) {
+      // What a parser needs for one large line it would keep for all that follow.
+      parser_ = simdjson::dom::parser();
+      text_parser_ = simdjson::ondemand::parser();
+    }
   }
   return true;
 }

@@ -113,7 +113,11 @@ bool LineScanner::refill() {
     drop_consumed();
   }
   if (end_ + block_bytes_ + kReadablePadding > buffer_.size()) {
-    buffer_.resize(std::max(end_ + block_bytes_, 2 * end_) + kReadablePadding);
+    // Doubled, but never beyond what the longest line that is kept needs.
+    const std::uint64_t most = max_line_bytes_ + 2 * block_bytes_;
+    const std::uint64_t doubled = std::min<std::uint64_t>(2 * end_, most);
+    buffer_.resize(std::max(end_ + block_bytes_, static_cast<std::size_t>(doubled)) +
+                   kReadablePadding);
   }
   const std::size_t got = source_->read({buffer_.data() + end_, block_bytes_});
   end_ += got;

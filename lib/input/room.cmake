@@ -4,4 +4,4 @@ longhaul_room(input
           open_input.cpp sequence_reader.cpp
   LINKS base
   PRIVATE simdjson::simdjson)
-longhaul_test(input SOURCES delimited_reader_test.cpp fasta_reader_test.cpp json_lines_reader_test.cpp mutation_test.cpp open_input_test.cpp LINKS input)
+longhaul_test(input SOURCES delimited_reader_test.cpp fasta_reader_test.cpp json_lines_reader_test.cpp line_scanner_test.cpp mutation_test.cpp open_input_test.cpp speed_test.cpp LINKS input)

@@ -313,6 +313,28 @@ TEST_CASE("an input that changes while it is read is an I/O error with its path"
   CHECK(later.says("second.csv changed after the run began"));
 }
 
+#ifdef __linux__
+TEST_CASE("a failing read names the file and the byte") {
+  // The first page of a process is mapped nowhere: reading it is a genuine EIO.
+  auto source = open_byte_source("/proc/self/mem");
+  std::vector<char> buffer(16);
+  const auto error = thrown_by([&] { source->read(buffer); });
+  CHECK(error.code == 74);
+  CHECK(error.says("reading /proc/self/mem failed at byte 0: Input/output error"));
+}
+#endif
+
+TEST_CASE("links that lead nowhere are named, and pipes in folders are left alone") {
+  const TemporaryFolder folder;
+  folder.write("in/a.fasta", ">a\nMK\n");
+  REQUIRE(::mkfifo(folder.path("in/b.fasta").c_str(), 0600) == 0);
+  CHECK(drain(*open_input(settings_for({folder.path("in")}))).size() == 1);
+  std::filesystem::create_symlink("absent", folder.path("in/c.fasta"));
+  const auto error = thrown_by([&] { open_input(settings_for({folder.path("in")})); });
+  CHECK(error.code == 74);
+  CHECK(error.says("in/c.fasta"));
+}
+
 TEST_CASE("the digest is of what records hold, in their order, and of nothing else") {
   const auto digest = [](const std::vector<Record>& records) {
     InputDigest sum;
