@@ -2,13 +2,17 @@ if(NOT LONGHAUL_TORCH)
   return()
 endif()
 longhaul_room(torch
-  SOURCES cpu_device.cpp cuda_device.cpp cuda_driver.cpp devices.cpp failure.cpp inspect_module.cpp
+  SOURCES attention_kernel.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp devices.cpp failure.cpp fused_graph.cpp
+          fused_operators.cpp inspect_module.cpp kernel_choice.cpp
           model_checks.cpp
           mps_device.cpp script_program.cpp tensors.cpp torchscript_encoder.cpp
   LINKS base device encode
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
 # A file that includes torch/script.h takes about 13 s without it.
 target_precompile_headers(longhaul_torch PRIVATE <torch/script.h>)
+# Its loops are written for vector registers: unrolled, with fused multiply-add where there is one.
+set_source_files_properties("${PROJECT_SOURCE_DIR}/lib/torch/attention_kernel.cpp" PROPERTIES
+  SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS "-O3;-ffp-contract=fast;-Wno-psabi")
 
 if(LONGHAUL_TESTS)
   # The archives the tests load are made by Python's torch from the same LibTorch.
@@ -18,7 +22,7 @@ if(LONGHAUL_TESTS)
     COMMAND ${LONGHAUL_PYTHON} -W ignore ${PROJECT_SOURCE_DIR}/tests/torch/make_models.py ${models})
   set_tests_properties(torch_models PROPERTIES FIXTURES_SETUP torch_models)
   longhaul_test(torch
-    SOURCES blas_test.cpp device_test.cpp encoder_test.cpp failure_test.cpp inspect_test.cpp
+    SOURCES attention_test.cpp blas_test.cpp device_test.cpp encoder_test.cpp failure_test.cpp inspect_test.cpp
     LINKS torch PRIVATE longhaul::torch nlohmann_json::nlohmann_json)
   target_compile_definitions(test_torch PRIVATE LONGHAUL_TEST_MODELS="${models}")
   set_tests_properties(torch PROPERTIES FIXTURES_REQUIRED torch_models)

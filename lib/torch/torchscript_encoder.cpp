@@ -11,6 +11,8 @@
 
 #include "base/error.hpp"
 #include "torch/failure.hpp"
+#include "torch/fused_graph.hpp"
+#include "torch/kernel_choice.hpp"
 #include "torch/model_checks.hpp"
 #include "torch/open_device.hpp"
 #include "torch/script_program.hpp"
@@ -68,7 +70,8 @@ class TorchScriptEncoder : public Encoder {
   json report() const override { return report_; }
 
  private:
-  void load();
+  void load(const EncoderOptions& options);
+  void choose_cpu_kernels(const EncoderOptions& options);
   EmbeddingBlock embed(const HostBatch& batch, Dtype dtype, Pooling pooling, Normalize normalize);
   EmbeddingBlock embed_as_card(const HostBatch& batch, Dtype dtype) {
     return embed(batch, dtype, model_.card.pooling, model_.card.normalize);
@@ -101,45 +104,72 @@ TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& op
   if (options.threads > 0) {
     at::set_num_threads(static_cast<int>(options.threads));
   }
-  load();
+  load(options);
   if (card.golden.empty()) {
     log.warning(model_.card_source + ": no golden vectors, so the model's numbers are unchecked");
   }
 }
 
-void TorchScriptEncoder::load() {
+void TorchScriptEncoder::load(const EncoderOptions& options) {
   const LiveBytesGuard counted(live_);
   const c10::InferenceMode inference;
   const EncoderCard& card = model_.card;
   const c10::Device device = device_->torch();
   const c10::OptionalDeviceGuard guard(device);
-  torch::jit::Module module = load_module(model_.path, device);
+  const auto embed_exactly = [&](const HostBatch& batch) {
+    return embed_as_card(batch, Dtype::kFp32);
+  };
+  std::optional<torch::jit::Module> module = load_module(model_.path, device);
   report_ = {{"device", device_->name()},
              {"dtype", to_string(dtype_)},
-             {"parameters", count_parameters(module)},
+             {"parameters", count_parameters(*module)},
              {"torch", TORCH_VERSION}};
   const auto freeze = [&] {
-    program_ = std::make_unique<ScriptProgram>(module, card.method, card.inputs.size());
+    program_ = std::make_unique<ScriptProgram>(*module, card.method, card.inputs.size());
   };
   freeze();
   check_contract(Dtype::kFp32);
-  json golden = check_golden(
-      card, [&](const HostBatch& batch) { return embed_as_card(batch, Dtype::kFp32); },
-      "at float32");
-  report_["golden"] = card.golden.empty() ? json("unchecked") : std::move(golden);
+  json golden = check_golden(card, embed_exactly, "at float32");
+  std::vector<float> exact;
   if (dtype_ != Dtype::kFp32) {
-    const std::vector<float> exact = sample_vectors(
-        card, [&](const HostBatch& batch) { return embed_as_card(batch, Dtype::kFp32); });
+    exact = sample_vectors(card, embed_exactly);
     program_.reset();
-    module.to(to_scalar_type(dtype_));
+    module->to(to_scalar_type(dtype_));
     freeze();
     check_contract(dtype_);
-    const std::vector<float> drifted =
-        sample_vectors(card, [&](const HostBatch& batch) { return embed_as_card(batch, dtype_); });
-    report_["drift"] = measure_drift(card, exact, drifted, dtype_);
   }
+  module.reset();  // what the program does not hold is given back before weights are packed
   report_["frozen"] = program_->frozen();
+  choose_cpu_kernels(options);
+  if (dtype_ == Dtype::kFp32) {
+    if (choices_["kernels"] == "onednn") {
+      golden = check_golden(card, embed_exactly, "by the fused CPU kernels");
+    }
+  } else {
+    report_["drift"] = measure_drift(
+        card, exact,
+        sample_vectors(card, [&](const HostBatch& batch) { return embed_as_card(batch, dtype_); }),
+        dtype_);
+  }
+  report_["golden"] = card.golden.empty() ? json("unchecked") : std::move(golden);
+}
+
+void TorchScriptEncoder::choose_cpu_kernels(const EncoderOptions& options) {
   choices_ = json::object({{"kernels", "mkl"}});
+  if (device_->kind() != DeviceKind::kCpu || !program_->frozen()) {
+    return;
+  }
+  const bool chosen_before = options.choices.is_object() && options.choices.contains("kernels");
+  const KernelChoice choice = choose_kernels(
+      chosen_before ? options.choices["kernels"].get<std::string>() : options.cpu_kernels,
+      linear_shapes(*program_->graph()));
+  choices_["kernels"] = choice.kernels;
+  report_["kernels"] = {{"choice", choice.kernels}, {"probe", choice.probe}};
+  if (choice.kernels == "onednn") {
+    report_["kernels"]["fused"] = fuse_graph(program_->graph());
+    program_->rebuild();
+    check_contract(dtype_);
+  }
 }
 
 void TorchScriptEncoder::check_contract(Dtype dtype) {

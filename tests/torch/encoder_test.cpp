@@ -82,6 +82,9 @@ TEST_CASE("a card without golden vectors is said to be unchecked") {
 TEST_CASE("a record's bits are its own: any batch, any neighbours, any threads") {
   NullLog log;
   EncoderOptions options = options_for("plain");
+  options.cpu_kernels = GENERATE("mkl", "onednn");
+  options.dtype = GENERATE(Dtype::kFp32, Dtype::kBf16);
+  INFO(options.cpu_kernels << " " << to_string(options.dtype));
   const auto alone = make_encoder(options, log);
   std::vector<std::uint32_t> seeds(32);
   std::iota(seeds.begin(), seeds.end(), 0);
@@ -108,6 +111,56 @@ TEST_CASE("a record's bits are its own: any batch, any neighbours, any threads")
     }
   }
   CHECK(expected[0] != expected[1]);
+}
+
+TEST_CASE("fused CPU kernels change rounding only, and are found in every form of model") {
+  NullLog log;
+  const HostBatch batch = batch_of({1, 2, 3, 4, 5}, 40);
+  for (const char* name : {"plain", "tuple", "dict", "other_method", "unchecked"}) {
+    INFO(name);
+    EncoderOptions options = options_for(name);
+    const ModelFile model = read_torchscript_model(model_path(name));
+    options.cpu_kernels = "mkl";
+    const auto plain = make_encoder(model, options, log);
+    CHECK(plain->choices() == nlohmann::json({{"kernels", "mkl"}}));
+    options.cpu_kernels = "onednn";
+    const auto fused = make_encoder(model, options, log);
+    CHECK(fused->choices() == nlohmann::json({{"kernels", "onednn"}}));
+    // Two layers: query, key and value become one product; gelu and both residual sums are fused.
+    CHECK(
+        fused->report()["kernels"]["fused"] ==
+        nlohmann::json({{"merged", 6}, {"linear", 8}, {"gelu", 2}, {"add", 4}, {"attention", 2}}));
+    const auto expected = plain->encode(batch).values;
+    const auto actual = fused->encode(batch).values;
+    REQUIRE(actual.size() == expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      CHECK(actual[i] == Approx(expected[i]).margin(1e-5));
+    }
+  }
+}
+
+TEST_CASE("an earlier session's choice of kernels is taken over without a probe") {
+  NullLog log;
+  EncoderOptions options = options_for("plain");
+  CHECK(make_encoder(options, log)->report()["kernels"]["probe"].contains("mkl_gflops"));
+  for (const std::string kernels : {"mkl", "onednn"}) {
+    options.choices = {{"kernels", kernels}};
+    const auto encoder = make_encoder(options, log);
+    CHECK(encoder->choices()["kernels"] == kernels);
+    CHECK(encoder->report()["kernels"]["probe"].is_null());
+  }
+}
+
+TEST_CASE("fused kernels hold less memory than the plain ones and packed copies together") {
+  NullLog log;
+  EncoderOptions options = options_for("plain");
+  options.cpu_kernels = "mkl";
+  const auto plain = make_encoder(options, log)->device().memory().allocated;
+  options.cpu_kernels = "onednn";
+  const auto fused = make_encoder(options, log)->device().memory().allocated;
+  REQUIRE(plain);
+  REQUIRE(fused);
+  CHECK(*fused < 2 * *plain);  // small weights are padded, but none is held twice
 }
 
 TEST_CASE("dummy rows give no vectors and change none") {

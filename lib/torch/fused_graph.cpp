@@ -1,0 +1,289 @@
+#include "torch/fused_graph.hpp"
+
+#include <torch/csrc/jit/ir/alias_analysis.h>
+#include <torch/csrc/jit/ir/constants.h>
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "torch/fused_operators.hpp"
+
+namespace longhaul {
+namespace {
+
+using torch::jit::AliasDb;
+using torch::jit::Block;
+using torch::jit::Graph;
+using torch::jit::IValue;
+using torch::jit::Node;
+using torch::jit::Value;
+namespace aten = torch::jit::aten;
+namespace prim = torch::jit::prim;
+namespace attr = torch::jit::attr;
+
+// Rows of input that weights are packed for: a batch of the size that suits a CPU's caches.
+constexpr std::int64_t kPackedRows = 1024;
+
+std::optional<at::Tensor> constant_tensor(const Value* value) {
+  const auto constant = torch::jit::toIValue(value);
+  return constant && constant->isTensor() ? std::optional<at::Tensor>(constant->toTensor())
+                                          : std::nullopt;
+}
+
+bool is_none(const Value* value) {
+  const auto constant = torch::jit::toIValue(value);
+  return constant && constant->isNone();
+}
+
+bool is_packable(const Node* node) {
+  if (node->kind() != aten::linear) {
+    return false;
+  }
+  const auto weight = constant_tensor(node->input(1));
+  const bool bias_known = is_none(node->input(2)) || constant_tensor(node->input(2));
+  return weight && bias_known && weight->is_cpu() && weight->dim() == 2 &&
+         weight->layout() == c10::kStrided && has_packed_linear(weight->scalar_type());
+}
+
+void collect(Block* block, c10::Symbol kind, std::vector<Node*>& nodes) {
+  for (Node* node : block->nodes()) {
+    for (Block* inner : node->blocks()) {
+      collect(inner, kind, nodes);
+    }
+    if (node->kind() == kind) {
+      nodes.push_back(node);
+    }
+  }
+}
+
+std::vector<Node*> packable_linears(Graph& graph) {
+  std::vector<Node*> nodes;
+  collect(graph.block(), aten::linear, nodes);
+  std::erase_if(nodes, [](const Node* node) { return !is_packable(node); });
+  return nodes;
+}
+
+// insertConstant() refuses tensors of oneDNN's layout.
+Value* insert_tensor(Graph& graph, const at::Tensor& tensor) {
+  Node* node = graph.create(prim::Constant);
+  node->t_(attr::value, tensor);
+  node->output()->setType(c10::TensorType::get());
+  return graph.insertNode(node)->output();
+}
+
+void destroy_if_unused(Value* value) {
+  if (!value->hasUses() && value->node()->kind() == prim::Constant) {
+    value->node()->destroy();
+  }
+}
+
+class Fuser {
+ public:
+  explicit Fuser(std::shared_ptr<Graph> graph) : graph_(std::move(graph)) {}
+
+  nlohmann::json run() {
+    merge_siblings();
+    for (Node* node : packable_linears(*graph_)) {
+      pack(node);
+    }
+    fuse_attention();
+    torch::jit::EliminateDeadCode(graph_);
+    return counts_;
+  }
+
+ private:
+  // Layers of one block that read the same input (query, key and value) become one product, cut
+  // afterwards without copying.
+  void merge_siblings() {
+    const AliasDb aliases(graph_);
+    std::map<std::pair<Block*, Value*>, std::vector<Node*>> groups;
+    std::vector<std::pair<Block*, Value*>> order;
+    for (Node* node : packable_linears(*graph_)) {
+      if (aliases.hasWriters(node->input(0))) {
+        continue;  // written in place in between: not the same input
+      }
+      const auto key = std::make_pair(node->owningBlock(), node->input(0));
+      if (groups[key].empty()) {
+        order.push_back(key);
+      }
+      groups[key].push_back(node);
+    }
+    for (const auto& key : order) {
+      const std::vector<Node*>& group = groups[key];
+      const bool alike = std::all_of(group.begin(), group.end(), [&](const Node* node) {
+        return is_none(node->input(2)) == is_none(group[0]->input(2)) &&
+               constant_tensor(node->input(1))->scalar_type() ==
+                   constant_tensor(group[0]->input(1))->scalar_type();
+      });
+      if (group.size() > 1 && alike) {
+        merge(group);
+      }
+    }
+  }
+
+  void merge(const std::vector<Node*>& group) {
+    std::vector<at::Tensor> weights;
+    std::vector<at::Tensor> biases;
+    for (const Node* node : group) {
+      weights.push_back(*constant_tensor(node->input(1)));
+      if (!is_none(node->input(2))) {
+        biases.push_back(*constant_tensor(node->input(2)));
+      }
+    }
+    torch::jit::WithInsertPoint guard(group[0]);
+    Value* weight = insert_tensor(*graph_, at::cat(weights));
+    Value* bias =
+        biases.empty() ? graph_->insertConstant(IValue()) : insert_tensor(*graph_, at::cat(biases));
+    Value* wide = graph_->insert(aten::linear, {group[0]->input(0), weight, bias});
+    std::int64_t start = 0;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      const std::int64_t end = start + weights[i].size(0);
+      Value* part = graph_->insert(aten::slice, {wide, -1, start, end, 1});
+      group[i]->output()->replaceAllUsesWith(part);
+      start = end;
+    }
+    std::for_each(group.begin(), group.end(), remove);
+    count("merged", group.size());
+  }
+
+  // Removes a linear whose output is no longer used, and its weights with it.
+  static void remove(Node* node) {
+    Value* weight = node->input(1);
+    Value* bias = node->input(2);
+    node->destroy();
+    destroy_if_unused(weight);
+    if (bias != weight) {
+      destroy_if_unused(bias);
+    }
+  }
+
+  void pack(Node* linear) {
+    Node* last = linear;  // the node whose output the new one takes over
+    const std::string activation = fused_activation(linear, last);
+    Value* other = activation == "none" ? residual(linear, last) : nullptr;
+    torch::jit::WithInsertPoint guard(last);
+    Value* weight =
+        insert_tensor(*graph_, pack_weight(*constant_tensor(linear->input(1)), kPackedRows));
+    Value* bias = linear->input(2);
+    if (const auto values = constant_tensor(bias)) {
+      bias = insert_tensor(*graph_, values->contiguous());
+    }
+    Value* none = graph_->insertConstant(IValue());
+    Node* fused = graph_->insertNode(
+        graph_->create(c10::Symbol::fromQualString("longhaul::linear"),
+                       {linear->input(0), weight, bias, graph_->insertConstant(activation),
+                        other == nullptr ? none : other}));
+    fused->output()->setType(c10::TensorType::get());
+    last->output()->replaceAllUsesWith(fused->output());
+    if (last != linear) {
+      last->destroy();
+    }
+    remove(linear);
+    count("linear", 1);
+  }
+
+  static Node* only_user(const Node* node) {
+    const auto& uses = node->output()->uses();
+    return uses.size() == 1 && uses[0].user->owningBlock() == node->owningBlock() ? uses[0].user
+                                                                                  : nullptr;
+  }
+
+  std::string fused_activation(Node* linear, Node*& last) {
+    Node* user = only_user(linear);
+    if (user == nullptr) {
+      return "none";
+    }
+    std::string activation = "none";
+    if (user->kind() == aten::relu) {
+      activation = "relu";
+    } else if (user->kind() == aten::gelu) {
+      const auto approximate = torch::jit::toIValue(user->input(1));
+      if (approximate && approximate->isString()) {
+        activation = approximate->toStringRef() == "none" ? "gelu" : "gelu_tanh";
+      }
+    }
+    if (activation != "none") {
+      last = user;
+      count(activation.substr(0, 4).c_str(), 1);
+    }
+    return activation;
+  }
+
+  // The other operand of a plain sum that is all this layer's output is used for.
+  Value* residual(Node* linear, Node*& last) {
+    Node* user = only_user(linear);
+    if (user == nullptr || user->kind() != aten::add || user->inputs().size() != 3) {
+      return nullptr;
+    }
+    const auto alpha = torch::jit::toIValue(user->input(2));
+    const bool plain = alpha && alpha->isInt() && alpha->toInt() == 1;
+    Value* other = user->input(0) == linear->output() ? user->input(1) : user->input(0);
+    if (!plain || other == linear->output() ||
+        !other->type()->isSubtypeOf(*c10::TensorType::get())) {
+      return nullptr;
+    }
+    last = user;
+    count("add", 1);
+    return other;
+  }
+
+  void fuse_attention() {
+    std::vector<Node*> nodes;
+    collect(graph_->block(), aten::scaled_dot_product_attention, nodes);
+    for (Node* node : nodes) {
+      const auto dropout = torch::jit::toIValue(node->input(4));
+      const auto causal = torch::jit::toIValue(node->input(5));
+      const auto grouped = node->inputs().size() > 7 ? torch::jit::toIValue(node->input(7))
+                                                     : std::optional<IValue>(IValue(false));
+      if (!dropout || dropout->toDouble() != 0.0 || !causal || causal->toBool() || !grouped ||
+          grouped->toBool()) {
+        continue;
+      }
+      torch::jit::WithInsertPoint guard(node);
+      Value* scale = node->inputs().size() > 6 ? node->input(6) : graph_->insertConstant(IValue());
+      Node* fused = graph_->insertNode(
+          graph_->create(c10::Symbol::fromQualString("longhaul::attention"),
+                         {node->input(0), node->input(1), node->input(2), node->input(3), scale}));
+      fused->output()->setType(c10::TensorType::get());
+      node->output()->replaceAllUsesWith(fused->output());
+      node->destroy();
+      count("attention", 1);
+    }
+  }
+
+  void count(const char* what, std::size_t number) {
+    counts_[what] = counts_.value(what, std::size_t{0}) + number;
+  }
+
+  std::shared_ptr<Graph> graph_;
+  nlohmann::json counts_ = nlohmann::json::object();
+};
+
+}  // namespace
+
+std::vector<LinearShape> linear_shapes(Graph& graph) {
+  std::vector<LinearShape> shapes;
+  for (const Node* node : packable_linears(graph)) {
+    const at::Tensor weight = *constant_tensor(node->input(1));
+    const auto found = std::find_if(shapes.begin(), shapes.end(), [&](const LinearShape& shape) {
+      return shape.inputs == weight.size(1) && shape.outputs == weight.size(0) &&
+             shape.type == weight.scalar_type();
+    });
+    if (found == shapes.end()) {
+      shapes.push_back({weight.size(1), weight.size(0), 1, weight.scalar_type()});
+    } else {
+      ++found->count;
+    }
+  }
+  return shapes;
+}
+
+nlohmann::json fuse_graph(const std::shared_ptr<Graph>& graph) {
+  register_fused_operators();
+  return Fuser(graph).run();
+}
+
+}  // namespace longhaul

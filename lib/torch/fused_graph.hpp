@@ -1,0 +1,28 @@
+// The graph pass that puts this program's CPU operators (fused_operators.hpp) into a frozen graph:
+// linear layers that share an input become one, weights are packed once, gelu and residual sums are
+// fused into the products, attention runs in our kernel. Weights that are packed are released.
+// The encoding thread. Numbers change by rounding only; the caller checks golden vectors
+// afterwards.
+#pragma once
+
+#include <torch/csrc/jit/ir/ir.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace longhaul {
+
+// Sizes of the linear layers with constant weights, as a product of all would meet them.
+struct LinearShape {
+  std::int64_t inputs = 0;
+  std::int64_t outputs = 0;
+  std::int64_t count = 0;
+  c10::ScalarType type{};
+};
+std::vector<LinearShape> linear_shapes(torch::jit::Graph& graph);
+
+// {"linear": 48, "merged": 24, "gelu": 8, "add": 16, "attention": 8}: how many of each were found.
+nlohmann::json fuse_graph(const std::shared_ptr<torch::jit::Graph>& graph);
+
+}  // namespace longhaul
