@@ -27,7 +27,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kCompatRows = 32;  // --order input without --batch-size, as the field does
 constexpr std::uint32_t kImageRows = 16;
-constexpr std::uint64_t kCpuBatchTokens = 4096;
+// On a CPU the size of a batch cannot change a result, so the run times these and keeps the best.
+constexpr std::uint64_t kCpuBatchTokens[] = {2048, 4096, 8192, 16384};
 constexpr std::uint64_t kGpuBatchTokens = 32768;
 constexpr std::uint32_t kImageWindowBatches = 4;
 constexpr std::uint32_t kWidestUnlimited = 8192;  // tokens, where a model sets no limit
@@ -217,6 +218,9 @@ class Session {
     }
     if (limits.contains("batch_tokens")) {
       settings_.batch_tokens = limits.at("batch_tokens").get<std::uint64_t>();
+      if (tunes_batches()) {
+        settings_.tune_tokens.assign(std::begin(kCpuBatchTokens), std::end(kCpuBatchTokens));
+      }
     }
     settings_.commit_inside_windows = !image;
     settings_.commit_every = config_.commit_every;
@@ -227,12 +231,17 @@ class Session {
     settings_.rejects.percent = config_.max_rejects.percent;
   }
 
+  bool tunes_batches() const {
+    return !config_.batch_size && !config_.batch_tokens && !encoder_->needs_fixed_rows();
+  }
+
   void set_batch_limits(nlohmann::json& into) const {
     if (config_.batch_size || into.contains("group_rows")) {
       into["batch_rows"] = config_.batch_size.value_or(into.value("group_rows", kCompatRows));
+    } else if (tunes_batches()) {
+      into["batch_tokens"] = *std::rbegin(kCpuBatchTokens);
     } else {
-      into["batch_tokens"] = config_.batch_tokens.value_or(
-          encoder_->device().kind() == DeviceKind::kCpu ? kCpuBatchTokens : kGpuBatchTokens);
+      into["batch_tokens"] = config_.batch_tokens.value_or(kGpuBatchTokens);
     }
   }
 

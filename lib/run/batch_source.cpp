@@ -47,7 +47,11 @@ std::optional<BatchJob> BatchSource::next() {
     if (!cut_.fixed_rows) {
       budget = std::min(budget, time_budget_.load(std::memory_order_relaxed));
     }
-    const BatchLimits limits{.rows = cut_.rows, .tokens = cut_.tokens, .budget = budget};
+    job.target_tokens = tokens_.load(std::memory_order_relaxed);
+    const BatchLimits limits{
+        .rows = cut_.rows,
+        .tokens = job.target_tokens > 0 ? std::optional(job.target_tokens) : cut_.tokens,
+        .budget = budget};
     job.width = width;
     job.count = cut_batch(window_->order, position_, limits);
     std::vector<Prepared*> records;

@@ -1,5 +1,5 @@
 // Reads windows and cuts them into assembled batches: the prepare thread's work.
-// Borrows all it is given; one thread at a time, but for set_time_budget().
+// Borrows all it is given; one thread at a time, but for the setters, which any thread may call.
 #pragma once
 
 #include <atomic>
@@ -31,6 +31,8 @@ class BatchSource {
 
   // What a batch may cost to be done in time; the encoder's thread says so.
   void set_time_budget(double cost) { time_budget_.store(cost, std::memory_order_relaxed); }
+  // Tokens that a batch should have, instead of CutSettings::tokens.
+  void set_tokens(std::uint64_t tokens) { tokens_.store(tokens, std::memory_order_relaxed); }
 
  private:
   bool read_window();
@@ -44,6 +46,7 @@ class BatchSource {
   std::shared_ptr<Window> window_;  // see BatchJob
   std::size_t position_ = 0;
   std::atomic<double> time_budget_;
+  std::atomic<std::uint64_t> tokens_{0};  // 0: as the settings say
 };
 
 }  // namespace longhaul

@@ -20,6 +20,7 @@ struct BatchJob {
   std::uint32_t first = 0;
   std::uint32_t count = 0;
   std::uint32_t width = 0;
+  std::uint64_t target_tokens = 0;  // what it was cut for; 0: no target
   HostBatch batch;
   std::vector<std::uint32_t> records;  // of the window, one per used row
   std::vector<LateOutcome> late;

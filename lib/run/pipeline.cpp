@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/bounded_queue.hpp"
+#include "plan/batch_tuner.hpp"
 #include "run/batch_encoder.hpp"
 #include "run/batch_source.hpp"
 #include "run/jobs.hpp"
@@ -21,8 +22,9 @@ constexpr std::size_t kBatchesAhead = 2;
 constexpr auto kWriterPatience = 200ms;
 constexpr auto kGraceForBatch = 8s;  // after a stop; schedulers kill after 30 s at the latest
 constexpr auto kMemoryReadingEvery = 20ms;
-constexpr double kFirstBatchTokens = 512;  // the first batch of a session only measures the speed
-constexpr double kGrowth = 4;              // of the time budget, from one batch to the next
+constexpr std::uint32_t kFirstBatchTokens =
+    512;                       // the first batch of a session only measures the speed
+constexpr double kGrowth = 4;  // of the time budget, from one batch to the next
 
 double seconds(Clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -90,11 +92,15 @@ class Pipeline {
                 parts.preprocessor, parts.governor,
                 {settings.batch_rows, settings.batch_tokens, settings.fixed_rows}, rejects_,
                 from ? from->position : 0),
+        tuner_(settings.tune_tokens),
         encoder_(parts.encoder, hooks.exact_encoder, parts.governor, parts.log),
         writer_(parts.store, {settings.commit_every, settings.commit_inside_windows}, hooks.now,
                 from),
         batches_(kBatchesAhead),
-        results_(kBatchesAhead) {}
+        results_(kBatchesAhead) {
+    source_.set_time_budget(cost_per_row(kFirstBatchTokens));
+    source_.set_tokens(tuner_.target());
+  }
 
   RunReport run() {
     {
@@ -139,7 +145,6 @@ class Pipeline {
 
   void prepare_loop() {
     try {
-      source_.set_time_budget(cost_per_row(static_cast<std::uint32_t>(kFirstBatchTokens)));
       while (std::optional<BatchJob> job = source_.next()) {
         if (!batches_.push(std::move(*job))) {
           return;
@@ -257,6 +262,7 @@ class Pipeline {
     }
     encoded.block = std::move(result.block);
     adapt_time_budget(cost_per_row(job.width) * job.batch.rows, took);
+    tune(job, took);
     ++widths_seen_[job.width];
     if (settings_.clear_cache_every > 0 && report_.batches % settings_.clear_cache_every == 0) {
       release_cache();
@@ -269,6 +275,18 @@ class Pipeline {
     const double in_time = cost / std::max(took, 1e-6) * seconds(settings_.batch_time);
     time_budget_ = std::min(in_time, std::max(time_budget_, cost) * kGrowth);
     source_.set_time_budget(time_budget_);
+  }
+
+  void tune(const BatchJob& job, double took) {
+    if (tuner_.settled()) {
+      return;
+    }
+    tuner_.measured(job.target_tokens, std::uint64_t{job.batch.rows} * job.batch.width, took);
+    source_.set_tokens(tuner_.target());
+    if (tuner_.settled()) {
+      report_.batch_choice = tuner_.summary();
+      parts_.log.info(report_.batch_choice);
+    }
   }
 
   void release_cache() {
@@ -317,6 +335,7 @@ class Pipeline {
   const PipelineHooks& hooks_;
   RejectPolicy rejects_;
   BatchSource source_;    // the prepare thread's
+  BatchTuner tuner_;      // the caller's thread
   BatchEncoder encoder_;  // the caller's thread
   WindowWriter writer_;   // the write thread's, until it is joined
   BoundedQueue<BatchJob> batches_;

@@ -41,7 +41,8 @@ struct PipelineSettings {
   WindowSettings window;
   std::optional<std::uint32_t> batch_rows;
   std::optional<std::uint64_t> batch_tokens;
-  bool fixed_rows = false;  // fill every batch to the rows its width allows
+  std::vector<std::uint64_t> tune_tokens;  // sizes to choose from by timing; empty: none
+  bool fixed_rows = false;                 // fill every batch to the rows its width allows
   bool commit_inside_windows = true;
   std::chrono::milliseconds commit_every{5000};
   std::uint64_t clear_cache_every = 10;
@@ -96,6 +97,7 @@ struct RunReport {
   double seconds_waiting_for_output = 0;
   double seconds_clearing = 0;
   double seconds_committing = 0;  // the writer's thread
+  std::string batch_choice;       // what tuning found; empty while it had not settled
   bool bits_numeric = false;      // a batch of fixed rows had to be split
 };
 
