@@ -1,0 +1,35 @@
+// Runs the program anew in the same process, to give back memory that no call returns (MPS graphs,
+// allocators that never shrink). The run continues from its last commit, with the directory's lock
+// still held, so nobody can step in between.
+// Main thread, after every other thread has ended.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace longhaul::app {
+
+// What one incarnation tells the next, on its command line.
+struct Continuation {
+  int lock = -1;                       // descriptor that holds the directory's lock
+  std::chrono::milliseconds spent{0};  // of --time-limit
+  std::uint64_t recycles = 0;
+};
+
+std::string to_text(const Continuation& continuation);
+// Throws Error(kUsage): only the program itself writes this text.
+Continuation continuation_from_text(const std::string& text);
+
+// The hidden flag that carries it.
+inline constexpr const char* kContinuationFlag = "--continuation";
+
+// Replaces the process. `arguments` are those of this process; --overwrite and an older
+// continuation are left out. Every descriptor but the standard ones and the lock closes, the signal
+// mask is emptied. Returns only by throwing Error(kInternal).
+[[noreturn]] void recycle(const std::vector<std::string>& arguments,
+                          const Continuation& continuation);
+
+}  // namespace longhaul::app
