@@ -18,7 +18,7 @@ add_custom_target(longhaul_version
 # Everything but the encoder that is linked in: shared by the program and by longhaul-fake.
 set(app_sources
   main.cpp commands.cpp config_options.cpp console.cpp embed.cpp embed_session.cpp evaluate.cpp
-  memory_log.cpp probe.cpp probe_cv.cpp probe_fit.cpp probe_labels.cpp probe_predict.cpp
+  inspect.cpp  memory_log.cpp probe.cpp probe_cv.cpp probe_fit.cpp probe_labels.cpp probe_predict.cpp
   progress.cpp progress_text.cpp registry.cpp run_identity.cpp run_report.cpp signals.cpp
   version.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")

@@ -22,6 +22,11 @@ struct Backend {
       read_model;
   std::function<std::unique_ptr<Encoder>(const ModelFile&, const EncoderOptions&, Log&)>
       make_encoder;
+  // For `longhaul inspect`: what loading and trying a module tells (torch/inspect_module.hpp).
+  // Empty where there is no module to load.
+  std::function<nlohmann::json(const std::string& path, const std::string& method)>
+      describe_module{};
+  std::function<nlohmann::json(const std::string& path)> draft_card{};
 };
 
 Backend make_backend();

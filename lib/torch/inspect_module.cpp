@@ -42,13 +42,22 @@ std::vector<std::string> argument_names(const Module& module, const std::string&
   return names;
 }
 
-std::size_t required_inputs(const Module& module, const std::string& method) {
+// How many inputs are tensors, and how many of these may be left out.
+struct InputCounts {
+  std::size_t all = 0;
+  std::size_t required = 0;
+};
+
+InputCounts count_inputs(const Module& module, const std::string& method) {
   const auto& arguments = module.get_method(method).function().getSchema().arguments();
-  std::size_t count = 0;
+  InputCounts counts;
   for (std::size_t i = 1; i < arguments.size(); ++i) {
-    count += arguments[i].default_value() ? 0U : 1U;
+    counts.required += arguments[i].default_value() ? 0U : 1U;
+    const bool tensor =
+        arguments[i].type()->isSubtypeOf(*c10::OptionalType::create(c10::TensorType::get()));
+    counts.all += tensor && counts.all == i - 1 ? 1U : 0U;
   }
-  return count;
+  return counts;
 }
 
 bool runs(const Module& module, Trial& trial) {
@@ -81,27 +90,30 @@ Trial token_trial(const std::string& method, const std::vector<const char*>& kin
   return trial;
 }
 
-std::vector<Trial> possible_trials(const Module& module, const std::string& method) {
+std::vector<Trial> pixel_trials(const std::string& method) {
   std::vector<Trial> trials;
-  const std::size_t count = required_inputs(module, method);
-  if (count == 1) {
-    for (const std::int64_t size : {224, 256, 384, 336, 288, 240, 128, 96, 64, 32}) {
-      Trial trial;
-      trial.method = method;
-      trial.inputs = json::array({input("pixels", "float32")});
-      trial.arguments = {at::zeros({kRows, 3, size, size})};
-      trial.image_size = size;
-      trials.push_back(std::move(trial));
-    }
+  for (const std::int64_t size : {224, 256, 384, 336, 288, 240, 128, 96, 64, 32}) {
+    Trial trial;
+    trial.method = method;
+    trial.inputs = json::array({input("pixels", "float32")});
+    trial.arguments = {at::zeros({kRows, 3, size, size})};
+    trial.image_size = size;
+    trials.push_back(std::move(trial));
   }
-  using Kinds = std::vector<const char*>;
-  const std::vector<Kinds> by_count[] = {
-      {}, {Kinds{"tokens"}}, {Kinds{"tokens", "mask"}}, {Kinds{"tokens", "mask", "zeros"}}};
-  if (count < std::size(by_count)) {
-    for (const Kinds& kinds : by_count[count]) {
-      for (const char* mask_dtype : {"int64", "bool"}) {
-        trials.push_back(token_trial(method, kinds, mask_dtype, kRows, kLength, 1));
-      }
+  return trials;
+}
+
+// Images first where one tensor is enough, then as many inputs as the method can take.
+std::vector<Trial> possible_trials(const Module& module, const std::string& method) {
+  const InputCounts counts = count_inputs(module, method);
+  std::vector<Trial> trials = counts.required == 1 ? pixel_trials(method) : std::vector<Trial>();
+  const std::vector<const char*> kinds{"tokens", "mask", "zeros"};
+  for (std::size_t count = std::min(counts.all, kinds.size());
+       count >= std::max<std::size_t>(counts.required, 1); --count) {
+    const std::vector<const char*> given(kinds.begin(),
+                                         kinds.begin() + static_cast<std::ptrdiff_t>(count));
+    for (const char* mask_dtype : {"int64", "bool"}) {
+      trials.push_back(token_trial(method, given, mask_dtype, kRows, kLength, 1));
     }
   }
   return trials;

@@ -7,6 +7,7 @@
 #include <torch/script.h>
 #include <torch/version.h>
 
+#include <cmath>
 #include <utility>
 
 #include "base/error.hpp"
@@ -72,6 +73,7 @@ class TorchScriptEncoder : public Encoder {
  private:
   void load(const EncoderOptions& options);
   void choose_cpu_kernels(const EncoderOptions& options);
+  void log_kernels(Log& log) const;
   EmbeddingBlock embed(const HostBatch& batch, Dtype dtype, Pooling pooling, Normalize normalize);
   EmbeddingBlock embed_as_card(const HostBatch& batch, Dtype dtype) {
     return embed(batch, dtype, model_.card.pooling, model_.card.normalize);
@@ -105,6 +107,7 @@ TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& op
     at::set_num_threads(static_cast<int>(options.threads));
   }
   load(options);
+  log_kernels(log);
   if (card.golden.empty()) {
     log.warning(model_.card_source + ": no golden vectors, so the model's numbers are unchecked");
   }
@@ -170,6 +173,20 @@ void TorchScriptEncoder::choose_cpu_kernels(const EncoderOptions& options) {
     program_->rebuild();
     check_contract(dtype_);
   }
+}
+
+void TorchScriptEncoder::log_kernels(Log& log) const {
+  if (!report_.contains("kernels")) {
+    return;
+  }
+  const json& probe = report_["kernels"]["probe"];
+  std::string measured;
+  if (probe.is_object()) {
+    measured = " (measured here: mkl " +
+               std::to_string(std::lround(probe["mkl_gflops"].get<double>())) + ", onednn " +
+               std::to_string(std::lround(probe["onednn_gflops"].get<double>())) + " GFLOP/s)";
+  }
+  log.info("CPU kernels: " + choices_["kernels"].get<std::string>() + measured);
 }
 
 void TorchScriptEncoder::check_contract(Dtype dtype) {
