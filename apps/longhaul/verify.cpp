@@ -1,0 +1,319 @@
+// `longhaul verify`: is every row of an output there, finite where it should be, and unaltered; are
+// the model and the input still those that made it; do rows embedded again come out the same.
+#include "store/verify.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include "backend.hpp"
+#include "base/hash.hpp"
+#include "base/text.hpp"
+#include "command.hpp"
+#include "config/run_config.hpp"
+#include "input/record_reader.hpp"
+#include "plan/window.hpp"
+#include "registry.hpp"
+
+namespace longhaul::app {
+namespace {
+
+using nlohmann::json;
+
+// The greatest difference that recomputed components may have. On the machine that made them they
+// are the same bits; another processor rounds differently.
+constexpr double kTolerance = 1e-4;
+constexpr double kHalfTolerance = 2e-2;  // half precision in the computation or in the file
+
+struct VerifyOptions {
+  std::string output;
+  std::uint64_t recompute = 0;
+  std::optional<std::uint64_t> seed;
+  bool json = false;
+};
+
+// What is outside the directory: it may have gone, which is said and is no fault.
+enum class AtHand { kMatches, kAbsent, kDiffers, kNotAsked };
+
+std::string_view to_string(AtHand found) {
+  switch (found) {
+    case AtHand::kMatches:
+      return "matches";
+    case AtHand::kAbsent:
+      return "not at hand";
+    case AtHand::kDiffers:
+      return "differs";
+    case AtHand::kNotAsked:
+      break;
+  }
+  return "not checked";
+}
+
+class VerifyCommand {
+ public:
+  explicit VerifyCommand(const VerifyOptions& options)
+      : options_(options), files_(posix_files()), backend_(make_backend()) {}
+
+  ExitCode run() {
+    read_report();
+    VerifySettings settings;
+    settings.recompute_rows = options_.recompute;
+    settings.seed = options_.seed ? *options_.seed : std::random_device{}();
+    if (options_.recompute > 0) {
+      require_report();
+      settings.tolerance = tolerance();
+      settings.recompute = [this](std::span<const std::uint64_t> rows) { return embed(rows); };
+    }
+    result_ = verify_store(*files_, options_.output, settings);
+    if (result_.finished && config_) {
+      check_model();
+      check_input();
+    }
+    return options_.json ? print_json() : print_text();
+  }
+
+ private:
+  // run.json as the run left it; where it is damaged verify_store says so.
+  void read_report() {
+    const std::string path = options_.output + "/" + store_files::kReport;
+    if (files_->kind(options_.output) != PathKind::kDirectory || !files_->exists(path)) {
+      return;
+    }
+    report_ = json::parse(read_text(*files_, path), nullptr, false);
+    try {
+      config_ = resolve_config({}, {}, report_, path).config;
+      state_ = read_store(*files_, options_.output);
+    } catch (const Error&) {
+      config_.reset();
+    }
+  }
+
+  void require_report() const {
+    if (!config_ || !state_) {
+      throw Error(ExitCode::kBadData,
+                  "--recompute needs the settings in " + options_.output + "/run.json",
+                  "verify without --recompute to see what is wrong");
+    }
+    if (state_->begin.at("fingerprint").at("pooling") == "mean-compat") {
+      throw Error(ExitCode::kUsage,
+                  "--recompute embeds records alone, and mean-compat depends on their batch",
+                  "verify without --recompute");
+    }
+  }
+
+  double tolerance() const {
+    return config_->dtype == "fp32" && config_->output_dtype == "fp32" ? kTolerance
+                                                                       : kHalfTolerance;
+  }
+
+  ModelFile read_model() const {
+    return backend_.read_model(config_->model, config_->card, std::nullopt);
+  }
+
+  std::vector<std::vector<float>> embed(std::span<const std::uint64_t> rows) {
+    const ModelFile model = read_model();
+    EncoderOptions options = encoder_options(
+        *config_, model.card,
+        config_->threads.value_or(std::max(1U, std::thread::hardware_concurrency())));
+    const json& choices = state_->begin.at("choices");
+    options.choices = choices.at("encoder");
+    options.device = choices.at("device").get<std::string>();
+    NullLog log;
+    const std::unique_ptr<Encoder> encoder = backend_.make_encoder(model, options, log);
+    const std::unique_ptr<Preprocessor> preprocessor = make_preprocessor(*config_, model.card, 1);
+    const Alone alone{*preprocessor, *encoder, model.card, choices};
+    const std::unique_ptr<RecordReader> reader = make_reader(*config_, model.card, {});
+    std::vector<std::vector<float>> vectors;
+    while (vectors.size() < rows.size()) {
+      std::optional<Record> record = reader->next();
+      if (!record) {
+        throw Error(ExitCode::kMismatch,
+                    "the input ends before record " + std::to_string(rows[vectors.size()]),
+                    "restore the input");
+      }
+      if (record->ordinal == rows[vectors.size()]) {
+        vectors.push_back(embed_alone(alone, std::move(*record)));
+      }
+    }
+    return vectors;
+  }
+
+  // What embedding one record takes.
+  struct Alone {
+    const Preprocessor& preprocessor;
+    Encoder& encoder;
+    const EncoderCard& card;
+    const json& choices;
+  };
+
+  static std::vector<float> embed_alone(const Alone& alone, Record record) {
+    Prepared prepared = alone.preprocessor.measure(std::move(record));
+    if (prepared.defect) {
+      return {};
+    }
+    const bool image = alone.card.modality == Modality::kImage;
+    const std::uint32_t width = image ? 1 : rung_of(prepared.tokens, alone.card.max_tokens);
+    Prepared* const one = &prepared;
+    const Assembled assembled =
+        alone.preprocessor.assemble({&one, 1}, width, fixed_rows(alone.choices, width));
+    return assembled.rejected.empty() ? alone.encoder.encode(assembled.batch).values
+                                      : std::vector<float>{};
+  }
+
+  // Where the bits depend on the number of rows, the same number, filled up with dummies.
+  static std::uint32_t fixed_rows(const json& choices, std::uint32_t width) {
+    if (!choices.at("fixed_rows").get<bool>()) {
+      return 0;
+    }
+    BatchLimits limits;
+    if (choices.contains("batch_rows")) {
+      limits.rows = choices.at("batch_rows").get<std::uint32_t>();
+    }
+    if (choices.contains("batch_tokens")) {
+      limits.tokens = choices.at("batch_tokens").get<std::uint64_t>();
+    }
+    limits.budget = std::numeric_limits<double>::infinity();
+    return rows_per_batch(width, limits);
+  }
+
+  void check_model() {
+    if (!files_->exists(config_->model)) {
+      model_ = AtHand::kAbsent;
+      return;
+    }
+    const std::string found = sha256_file(config_->model);
+    const std::string recorded = report_.at("model").at("sha256");
+    model_ = found == recorded ? AtHand::kMatches : AtHand::kDiffers;
+    if (found != recorded) {
+      result_.add(config_->model,
+                  "has SHA-256 " + found + "; the model of this run had " + recorded);
+    }
+  }
+
+  void check_input() {
+    for (const std::string& input : config_->inputs) {
+      if (input == "-" || !files_->exists(input)) {
+        input_ = AtHand::kAbsent;
+        return;
+      }
+    }
+    EncoderCard card;
+    card.modality = report_.at("card").value("modality", "") == "image" ? Modality::kImage
+                                                                        : Modality::kSequence;
+    InputDigest digest;
+    std::uint64_t records = 0;
+    try {
+      const std::unique_ptr<RecordReader> reader = make_reader(*config_, card, {});
+      while (const std::optional<Record> record = reader->next()) {
+        digest.add(*record);
+        ++records;
+      }
+    } catch (const Error& error) {
+      input_ = AtHand::kDiffers;
+      result_.add("the input", std::string("can no longer be read as it was: ") + error.what());
+      return;
+    }
+    const bool same = state_->progress && digest.value() == state_->progress->input_hash;
+    input_ = same ? AtHand::kMatches : AtHand::kDiffers;
+    if (!same) {
+      result_.add(join(config_->inputs, ", "),
+                  "is not the input of this run: it holds " + format_count(records) + " records, " +
+                      format_count(result_.rows) + " were embedded" +
+                      (records == result_.rows ? ", with other content" : ""));
+    }
+  }
+
+  ExitCode print_json() const {
+    json findings = json::array();
+    for (const Finding& finding : result_.findings) {
+      findings.push_back({{"where", printable(finding.where, 4096)}, {"what", finding.what}});
+    }
+    json out = {{"output", printable(options_.output, 4096)},
+                {"good", result_.good()},
+                {"finished", result_.finished},
+                {"rows", result_.rows},
+                {"ok", result_.ok},
+                {"rejected", result_.rejected},
+                {"duplicates", result_.duplicates},
+                {"model", to_string(model_)},
+                {"input", to_string(input_)},
+                {"findings", std::move(findings)},
+                {"finding_count", result_.finding_count}};
+    if (options_.recompute > 0) {
+      out["recomputed"] = {{"rows", result_.recomputed},
+                           {"equal", result_.recomputed_equal},
+                           {"greatest_difference", result_.greatest_difference},
+                           {"tolerance", tolerance()}};
+    }
+    std::cout << out.dump() << '\n';
+    return verdict();
+  }
+
+  ExitCode print_text() const {
+    for (const Finding& finding : result_.findings) {
+      std::cout << printable(finding.where, 4096) << ": " << finding.what << '\n';
+    }
+    if (result_.finding_count > result_.findings.size()) {
+      std::cout << "... and " << format_count(result_.finding_count - result_.findings.size())
+                << " more\n";
+    }
+    std::cout << options_.output << ": " << format_count(result_.rows) << " rows, "
+              << format_count(result_.ok) << " ok, " << format_count(result_.rejected)
+              << " rejected, " << format_count(result_.duplicates) << " duplicates; model "
+              << to_string(model_) << ", input " << to_string(input_) << '\n';
+    if (options_.recompute > 0) {
+      std::cout << "recomputed " << format_count(result_.recomputed)
+                << " rows: " << format_count(result_.recomputed_equal)
+                << " the same bits, greatest difference " << json(result_.greatest_difference)
+                << '\n';
+    }
+    return verdict();
+  }
+
+  ExitCode verdict() const {
+    if (!result_.good()) {
+      const Finding& first = result_.findings.front();
+      throw Error(
+          ExitCode::kBadData,
+          options_.output + " does not verify: " + format_count(result_.finding_count) +
+              (result_.finding_count == 1 ? " problem: " : " problems, the first: ") +
+              printable(first.where, 400) + ": " + first.what,
+          result_.finished ? "restore the files from a copy, or embed again with --overwrite" : "");
+    }
+    return ExitCode::kDone;
+  }
+
+  const VerifyOptions options_;
+  std::unique_ptr<Files> files_;
+  Backend backend_;
+  json report_;
+  std::optional<RunConfig> config_;
+  std::optional<StoreState> state_;
+  Verification result_;
+  AtHand model_ = AtHand::kNotAsked;
+  AtHand input_ = AtHand::kNotAsked;
+};
+
+}  // namespace
+
+void add_verify(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<VerifyOptions>();  // owned by the parser's callback
+  CLI::App* command =
+      app.add_subcommand("verify", "Check that every row of an output is there and unaltered");
+  command->add_option("OUT", options->output, "output directory of `longhaul embed`")->required();
+  command
+      ->add_option("--recompute", options->recompute,
+                   "embed N random rows again, each alone, and compare")
+      ->type_name("N");
+  command->add_option("--seed", options->seed, "choice of the recomputed rows")->type_name("N");
+  command->add_flag("--json", options->json, "one JSON object on standard output");
+  command->callback([options, &context] {
+    context.chosen = [options] { return VerifyCommand(*options).run(); };
+  });
+}
+
+}  // namespace longhaul::app
