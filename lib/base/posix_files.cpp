@@ -42,6 +42,19 @@ std::optional<std::uint64_t> free_space(int descriptor) {
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
+[[noreturn]] void fail_write(int descriptor, const std::string& path, int code,
+                             std::size_t needed) {
+  if (code != ENOSPC && code != EDQUOT) {
+    fail("write", path, code);
+  }
+  const std::optional<std::uint64_t> free = free_space(descriptor);
+  throw Error(ExitCode::kIo,
+              "cannot write " + printable(path, 400) + ": " + reason(code) + ": " +
+                  std::to_string(needed) + " bytes needed, " +
+                  (free ? std::to_string(*free) : "an unknown number of") + " bytes free",
+              "make room, then give the same command again");
+}
+
 class Descriptor {
  public:
   explicit Descriptor(int number) : number_(number) {}
@@ -83,10 +96,10 @@ class PosixFile : public File {
         return ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
       });
       if (wrote < 0) {
-        fail_write(errno, bytes.size());
+        fail_write(descriptor_.get(), path_, errno, bytes.size());
       }
       if (wrote == 0) {
-        fail_write(EIO, bytes.size());
+        fail_write(descriptor_.get(), path_, EIO, bytes.size());
       }
       bytes = bytes.subspan(static_cast<std::size_t>(wrote));
       offset += static_cast<std::uint64_t>(wrote);
@@ -139,18 +152,6 @@ class PosixFile : public File {
   }
 
  private:
-  [[noreturn]] void fail_write(int code, std::size_t needed) const {
-    if (code != ENOSPC && code != EDQUOT) {
-      fail("write", path_, code);
-    }
-    const std::optional<std::uint64_t> free = free_space(descriptor_.get());
-    throw Error(ExitCode::kIo,
-                "cannot write " + printable(path_, 400) + ": " + reason(code) + ": " +
-                    std::to_string(needed) + " bytes needed, " +
-                    (free ? std::to_string(*free) : "an unknown number of") + " bytes free",
-                "make room, then give the same command again");
-  }
-
   Descriptor descriptor_;
   std::string path_;
 };
@@ -306,7 +307,7 @@ class PosixFiles : public Files {
       }
       if (::ftruncate(descriptor.get(), 0) != 0 ||
           ::pwrite(descriptor.get(), holder.data(), holder.size(), 0) < 0) {
-        fail("write", path, errno);
+        fail_write(descriptor.get(), path, errno, holder.size());
       }
       return std::make_unique<PosixLock>(std::move(descriptor), path);
     }

@@ -43,13 +43,18 @@ std::unique_ptr<File> JournaledStore::create(const char* name) {
 // After a failure nothing more is taken: a failed sync may have dropped what it could not write.
 template <typename Action>
 auto JournaledStore::guarded(Action action) {
-  if (!failure_.empty()) {
-    throw Error(ExitCode::kIo, "the store stopped after an earlier failure: " + failure_);
+  if (failure_) {
+    throw Error(failure_->code(),
+                std::string("the store stopped after an earlier failure: ") + failure_->what(),
+                failure_->remedy());
   }
   try {
     return action();
+  } catch (const Error& error) {
+    failure_ = error;
+    throw;
   } catch (const std::exception& error) {
-    failure_ = error.what();
+    failure_ = Error(ExitCode::kInternal, error.what());
     throw;
   }
 }

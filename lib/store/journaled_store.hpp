@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "store/embedding_store.hpp"
 #include "store/journal.hpp"
 #include "store/journal_state.hpp"
@@ -46,7 +48,7 @@ class JournaledStore : public EmbeddingStore {
   std::uint64_t committed_;  // and claimed by the journal
   std::vector<bool> put_;    // by row, from completed_ on, in this session
   bool finished_ = false;
-  std::string failure_;  // why the store takes nothing more
+  std::optional<Error> failure_;  // why the store takes nothing more
 };
 
 }  // namespace longhaul

@@ -21,7 +21,7 @@ class Job:
     def __init__(self, longhaul_fake, folder, records, window=64, commit_every="0", rate=0, **model):
         self.run_fake, self.folder, self.records = longhaul_fake, folder, records
         self.model = folder / "model.json"
-        self.model.write_text(json.dumps({"fake": True, "dimension": 16, "nan_every": 37,
+        self.model.write_text(json.dumps({"fake": True, "dimension": 16, "nan_every": 251,
                                           "rows_per_second": rate, **model}))
         self.input = folder / "input.csv"
         chance = random.Random(records)
