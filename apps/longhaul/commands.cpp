@@ -5,6 +5,7 @@ namespace longhaul::app {
 void add_commands(CLI::App& app, Context& context) {
   add_embed(app, context);
   add_inspect(app, context);
+  add_verify(app, context);
   add_evaluate(app, context);
   add_probe(app, context);
 }

@@ -283,12 +283,27 @@ class Session {
     store_->write_report(report({}, "running", std::nullopt));
   }
 
+  // Leaves the reason in run.json where the store still takes it; the reason is what counts.
+  void report_failure(const Error& error) {
+    try {
+      store_->write_report(report({}, error.what(), error.code()));
+    } catch (const Error& second) {
+      log_.debug(std::string("run.json does not say why: ") + second.what());
+    }
+  }
+
   nlohmann::json previous_report() {
     const std::string path = config_.output + "/run.json";
     if (!files_->exists(path)) {
       return nlohmann::json::object();
     }
-    return nlohmann::json::parse(read_text(*files_, path), nullptr, false);
+    nlohmann::json previous = nlohmann::json::parse(read_text(*files_, path), nullptr, false);
+    if (!previous.is_object() || !previous.value("sessions", nlohmann::json()).is_array() ||
+        !previous.value("bits", nlohmann::json()).is_string()) {
+      log_.warning(path + " is damaged: it is written anew, without the sessions so far");
+      return nlohmann::json::object();
+    }
+    return previous;
   }
 
   void find_input_position() {
@@ -334,7 +349,7 @@ class Session {
     } catch (const Error& error) {
       display.finish(latest, Clock::now());
       memory_log.finish();
-      store_->write_report(report({}, error.what(), error.code()));
+      report_failure(error);
       throw;
     }
     display.finish(latest, Clock::now());

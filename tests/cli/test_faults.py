@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from fake_run import LONG, Job, committed, journal
+from fake_run import LONG, Job, committed, journal, quick_folder
 
 FIGURES = collections.Counter()
 
@@ -22,23 +22,38 @@ FIGURES = collections.Counter()
 @pytest.fixture(scope="module", autouse=True)
 def figures(pytestconfig):
     yield
-    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    if reporter:
-        reporter.write_line("\nfaults fired: " + json.dumps(dict(FIGURES)))
+    with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print("\nfaults fired:", json.dumps(dict(FIGURES)))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    yield from quick_folder(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def slow(longhaul_fake, tmp_path_factory):
+def shared_folder(tmp_path_factory):
+    yield from quick_folder(tmp_path_factory.mktemp("jobs"))
+
+
+def made_in(folder):
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def slow(longhaul_fake, shared_folder):
     """About a second of work, committed every 20 ms."""
-    job = Job(longhaul_fake, tmp_path_factory.mktemp("slow"), 2000, commit_every="20ms", rate=2000)
+    job = Job(longhaul_fake, made_in(shared_folder / "slow"), 2000, commit_every="20ms", rate=2000,
+              nan_every=500)
     job.reference()
     return job
 
 
 @pytest.fixture(scope="module")
-def short(longhaul_fake, tmp_path_factory):
+def short(longhaul_fake, shared_folder):
     """Few system calls: each of them is a place to fail."""
-    job = Job(longhaul_fake, tmp_path_factory.mktemp("short"), 150, window=50)
+    job = Job(longhaul_fake, made_in(shared_folder / "short"), 150, window=50, nan_every=70)
     job.reference()
     return job
 
@@ -47,12 +62,12 @@ def stderr_of(process):
     return process.communicate(timeout=60)[1]
 
 
-def test_killed_at_random_times_again_and_again(slow, tmp_path):
+def test_killed_at_random_times_again_and_again(slow, folder):
     wanted, kills, round_ = (1000 if LONG else 100), 0, 0
     chance = random.Random(7)
     while kills < wanted:
         round_ += 1
-        out = tmp_path / f"out{round_}"
+        out = folder / f"out{round_}"
         acknowledged = (0, 0)
         while True:
             process = slow.start(out)
@@ -91,23 +106,23 @@ def needs_strace(tmp_path_factory):
 
 
 def indices(limit):
-    """All of them, or about 12 spread over the run: the first ones, and then ever rarer."""
+    """All of them, or the first ones and then ever rarer ones."""
     n = 1
     while n <= limit:
         yield n
-        n += 1 if LONG or n < 4 else max(1, n // 3)
+        n += 1 if LONG or n < 8 else n // 4
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_killed_at_each_system_call(short, tmp_path, needs_strace, call):
+def test_killed_at_each_system_call(short, folder, needs_strace, call):
     fired = 0
     for n in indices(2000):
-        out = tmp_path / f"out{n}"
-        process = short.start(out, strace(tmp_path / "log", call, f"signal=SIGKILL:when={n}"))
+        out = folder / f"out{n}"
+        process = short.start(out, strace(folder / "log", call, f"signal=SIGKILL:when={n}"))
         text = stderr_of(process)
         if process.returncode != -signal.SIGKILL:
             assert process.returncode == 3, text
-            assert "INJECTED" not in (tmp_path / "log").read_text()
+            assert "INJECTED" not in (folder / "log").read_text()
             break
         fired += 1
         short.finish(out)
@@ -118,14 +133,14 @@ def test_killed_at_each_system_call(short, tmp_path, needs_strace, call):
 
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync", "fsync", "rename", "ftruncate"])
-def test_a_failing_call_ends_the_run_with_74_and_the_next_completes_it(short, tmp_path,
+def test_a_failing_call_ends_the_run_with_74_and_the_next_completes_it(short, folder,
                                                                        needs_strace, call, error):
     fired = 0
     for n in indices(2000):
-        out = tmp_path / f"out{n}"
-        process = short.start(out, strace(tmp_path / "log", call, f"error={error}:when={n}"))
+        out = folder / f"out{n}"
+        process = short.start(out, strace(folder / "log", call, f"error={error}:when={n}"))
         text = stderr_of(process)
-        if "INJECTED" not in (tmp_path / "log").read_text():
+        if "INJECTED" not in (folder / "log").read_text():
             assert process.returncode == 3, text
             break
         fired += 1
@@ -140,8 +155,8 @@ def test_a_failing_call_ends_the_run_with_74_and_the_next_completes_it(short, tm
 
 
 @pytest.mark.parametrize("share", [0.02, 0.25, 0.5, 0.75, 0.99])
-def test_a_full_disk_is_74_and_the_run_goes_on_once_there_is_room(short, tmp_path, share):
-    disk = tmp_path / "disk"
+def test_a_full_disk_is_74_and_the_run_goes_on_once_there_is_room(short, folder, share):
+    disk = folder / "disk"
     disk.mkdir()
     total = sum(p.stat().st_size for p in (short.folder / "reference").iterdir())
     mount = f"mount -t tmpfs -o size={int(total * share)} none '{disk}'"
@@ -152,19 +167,19 @@ def test_a_full_disk_is_74_and_the_run_goes_on_once_there_is_room(short, tmp_pat
         {command}; echo "full: $?"
         mount -o remount,size=64m '{disk}' || exit 99
         {command}; echo "room: $?"
-        cp -r '{disk}/out' '{tmp_path}/out'"""
+        cp -r '{disk}/out' '{folder}/out'"""
     done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True)
     assert "full: 74\nroom: 3\n" in done.stdout, done
     assert "No space left on device" in done.stderr or "not enough disk" in done.stderr
-    short.check_complete(tmp_path / "out")
+    short.check_complete(folder / "out")
     FIGURES["full disk"] += 1
 
 
-def test_signals_at_random_times_end_with_75_and_lose_nothing(slow, tmp_path):
+def test_signals_at_random_times_end_with_75_and_lose_nothing(slow, folder):
     chance = random.Random(11)
     fired = 0
     for round_ in range(200 if LONG else 50):
-        out = tmp_path / f"out{round_ % 5}"
+        out = folder / f"out{round_ % 5}"
         which = chance.choice([signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
         process = slow.start(out)
         time.sleep(chance.uniform(0.1, 0.6))
@@ -181,13 +196,13 @@ def test_signals_at_random_times_end_with_75_and_lose_nothing(slow, tmp_path):
     FIGURES["signal at a random time"] += fired
     assert fired >= 20
     for n in range(5):
-        slow.finish(tmp_path / f"out{n}")
-        slow.check_complete(tmp_path / f"out{n}")
+        slow.finish(folder / f"out{n}")
+        slow.check_complete(folder / f"out{n}")
 
 
-def test_of_fifty_simultaneous_starts_one_runs(longhaul_fake, tmp_path):
-    job = Job(longhaul_fake, tmp_path, 2000, rate=40)
-    starts = [job.start(tmp_path / "out") for _ in range(50)]
+def test_of_fifty_simultaneous_starts_one_runs(longhaul_fake, folder):
+    job = Job(longhaul_fake, folder, 2000, rate=40)
+    starts = [job.start(folder / "out") for _ in range(50)]
     running = list(starts)
     deadline = time.monotonic() + 60
     while len(running) > 1 and time.monotonic() < deadline:
@@ -200,7 +215,7 @@ def test_of_fifty_simultaneous_starts_one_runs(longhaul_fake, tmp_path):
             assert start.returncode == 69
             assert f"in use by process {winner.pid} on " in stderr_of(start)
     began = time.monotonic()
-    assert job.run_fake(*job.arguments(tmp_path / "out")).code == 69
+    assert job.run_fake(*job.arguments(folder / "out")).code == 69
     assert time.monotonic() - began < 1
     winner.terminate()
     stderr_of(winner)
@@ -208,29 +223,29 @@ def test_of_fifty_simultaneous_starts_one_runs(longhaul_fake, tmp_path):
     FIGURES["refused simultaneous start"] += 49
 
 
-def test_a_lock_dies_with_its_holder(slow, tmp_path):
-    process = slow.start(tmp_path / "out")
-    while not (tmp_path / "out" / "longhaul.lock").exists():
+def test_a_lock_dies_with_its_holder(slow, folder):
+    process = slow.start(folder / "out")
+    while not (folder / "out" / "longhaul.lock").exists():
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.wait()
-    slow.finish(tmp_path / "out")
-    slow.check_complete(tmp_path / "out")
+    slow.finish(folder / "out")
+    slow.check_complete(folder / "out")
 
 
-def test_a_finished_run_does_no_work_and_returns_its_code(short, tmp_path):
-    out = tmp_path / "out"
+def test_a_finished_run_does_no_work_and_returns_its_code(short, folder):
+    out = folder / "out"
     short.finish(out)
     before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in out.iterdir()}
     short.finish(out)
     assert {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in out.iterdir()} == before
 
 
-def test_damage_is_refused_or_repaired_never_a_wrong_row(short, tmp_path):
+def test_damage_is_refused_or_repaired_never_a_wrong_row(short, folder):
     """The unit tests damage every byte; this shows that the program says so."""
     chance = random.Random(3)
-    stopped = tmp_path / "stopped"
+    stopped = folder / "stopped"
     process = short.start(stopped, ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync",
                                     "-e", "inject=fdatasync:error=EIO:when=30"])
     stderr_of(process)
@@ -241,7 +256,7 @@ def test_damage_is_refused_or_repaired_never_a_wrong_row(short, tmp_path):
                                                         "embeddings.npy"])]:
         for name in names:
             for _ in range(100 if LONG else 12):
-                out = tmp_path / "out"
+                out = folder / "out"
                 shutil.rmtree(out, ignore_errors=True)
                 shutil.copytree(source, out)
                 content = bytearray((out / name).read_bytes())
