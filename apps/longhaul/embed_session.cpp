@@ -12,6 +12,7 @@
 
 #include "base/text.hpp"
 #include "memory_log.hpp"
+#include "plan/model_room.hpp"
 #include "progress.hpp"
 #include "registry.hpp"
 #include "run/pipeline.hpp"
@@ -161,6 +162,10 @@ class Session {
 
   void load_encoder() {
     const Clock::time_point start = Clock::now();
+    const MemoryReading before = sanity_.checked(host_memory_.read());
+    require_room_for_model(
+        files_->open(config_.model, OpenMode::kRead)->size(), before,
+        config_.memory_limit ? config_.memory_limit : default_host_limit(before));
     encoder_ = inputs_.backend.make_encoder(model_, options_, log_);
     log_.info(model_.card.name + " on " + encoder_->device().name() + ", " + config_.dtype + ", " +
               std::string(to_string(options_.pooling)) + ", " +

@@ -33,7 +33,7 @@ class BatchEncoder {
         log_(log) {}
 
   // `width` is what the batch's cost is reckoned with. Throws Error(kBadData) when more than 1 % of
-  // all rows are not finite.
+  // all rows, and no fewer than ten, stay not finite.
   Result encode(const HostBatch& batch, std::uint32_t width);
 
   std::uint64_t out_of_memory_count() const { return out_of_memory_; }
@@ -41,8 +41,13 @@ class BatchEncoder {
   bool has_split() const { return has_split_; }
 
  private:
+  // Rows [from, from + count) of the batch.
   void encode_rows(const HostBatch& batch, std::uint32_t width, std::uint32_t from,
                    std::uint32_t count, Result& result);
+  void split_rows(const HostBatch& batch, std::uint32_t width, std::uint32_t from,
+                  std::uint32_t count, Result& result);
+  // False when it ran out of memory. `from` is the place of its first row in the result.
+  bool attempt(const HostBatch& batch, std::uint32_t width, std::uint32_t from, Result& result);
   void check_finite(const HostBatch& batch, Result& result);
 
   Encoder& encoder_;
@@ -51,7 +56,8 @@ class BatchEncoder {
   Log& log_;
   std::uint64_t rows_ = 0;
   std::uint64_t out_of_memory_ = 0;
-  std::uint64_t not_finite_ = 0;
+  std::uint64_t not_finite_ = 0;         // rows, cured or not
+  std::uint64_t stayed_not_finite_ = 0;  // rows
   bool has_split_ = false;
 };
 

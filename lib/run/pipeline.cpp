@@ -264,7 +264,9 @@ class Pipeline {
     adapt_time_budget(cost_per_row(job.width) * job.batch.rows, took);
     tune(job, took);
     ++widths_seen_[job.width];
-    if (settings_.clear_cache_every > 0 && report_.batches % settings_.clear_cache_every == 0) {
+    const bool due =
+        settings_.clear_cache_every > 0 && report_.batches % settings_.clear_cache_every == 0;
+    if (due || parts_.governor.near_limit()) {
       release_cache();
     }
     observe_memory();
@@ -310,10 +312,20 @@ class Pipeline {
                                   [](const auto& seen) { return seen.second >= 2; });
     parts_.leaks.sample(report_.batches, report_.records, warm, memory_);
     if (const std::optional<std::string> warning = parts_.leaks.take_warning()) {
-      parts_.log.warning(*warning);
-      if (hooks_.leak_suspected) {
-        leak_action_ = hooks_.leak_suspected(*warning);
-      }
+      suspect_leak(*warning);
+    }
+    if (!limit_told_ && parts_.governor.limit_stays_reached()) {
+      limit_told_ = true;
+      suspect_leak(
+          "memory stays at its limit though caches were released: going on in the "
+          "smallest batches");
+    }
+  }
+
+  void suspect_leak(const std::string& warning) {
+    parts_.log.warning(warning);
+    if (hooks_.leak_suspected) {
+      leak_action_ = hooks_.leak_suspected(warning);
     }
   }
 
@@ -342,6 +354,7 @@ class Pipeline {
   BoundedQueue<EncodedJob> results_;
   RunReport report_;
   LeakAction leak_action_ = LeakAction::kContinue;
+  bool limit_told_ = false;
   double time_budget_ = 0;
   std::map<std::uint32_t, std::uint64_t> widths_seen_;
   std::uint32_t last_rows_ = 0;

@@ -4,5 +4,5 @@ longhaul_room(run
   LINKS base input plan prepare encode device store
   PRIVATE Threads::Threads)
 longhaul_test(run
-  SOURCES window_source_test.cpp reject_policy_test.cpp
-  LINKS run)
+  SOURCES window_source_test.cpp reject_policy_test.cpp memory_pressure_test.cpp
+  LINKS run fakes)

@@ -69,6 +69,15 @@ def antiberty():
 
 
 @pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """A real TorchScript encoder of two layers, 32 wide, with random weights."""
+    path = tmp_path_factory.mktemp("models") / "tiny.ts"
+    subprocess.run([sys.executable, ROOT / "scripts/export_esm.py", "--random", "tiny", path],
+                   check=True)
+    return path
+
+
+@pytest.fixture(scope="session")
 def shared_data():
     """Real public data beside the checkout; tests that measure with it skip when it is absent."""
     path = pathlib.Path(os.environ.get("LONGHAUL_DATA_DIR", ROOT.parent / "shared" / "data"))
