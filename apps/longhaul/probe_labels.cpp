@@ -1,21 +1,63 @@
 // Where the labels of a probe come from.
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "config/run_config.hpp"
 #include "probe_options.hpp"
+#include "registry.hpp"
+#include "store/embedding_store.hpp"
 
 namespace longhaul::app {
+namespace {
 
-Labels find_labels(Files&, const RunDirectory& run, const LabelOptions& options) {
+// The settings of the run as it recorded them, with the label's column kept besides.
+RunConfig recorded_config(const RunDirectory& run, const std::string& label_column) {
+  RunConfig config = resolve_config({}, {}, run.report()).config;
+  if (run.report().contains("input_paths")) {
+    config.inputs = run.report().at("input_paths").get<std::vector<std::string>>();
+  }
+  config.keep_column.push_back(label_column);
+  return config;
+}
+
+Labels labels_from_recorded_input(Files& files, const RunDirectory& run,
+                                  const std::string& label_column) {
+  const std::string remedy = "embed with --keep-column " + label_column + ", or give --labels FILE";
+  const std::optional<StoreState> state = read_store(files, run.path());
+  if (!state || !state->progress) {
+    throw Error(
+        ExitCode::kBadData,
+        run.path() + " does not record what its input was, and has no column " + label_column,
+        remedy);
+  }
+  EncoderCard card;
+  if (run.report().value("card", nlohmann::json::object()).value("modality", "") == "image") {
+    card.modality = Modality::kImage;
+  }
+  try {
+    const auto reader = make_reader(recorded_config(run, label_column), card, nullptr);
+    return labels_from_input(run, *reader, label_column, state->progress->input_hash);
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::kBadData) {
+      throw;
+    }
+    throw Error(ExitCode::kBadData,
+                "no labels: " + run.path() + "/records.csv has no column '" + label_column +
+                    "' (it has " + join(run.columns(), ", ") +
+                    "), and from the recorded input: " + error.what(),
+                remedy);
+  }
+}
+
+}  // namespace
+
+Labels find_labels(Files& files, const RunDirectory& run, const LabelOptions& options) {
   if (!options.file.empty()) {
     return labels_from_file(run, {options.file, options.id_column, options.column});
   }
   if (std::optional<Labels> kept = labels_from_records(run, options.column)) {
     return *std::move(kept);
   }
-  throw Error(ExitCode::kBadData,
-              "no labels: " + run.path() + "/records.csv has no column '" + options.column +
-                  "'; it has " + join(run.columns(), ", "),
-              "embed with --keep-column " + options.column + ", or give --labels FILE");
+  return labels_from_recorded_input(files, run, options.column);
 }
 
 }  // namespace longhaul::app
