@@ -1,4 +1,6 @@
 // `longhaul embed`: the main job.
+#include <algorithm>
+#include <cstdlib>
 #include <iostream>
 
 #include "base/text.hpp"
@@ -37,21 +39,36 @@ std::string resume_command(const std::vector<std::string>& arguments) {
   return join(words, " ");
 }
 
+// Metal's allocator reads them when it is made, which is later. PyTorch refuses a low watermark
+// above the high one, and its default low one is 1.4.
+void set_mps_watermarks(const RunConfig& config) {
+  if (config.mps_high_watermark) {
+    const double high = *config.mps_high_watermark;
+    const double low = high == 0 ? 1.4 : std::min(1.4, high);
+    setenv("PYTORCH_MPS_HIGH_WATERMARK_RATIO", nlohmann::json(high).dump().c_str(), 1);
+    setenv("PYTORCH_MPS_LOW_WATERMARK_RATIO", nlohmann::json(low).dump().c_str(), 1);
+  }
+}
+
 ExitCode embed(const ConfigOptions& options, Context& context) {
   const ResolvedConfig resolved = resolve_options(options, context.environment);
-  if (options.print_config) {
-    std::cout << print_config(resolved);
-    return ExitCode::kDone;
-  }
-  require_positions(resolved.config);
   const RunConfig& config = resolved.config;
-  Console console({config.log_level, config.log_file, config.quiet});
+  // It outlives this function, so that what main() says of a failure is in the log file too.
+  context.console = std::make_unique<Console>(ConsoleSettings{
+      config.log_level, options.print_config ? std::nullopt : config.log_file, config.quiet});
+  Console& console = *context.console;
   for (const std::string& notice : resolved.notices) {
     console.info(notice);
   }
   for (const std::string& warning : resolved.warnings) {
     console.warning(warning);
   }
+  if (options.print_config) {
+    std::cout << print_config(resolved);
+    return ExitCode::kDone;
+  }
+  require_positions(config);
+  set_mps_watermarks(config);
   const StopSignals signals;
   const auto term = context.environment.find("TERM");
   return run_session(

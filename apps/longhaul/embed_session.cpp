@@ -424,6 +424,20 @@ class Session {
             .elapsed = std::chrono::duration<double>(Clock::now() - started_).count()};
   }
 
+  // What became of settings that were left open; a replay of run.json takes them over.
+  nlohmann::json decided() const {
+    nlohmann::json values = {{"device", choices_.at("device")},
+                             {"threads", threads_},
+                             {"pooling", to_string(options_.pooling)},
+                             {"normalize", to_string(options_.normalize)}};
+    if (settings_.batch_rows) {
+      values["batch-size"] = *settings_.batch_rows;
+    } else if (settings_.batch_tokens && !config_.batch_size) {
+      values["batch-tokens"] = *settings_.batch_tokens;
+    }
+    return values;
+  }
+
   // The whole of run.json as it stands.
   nlohmann::json report(const nlohmann::json& counts, const std::string& state,
                         std::optional<ExitCode> code) {
@@ -443,7 +457,7 @@ class Session {
         {"choices", choices_},
         {"inputs", begin_.at("inputs")},
         {"input_paths", config_.inputs},
-        {"settings", describe_config(inputs_.resolved)},
+        {"settings", describe_config(inputs_.resolved, decided())},
         {"machine", session_.at("machine")},
         {"sessions", std::move(sessions)},
         {"counts", counts.is_null() ? previous_.value("counts", nlohmann::json(nullptr)) : counts},
