@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/text.hpp"
+#include "input/image_source.hpp"
 
 namespace longhaul {
 
@@ -26,6 +28,42 @@ ImagePlace place_from_payload(std::string_view payload) {
   return {std::string(payload.substr(0, zero)),
           ImagePlace::Stretch{parse_count(stretch.substr(0, colon)).value_or(0),
                               parse_count(stretch.substr(colon + 1)).value_or(0)}};
+}
+
+std::string escape_bytes(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= ' ' || byte >= 0x7F || byte == '%') {
+      text += '%';
+      text += kDigits[byte >> 4];
+      text += kDigits[byte & 15];
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+std::string unescape_bytes(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned int byte = 0;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr ==
+            text.data() + i + 3) {
+      bytes += static_cast<char>(byte);
+      i += 2;
+    } else {
+      bytes += text[i];
+    }
+  }
+  return bytes;
+}
+
+std::string file_identity(std::uint64_t size, std::int64_t seconds, std::int64_t nanoseconds) {
+  return std::to_string(size) + " " + std::to_string(seconds) + "." + std::to_string(nanoseconds);
 }
 
 bool has_image_extension(std::string_view name) {

@@ -27,7 +27,8 @@ void InputDigest::add(const Record& record) {
   append_number(scratch_, value_.high);
   append_number(scratch_, value_.low);
   append_text(scratch_, record.id);
-  append_text(scratch_, record.payload);
+  // An image's payload is where it is, not what it is.
+  append_text(scratch_, record.identity.empty() ? record.payload : record.identity);
   append_number(scratch_, record.kept.size());
   for (const std::string& value : record.kept) {
     append_text(scratch_, value);

@@ -195,7 +195,8 @@ std::vector<InputFile> list_sequence_inputs(const InputSettings& settings) {
   return Lister(settings).list();
 }
 
-PathList::PathList(const std::string& path, const std::vector<std::string>& keep_columns)
+PathList::PathList(const std::string& path, const std::vector<std::string>& keep_columns,
+                   const std::optional<std::string>& id_column)
     : name_(path), keep_columns_(keep_columns), in_list_(keep_columns.size(), false) {
   SourceSettings settings;
   const auto named = format_of_name(path);
@@ -208,6 +209,7 @@ PathList::PathList(const std::string& path, const std::vector<std::string>& keep
   settings.name = path;
   settings.format = named->format;
   settings.sequence_column = "path";
+  settings.id_column = id_column;
   settings.keep_columns = keep_columns;
   // A column that the list does not have may be in the files.
   settings.listed.assign(keep_columns.size(), std::string());

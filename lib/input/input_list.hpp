@@ -54,7 +54,8 @@ class LineScanner;
 // Relative paths are relative to the current folder. Error(kBadData) for a line that is broken.
 class PathList {
  public:
-  PathList(const std::string& path, const std::vector<std::string>& keep_columns);
+  PathList(const std::string& path, const std::vector<std::string>& keep_columns,
+           const std::optional<std::string>& id_column = std::nullopt);
   ~PathList();
   std::optional<ListedPath> next();
 

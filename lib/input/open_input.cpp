@@ -1,4 +1,4 @@
-#include "base/error.hpp"
+#include "input/image_reader.hpp"
 #include "input/record_reader.hpp"
 #include "input/sequence_reader.hpp"
 
@@ -7,7 +7,7 @@ namespace longhaul {
 std::unique_ptr<RecordReader> open_input(const InputSettings& settings,
                                          const InputBackends& backends) {
   if (settings.images || settings.format == InputFormat::kImages) {
-    throw Error(ExitCode::kUsage, "images are no sequences", "name sequence files");
+    return open_images(settings);
   }
   return std::make_unique<SequenceReader>(settings, backends);
 }

@@ -1,0 +1,118 @@
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "input/image_source.hpp"
+#include "input/input_list.hpp"
+
+namespace longhaul {
+namespace {
+
+void identify(Record& record) {
+  struct stat status {};
+  // A file that is not there is found out when it is decoded.
+  if (::stat(record.payload.c_str(), &status) == 0) {
+#ifdef __APPLE__
+    const timespec& modified = status.st_mtimespec;
+#else
+    const timespec& modified = status.st_mtim;
+#endif
+    record.identity = file_identity(static_cast<std::uint64_t>(status.st_size), modified.tv_sec,
+                                    modified.tv_nsec);
+  }
+}
+
+class ImageList : public ImageSource {
+ public:
+  explicit ImageList(const InputSettings& settings) : settings_(settings) { restart(); }
+
+  bool next(Record& record) override {
+    std::optional<ListedPath> listed = paths_->next();
+    if (!listed) {
+      return false;
+    }
+    ++given_;
+    record.line = listed->line;
+    record.id = listed->id.empty() ? listed->path : std::move(listed->id);
+    record.payload = std::move(listed->path);
+    for (std::size_t i = 0; i < listed->kept.size(); ++i) {
+      if (!listed->kept[i]) {
+        throw Error(ExitCode::kUsage,
+                    "the list " + printable(*settings_.files_from, 400) + " has no column '" +
+                        settings_.keep_columns[i] + "'",
+                    "--keep-column names columns of a CSV or TSV list");
+      }
+      record.kept.push_back(std::move(*listed->kept[i]));
+    }
+    identify(record);
+    return true;
+  }
+
+  std::string cursor() const override { return std::to_string(given_); }
+
+  // A list is short beside what it lists: it is read up to the place.
+  bool seek(std::string_view cursor) override {
+    const std::optional<std::uint64_t> count = parse_count(cursor);
+    if (!count) {
+      return false;
+    }
+    restart();
+    while (given_ < *count && paths_->next()) {
+      ++given_;
+    }
+    return true;
+  }
+
+ private:
+  void restart() {
+    paths_ = std::make_unique<PathList>(*settings_.files_from, settings_.keep_columns,
+                                        settings_.id_column);
+    given_ = 0;
+  }
+
+  InputSettings settings_;
+  std::unique_ptr<PathList> paths_;
+  std::uint64_t given_ = 0;
+};
+
+class SingleImage : public ImageSource {
+ public:
+  explicit SingleImage(const std::string& path) : path_(path) {}
+
+  bool next(Record& record) override {
+    if (given_) {
+      return false;
+    }
+    given_ = true;
+    record.id = path_.substr(path_.rfind('/') + 1);
+    record.payload = path_;
+    identify(record);
+    return true;
+  }
+
+  std::string cursor() const override { return given_ ? "1" : "0"; }
+  bool seek(std::string_view cursor) override {
+    given_ = cursor == "1";
+    return true;
+  }
+
+ private:
+  std::string path_;
+  bool given_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<ImageSource> open_image_list(const InputSettings& settings) {
+  return std::make_unique<ImageList>(settings);
+}
+
+std::unique_ptr<ImageSource> open_single_image(const std::string& path) {
+  return std::make_unique<SingleImage>(path);
+}
+
+}  // namespace longhaul

@@ -1,0 +1,233 @@
+#include "input/image_reader.hpp"
+
+#include <atomic>
+#include <filesystem>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "input/image_source.hpp"
+
+namespace longhaul {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_packed_tar(const std::string& path) {
+  for (const char* ending : {".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst"}) {
+    if (ends_with_ignoring_case(path, ending)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The inputs of the settings by number; the last is the list, if there is one.
+std::unique_ptr<ImageSource> open_source(const InputSettings& settings, std::size_t number) {
+  if (number == settings.inputs.size()) {
+    return open_image_list(settings);
+  }
+  const std::string& input = settings.inputs[number];
+  std::error_code error;
+  if (input == "-") {
+    throw Error(ExitCode::kUsage, "images cannot be read from standard input",
+                "give folders, .tar archives or image files, or a list with --files-from");
+  }
+  const fs::file_status status = fs::status(input, error);
+  if (!fs::exists(status)) {
+    throw Error(ExitCode::kIo,
+                "cannot open " + printable(input, 400) + ": " +
+                    (error ? error.message() : "no such file or folder"),
+                "check the path");
+  }
+  if (fs::is_directory(status)) {
+    return open_image_folder(input);
+  }
+  if (is_packed_tar(input)) {
+    throw Error(ExitCode::kUsage, printable(input, 400) + " is a compressed archive",
+                "decompress it to .tar: images are read from where they are in it");
+  }
+  if (ends_with_ignoring_case(input, ".tar")) {
+    return open_image_tar(input);
+  }
+  return open_single_image(input);
+}
+
+// Counts the images of all inputs in a thread of its own. What goes wrong here goes wrong for the
+// reader too, which says so.
+class Counter {
+ public:
+  Counter(const InputSettings& settings, std::size_t sources)
+      : thread_([this, settings, sources] { count(settings, sources); }) {}
+  ~Counter() {
+    stop_ = true;
+    thread_.join();
+  }
+  Counter(const Counter&) = delete;
+  Counter& operator=(const Counter&) = delete;
+
+  std::optional<std::uint64_t> total() const {
+    return known_ ? std::optional(total_.load()) : std::nullopt;
+  }
+
+ private:
+  void count(const InputSettings& settings, std::size_t sources) {
+    try {
+      std::uint64_t total = 0;
+      for (std::size_t i = 0; i < sources; ++i) {
+        const std::unique_ptr<ImageSource> source = open_source(settings, i);
+        for (Record record; source->next(record); record = {}) {
+          if (stop_) {
+            return;
+          }
+          ++total;
+        }
+      }
+      total_ = total;
+      known_ = true;
+    } catch (const std::exception&) {
+      known_ = false;
+    }
+  }
+
+  std::atomic<std::uint64_t> total_{0};
+  std::atomic<bool> known_{false};
+  std::atomic<bool> stop_{false};
+  std::thread thread_;  // last: it uses the others
+};
+
+class ImageReader : public RecordReader {
+ public:
+  explicit ImageReader(const InputSettings& settings)
+      : settings_(settings), sources_(settings.inputs.size() + (settings.files_from ? 1 : 0)) {
+    if (sources_ == 0) {
+      throw Error(ExitCode::kUsage, "no input is named",
+                  "name folders, .tar archives or image files, or give a list with --files-from");
+    }
+    if (!settings.keep_columns.empty() && !settings.inputs.empty()) {
+      throw Error(ExitCode::kUsage,
+                  "--keep-column has nothing to keep of " + printable(settings.inputs.front(), 400),
+                  "list the images in a CSV file with a path column and give it with --files-from");
+    }
+    for (std::size_t i = 0; i < sources_; ++i) {
+      open_source(settings_, i);  // so that a wrong last input is said now and not in an hour
+    }
+    first_ = read();
+    if (!first_) {
+      throw Error(ExitCode::kBadData,
+                  (settings.inputs.empty() ? "the list " + printable(*settings.files_from, 400)
+                                           : printable(settings.inputs.front(), 400)) +
+                      " holds no images",
+                  "they are known by names that end in jpg, jpeg, png, webp, bmp, tif or tiff");
+    }
+    counter_.emplace(settings_, sources_);
+  }
+
+  std::optional<Record> next() override {
+    if (first_) {
+      return std::exchange(first_, std::nullopt);
+    }
+    return read();
+  }
+
+  const std::vector<std::string>& kept_columns() const override { return settings_.keep_columns; }
+
+  InputPosition position() const override {
+    if (first_) {
+      return {0, "source=0"};
+    }
+    std::string cursor = "source=" + std::to_string(source_);
+    if (current_) {
+      cursor += " after=" + current_->cursor();
+    }
+    return {ordinal_, std::move(cursor)};
+  }
+
+  bool seek(const InputPosition& position) override {
+    constexpr std::string_view kSource = "source=";
+    constexpr std::string_view kAfter = " after=";
+    const std::string_view cursor = position.cursor;
+    if (!cursor.starts_with(kSource)) {
+      return false;
+    }
+    const std::size_t after = cursor.find(kAfter);
+    const auto number = parse_count(cursor.substr(
+        kSource.size(), after == std::string_view::npos ? after : after - kSource.size()));
+    if (!number || *number > sources_) {
+      return false;
+    }
+    std::unique_ptr<ImageSource> entered;
+    if (after != std::string_view::npos) {
+      if (*number == sources_) {
+        return false;
+      }
+      entered = open_source(settings_, *number);
+      if (!entered->seek(cursor.substr(after + kAfter.size()))) {
+        return false;
+      }
+    }
+    first_.reset();
+    source_ = *number;
+    current_ = std::move(entered);
+    ordinal_ = position.ordinal;
+    return true;
+  }
+
+  InputProgress progress() const override {
+    InputProgress progress;
+    progress.records_total = counter_->total();
+    return progress;
+  }
+
+  std::vector<SourceIdentity> sources() const override {
+    std::vector<SourceIdentity> files;
+    for (const std::string& input : settings_.inputs) {
+      if (!fs::is_directory(input)) {
+        files.push_back(identify_source(input));
+      }
+    }
+    if (settings_.files_from) {
+      files.push_back(identify_source(*settings_.files_from));
+    }
+    return files;
+  }
+
+ private:
+  std::optional<Record> read() {
+    while (source_ < sources_) {
+      if (!current_) {
+        current_ = open_source(settings_, source_);
+      }
+      Record record;
+      if (current_->next(record)) {
+        record.source =
+            source_ < settings_.inputs.size() ? settings_.inputs[source_] : *settings_.files_from;
+        record.kept.resize(settings_.keep_columns.size());
+        record.ordinal = ordinal_++;
+        return record;
+      }
+      current_.reset();
+      ++source_;
+    }
+    return std::nullopt;
+  }
+
+  InputSettings settings_;
+  std::size_t sources_;
+  std::size_t source_ = 0;
+  std::unique_ptr<ImageSource> current_;
+  std::uint64_t ordinal_ = 0;
+  std::optional<Record> first_;  // read to see that there is one
+  std::optional<Counter> counter_;
+};
+
+}  // namespace
+
+std::unique_ptr<RecordReader> open_images(const InputSettings& settings) {
+  return std::make_unique<ImageReader>(settings);
+}
+
+}  // namespace longhaul

@@ -1,0 +1,54 @@
+// The images of one input: a folder, a tar archive, a list or a single file. open_images strings
+// sources together.
+// One thread at a time. What cannot be read inside a source is a Record with a defect; a source
+// that cannot be opened at all is an Error.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "input/record.hpp"
+#include "input/record_reader.hpp"
+
+namespace longhaul {
+
+class ImageSource {
+ public:
+  virtual ~ImageSource() = default;
+  // Fills id, payload, identity, line, kept and defect of a fresh record. False at the end.
+  virtual bool next(Record& record) = 0;
+  // What seek() needs to go on behind the record that was given last; printable ASCII.
+  virtual std::string cursor() const = 0;
+  // False where that is not a cursor of such a source.
+  virtual bool seek(std::string_view cursor) = 0;
+};
+
+// Folders within are walked too, depth first; each folder's entries come in bytewise order. Of a
+// folder at most `names_held` names are in memory: a larger one is scanned again for the names that
+// come next. Links are followed; one that leads back to a folder around it is passed over, since
+// all in there is read already. A folder that cannot be read, and a link to nothing that is named
+// like an image, are records with a defect.
+std::unique_ptr<ImageSource> open_image_folder(const std::string& path,
+                                               std::size_t names_held = 65536);
+
+// An uncompressed tar archive (ustar, pax or GNU), member by member in its order; only its headers
+// are read here. Members that are not named like images are passed over. Error(kBadData) for what
+// is no tar archive; one that is damaged further on gives a defect and ends there.
+std::unique_ptr<ImageSource> open_image_tar(const std::string& path);
+
+// What --files-from lists, one image a line.
+std::unique_ptr<ImageSource> open_image_list(const InputSettings& settings);
+
+// One file, whatever its name.
+std::unique_ptr<ImageSource> open_single_image(const std::string& path);
+
+// Text of any bytes as printable ASCII without spaces, and back: "a b" is "a%20b".
+std::string escape_bytes(std::string_view bytes);
+std::string unescape_bytes(std::string_view text);
+
+// "1234 1700000000.000000001": what is taken for a file's identity without reading it.
+std::string file_identity(std::uint64_t size, std::int64_t seconds, std::int64_t nanoseconds);
+
+}  // namespace longhaul

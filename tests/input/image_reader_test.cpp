@@ -1,0 +1,394 @@
+#include "input/image_reader.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/error.hpp"
+#include "input/image_place.hpp"
+#include "input/image_source.hpp"
+
+namespace fs = std::filesystem;
+using longhaul::Error;
+using longhaul::ExitCode;
+using longhaul::ImageSource;
+using longhaul::InputSettings;
+using longhaul::Reason;
+using longhaul::Record;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "longhaul_images_XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  std::string file(const std::string& name, const std::string& content = "x") const {
+    const fs::path path = path_ / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << content;
+    return path.string();
+  }
+  std::string path(const std::string& name = "") const {
+    return name.empty() ? path_.string() : (path_ / name).string();
+  }
+
+ private:
+  fs::path path_;
+};
+
+std::vector<Record> all(ImageSource& source) {
+  std::vector<Record> records;
+  for (Record record; source.next(record); record = {}) {
+    records.push_back(record);
+  }
+  return records;
+}
+
+std::vector<std::string> ids(const std::vector<Record>& records) {
+  std::vector<std::string> ids;
+  for (const Record& record : records) {
+    ids.push_back(record.id);
+  }
+  return ids;
+}
+
+InputSettings settings_of(const std::vector<std::string>& inputs) {
+  InputSettings settings;
+  settings.inputs = inputs;
+  settings.images = true;
+  return settings;
+}
+
+ExitCode code_of(const InputSettings& settings) {
+  try {
+    longhaul::open_images(settings);
+  } catch (const Error& error) {
+    return error.code();
+  }
+  return ExitCode::kDone;
+}
+
+std::string octal(std::uint64_t value, int digits) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%0*llo", digits, static_cast<unsigned long long>(value));
+  return text;
+}
+
+std::string tar_header(const std::string& name, std::uint64_t size, char type) {
+  std::string header(512, '\0');
+  const auto put = [&](std::size_t at, const std::string& text) {
+    header.replace(at, text.size(), text);
+  };
+  put(0, name);
+  put(100, "0000644");
+  put(124, octal(size, 11));
+  put(136, octal(1700000000, 11));
+  put(148, "        ");
+  header[156] = type;
+  put(257, std::string("ustar\00000", 8));
+  unsigned sum = 0;
+  for (const char c : header) {
+    sum += static_cast<unsigned char>(c);
+  }
+  put(148, octal(sum, 6) + '\0');
+  return header;
+}
+
+std::string tar_member(const std::string& name, const std::string& content, char type = '0') {
+  std::string member = tar_header(name, content.size(), type) + content;
+  member.resize((member.size() + 511) / 512 * 512);
+  return member;
+}
+
+}  // namespace
+
+TEST_CASE("a folder is walked depth first, each folder's entries in bytewise order") {
+  const Folder folder;
+  for (const char* name : {"b.jpg", "a/z.PNG", "a/b/c.jpeg", "a/a.tif", "B.webp", "c.txt", "d",
+                           "a.bmp", "e/notes.md", "z.TIFF", ".hidden.jpg"}) {
+    folder.file(name);
+  }
+  const auto source = longhaul::open_image_folder(folder.path());
+  const std::vector<Record> records = all(*source);
+  CHECK(ids(records) == std::vector<std::string>{".hidden.jpg", "B.webp", "a/a.tif", "a/b/c.jpeg",
+                                                 "a/z.PNG", "a.bmp", "b.jpg", "z.TIFF"});
+  CHECK(records[2].payload == folder.path("a/a.tif"));
+  CHECK(records[2].identity.starts_with("1 "));
+}
+
+TEST_CASE(
+    "a folder larger than what is held comes in the same order, and can be entered anywhere") {
+  const Folder folder;
+  for (int i = 0; i < 40; ++i) {
+    folder.file("x" + std::to_string(i * 7 % 40) + ".png");
+    folder.file("m/" + std::to_string(i * 11 % 40) + " a%\n\xFF.png");
+  }
+  const std::vector<std::string> whole = ids(all(*longhaul::open_image_folder(folder.path())));
+  REQUIRE(whole.size() == 80);
+  for (const std::size_t held : {1U, 3U, 39U, 40U, 41U}) {
+    auto source = longhaul::open_image_folder(folder.path(), held);
+    REQUIRE(ids(all(*source)) == whole);
+  }
+  auto source = longhaul::open_image_folder(folder.path(), 7);
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    const std::string cursor = source->cursor();
+    for (const char c : cursor) {
+      REQUIRE((c > ' ' && c < 0x7F));
+    }
+    auto entered = longhaul::open_image_folder(folder.path(), 7);
+    REQUIRE(entered->seek(cursor));
+    REQUIRE(ids(all(*entered)) ==
+            std::vector<std::string>(whole.begin() + static_cast<std::ptrdiff_t>(at), whole.end()));
+    Record record;
+    REQUIRE(source->next(record));
+    REQUIRE(record.id == whole[at]);
+  }
+}
+
+TEST_CASE("a walk goes on behind a place that is no longer there") {
+  const Folder folder;
+  for (const char* name : {"a/1.jpg", "a/2.jpg", "b/1.jpg"}) {
+    folder.file(name);
+  }
+  auto source = longhaul::open_image_folder(folder.path());
+  Record record;
+  REQUIRE(source->next(record));
+  const std::string cursor = source->cursor();
+  fs::remove_all(folder.path("a"));
+  auto entered = longhaul::open_image_folder(folder.path());
+  REQUIRE(entered->seek(cursor));
+  CHECK(ids(all(*entered)) == std::vector<std::string>{"b/1.jpg"});
+}
+
+TEST_CASE("links are followed; loops are passed over, and links to nothing are rejected") {
+  const Folder folder;
+  folder.file("a/1.jpg");
+  fs::create_symlink("1.jpg", folder.path("a/2.jpg"));
+  fs::create_directory_symlink("..", folder.path("a/up"));
+  fs::create_directory_symlink(".", folder.path("a/here.jpg"));
+  fs::create_symlink("nowhere", folder.path("dangling.jpg"));
+  fs::create_symlink("nowhere", folder.path("dangling"));
+  fs::create_directory_symlink("a", folder.path("again"));
+  REQUIRE(::mkfifo(folder.path("pipe.png").c_str(), 0600) == 0);
+  auto source = longhaul::open_image_folder(folder.path());
+  const std::vector<Record> records = all(*source);
+  CHECK(ids(records) == std::vector<std::string>{"a/1.jpg", "a/2.jpg", "again/1.jpg", "again/2.jpg",
+                                                 "dangling.jpg", "pipe.png"});
+  REQUIRE(records[4].defect);
+  CHECK(records[4].defect->reason == Reason::kUnreadable);
+  REQUIRE(records[5].defect);
+  CHECK(records[5].defect->reason == Reason::kUnreadable);
+}
+
+TEST_CASE("a folder that cannot be read is a rejected record, and the walk goes on") {
+  const Folder folder;
+  folder.file("a/1.jpg");
+  folder.file("b.jpg");
+  fs::permissions(folder.path(), fs::perms::all);
+  fs::permissions(folder.path("a"), fs::perms::none);
+  // The superuser can read every folder: be somebody else for a moment.
+  const bool superuser = ::geteuid() == 0;
+  REQUIRE((!superuser || ::seteuid(65534) == 0));
+  auto source = longhaul::open_image_folder(folder.path());
+  const std::vector<Record> records = all(*source);
+  REQUIRE((!superuser || ::seteuid(0) == 0));
+  fs::permissions(folder.path("a"), fs::perms::owner_all);
+  REQUIRE(ids(records) == std::vector<std::string>{"a/", "b.jpg"});
+  REQUIRE(records[0].defect);
+  CHECK(records[0].defect->reason == Reason::kUnreadable);
+}
+
+TEST_CASE("names of 255 bytes are read") {
+  const Folder folder;
+  folder.file(std::string(251, 'n') + ".jpg");
+  CHECK(all(*longhaul::open_image_folder(folder.path())).at(0).id.size() == 255);
+}
+
+TEST_CASE("members of a tar archive say where their bytes are") {
+  const Folder folder;
+  const std::string long_name = "deep/" + std::string(150, 'q') + ".png";
+  const std::string pax = "19 path=pax/ü.jpg\n";
+  REQUIRE(pax.size() == 19);
+  const std::string tar = folder.file(
+      "t.tar",
+      tar_member("./one.jpg", "first") + tar_member("one.json", "{}") +
+          tar_member("folder.jpg", "", '5') + tar_member("././@LongLink", long_name + '\0', 'L') +
+          tar_member("short", "second") + tar_member("PaxHeaders/x", pax, 'x') +
+          tar_member("y", "third") + tar_member("link.jpg", "", '2') + std::string(1024, '\0'));
+  auto source = longhaul::open_image_tar(tar);
+  const std::vector<Record> records = all(*source);
+  REQUIRE(ids(records) == std::vector<std::string>{"one.jpg", long_name, "pax/ü.jpg", "link.jpg"});
+  std::ifstream file(tar, std::ios::binary);
+  const std::vector<std::string> contents{"first", "second", "third"};
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    const longhaul::ImagePlace place = longhaul::place_from_payload(records[i].payload);
+    CHECK(place.path == tar);
+    REQUIRE(place.stretch);
+    std::string bytes(place.stretch->size, '\0');
+    file.seekg(static_cast<std::streamoff>(place.stretch->offset));
+    file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    CHECK(bytes == contents[i]);
+  }
+  REQUIRE(records[3].defect);
+  CHECK(records[3].defect->reason == Reason::kUnsupported);
+
+  auto reading = longhaul::open_image_tar(tar);
+  for (std::size_t at = 0; at < records.size(); ++at) {
+    auto entered = longhaul::open_image_tar(tar);
+    REQUIRE(entered->seek(reading->cursor()));
+    CHECK(all(*entered).size() == records.size() - at);
+    Record record;
+    REQUIRE(reading->next(record));
+  }
+}
+
+TEST_CASE("an archive cut anywhere gives its whole members, and says that it was cut") {
+  const Folder folder;
+  const std::string whole = tar_member("1.jpg", std::string(700, 'a')) +
+                            tar_member("2.jpg", std::string(20, 'b')) + std::string(1024, '\0');
+  int defects = 0;
+  for (std::size_t size = 512; size < whole.size(); size += 37) {
+    const std::string tar = folder.file("cut.tar", whole.substr(0, size));
+    const std::vector<Record> records = all(*longhaul::open_image_tar(tar));
+    for (const Record& record : records) {
+      if (record.defect) {
+        ++defects;
+        CHECK(record.defect->reason == Reason::kTruncated);
+        CHECK(&record == &records.back());
+      }
+    }
+    const std::size_t complete = size >= 512 + 700 ? (size >= 512 * 4 + 20 ? 2U : 1U) : 0U;
+    CHECK(static_cast<std::size_t>(std::count_if(records.begin(), records.end(),
+                                                 [](const Record& r) { return !r.defect; })) ==
+          complete);
+  }
+  CHECK(defects > 20);
+}
+
+TEST_CASE("damage inside an archive ends it with a rejected record") {
+  const Folder folder;
+  std::string tar = tar_member("1.jpg", "a") + tar_member("2.jpg", "b") + tar_member("3.jpg", "c");
+  tar[1024 + 3] = '!';
+  const std::vector<Record> records = all(*longhaul::open_image_tar(folder.file("d.tar", tar)));
+  REQUIRE(records.size() == 2);
+  CHECK(records[1].defect->reason == Reason::kBadRecord);
+  CHECK_THROWS_AS(longhaul::open_image_tar(folder.file("no.tar", std::string(2000, 'x'))), Error);
+}
+
+TEST_CASE("several inputs follow each other, and any place in them can be entered") {
+  const Folder folder;
+  folder.file("one/1.jpg");
+  folder.file("one/2.jpg");
+  folder.file("two/1.jpg");
+  folder.file("single.jpg");
+  const std::string tar = folder.file("t.tar", tar_member("1.jpg", "a") + tar_member("2.jpg", "b"));
+  const std::string list =
+      folder.file("list.csv", "path,label\n" + folder.path("one/1.jpg") + ",\"a,b\"\nnone.jpg,c\n");
+  InputSettings settings =
+      settings_of({folder.path("one"), folder.path("two"), tar, folder.path("single.jpg")});
+  const auto reader = longhaul::open_images(settings);
+  std::vector<longhaul::InputPosition> positions;
+  std::vector<Record> records;
+  for (;;) {
+    positions.push_back(reader->position());
+    std::optional<Record> record = reader->next();
+    if (!record) {
+      break;
+    }
+    records.push_back(*record);
+  }
+  REQUIRE(ids(records) ==
+          std::vector<std::string>{"1.jpg", "2.jpg", "1.jpg", "1.jpg", "2.jpg", "single.jpg"});
+  CHECK(records[0].source == folder.path("one"));
+  CHECK(records[2].source == folder.path("two"));
+  CHECK(records[5].ordinal == 5);
+  for (std::size_t at = 0; at < positions.size(); ++at) {
+    const auto entered = longhaul::open_images(settings);
+    REQUIRE(entered->seek(positions[at]));
+    for (std::size_t i = at; i < records.size(); ++i) {
+      const std::optional<Record> record = entered->next();
+      REQUIRE(record);
+      CHECK(record->ordinal == i);
+      CHECK(record->payload == records[i].payload);
+    }
+    CHECK_FALSE(entered->next());
+  }
+
+  InputSettings listed = settings_of({});
+  listed.files_from = list;
+  listed.keep_columns = {"label"};
+  const auto from_list = longhaul::open_images(listed);
+  const std::optional<Record> first = from_list->next();
+  REQUIRE(first);
+  CHECK(first->kept == std::vector<std::string>{"a,b"});
+  const std::optional<Record> second = from_list->next();
+  REQUIRE(second);
+  CHECK(second->id == "none.jpg");
+  CHECK(second->line == 3);
+  CHECK_FALSE(from_list->next());
+}
+
+TEST_CASE("the number of images becomes known for the progress display") {
+  const Folder folder;
+  for (int i = 0; i < 300; ++i) {
+    folder.file(std::to_string(i % 7) + "/" + std::to_string(i) + ".png");
+  }
+  const auto reader = longhaul::open_images(settings_of({folder.path()}));
+  for (int i = 0; i < 1000 && !reader->progress().records_total; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  CHECK(reader->progress().records_total == 300U);
+}
+
+TEST_CASE("a digest knows names, sizes and times of images, but not where their folder is") {
+  const Folder one;
+  const Folder two;
+  const auto digest_of = [](const Folder& folder) {
+    longhaul::InputDigest digest;
+    const auto reader = longhaul::open_images(settings_of({folder.path()}));
+    while (const auto record = reader->next()) {
+      digest.add(*record);
+    }
+    return digest.value();
+  };
+  fs::last_write_time(two.file("a.jpg", "same"), fs::last_write_time(one.file("a.jpg", "same")));
+  CHECK(digest_of(one) == digest_of(two));
+  two.file("a.jpg", "other");
+  CHECK_FALSE(digest_of(one) == digest_of(two));
+}
+
+TEST_CASE("inputs that cannot be images are refused with their name") {
+  const Folder folder;
+  folder.file("only.txt");
+  CHECK(code_of(settings_of({})) == ExitCode::kUsage);
+  CHECK(code_of(settings_of({"-"})) == ExitCode::kUsage);
+  CHECK(code_of(settings_of({folder.path("absent")})) == ExitCode::kIo);
+  CHECK(code_of(settings_of({folder.path()})) == ExitCode::kBadData);
+  CHECK(code_of(settings_of({folder.file("a.tar.gz")})) == ExitCode::kUsage);
+  CHECK(code_of(settings_of({folder.file("a.tar")})) == ExitCode::kBadData);
+  folder.file("one.jpg");
+  CHECK(code_of(settings_of({folder.path(), folder.path("absent")})) == ExitCode::kIo);
+  InputSettings kept = settings_of({folder.path()});
+  kept.keep_columns = {"label"};
+  CHECK(code_of(kept) == ExitCode::kUsage);
+  CHECK(code_of(settings_of({folder.path()})) == ExitCode::kDone);
+}
