@@ -17,10 +17,10 @@ add_custom_target(longhaul_version
 
 # Everything but the encoder that is linked in: shared by the program and by longhaul-fake.
 set(app_sources
-  main.cpp commands.cpp config_options.cpp console.cpp embed.cpp embed_session.cpp evaluate.cpp
-  inspect.cpp  memory_log.cpp probe.cpp probe_cv.cpp probe_fit.cpp probe_labels.cpp probe_predict.cpp
-  progress.cpp progress_text.cpp registry.cpp run_identity.cpp run_report.cpp signals.cpp
-  verify.cpp version.cpp)
+  main.cpp commands.cpp config_options.cpp console.cpp duplicate_memory.cpp embed.cpp
+  embed_session.cpp evaluate.cpp inspect.cpp memory_log.cpp probe.cpp probe_cv.cpp probe_fit.cpp
+  probe_labels.cpp probe_predict.cpp progress.cpp progress_text.cpp recycle.cpp registry.cpp
+  run_identity.cpp run_report.cpp signals.cpp verify.cpp version.cpp vision_module.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
 add_library(longhaul_app OBJECT ${app_sources})
 add_dependencies(longhaul_app longhaul_version)
@@ -29,7 +29,7 @@ target_include_directories(longhaul_app PUBLIC "${PROJECT_SOURCE_DIR}/apps/longh
 target_link_libraries(longhaul_app
   PUBLIC longhaul_base longhaul_config longhaul_input longhaul_prepare longhaul_encode
          longhaul_arrow longhaul_device longhaul_store longhaul_run longhaul_score CLI11::CLI11
-         nlohmann_json::nlohmann_json spdlog::spdlog
+         nlohmann_json::nlohmann_json spdlog::spdlog ${CMAKE_DL_LIBS}
   PRIVATE longhaul_warnings)
 
 # LibTorch first among the needed libraries: nothing that comes before it may bring a BLAS.

@@ -11,8 +11,10 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "duplicate_memory.hpp"
 #include "memory_log.hpp"
 #include "plan/model_room.hpp"
+#include "prepare/image_settings.hpp"
 #include "progress.hpp"
 #include "registry.hpp"
 #include "run/pipeline.hpp"
@@ -178,7 +180,42 @@ class Session {
                                config_.output);
     }
     const std::uint32_t workers = config_.workers.value_or(threads_);
-    preprocessor_ = make_preprocessor(config_, model_.card, workers);
+    preprocessor_ = make_preprocessor(config_, model_.card, workers, duplicate_finder());
+  }
+
+  // Empty where nobody asked for it.
+  DuplicateOf duplicate_finder() {
+    if (config_.skip_duplicates == SkipDuplicates::kOff) {
+      return {};
+    }
+    if (model_.card.modality != Modality::kImage) {
+      throw Error(ExitCode::kUsage, "--skip-duplicates is for images", "leave it out");
+    }
+    duplicates_.emplace(duplicate_key());
+    return [this](const Prepared& prepared) {
+      const std::uint64_t row = prepared.record.ordinal;
+      return prepared.likeness ? duplicates_->first_of(*prepared.likeness, row)
+                               : duplicates_->first_of(prepared.hash, row);
+    };
+  }
+
+  DuplicateFilter::Key duplicate_key() const {
+    return config_.skip_duplicates == SkipDuplicates::kDhash ? DuplicateFilter::Key::kLikeness
+                                                             : DuplicateFilter::Key::kContent;
+  }
+
+  // Those of the input, and what this run adds.
+  std::vector<std::string> kept_columns() const {
+    std::vector<std::string> columns = reader_->kept_columns();
+    if (config_.skip_duplicates == SkipDuplicates::kDhash) {
+      if (std::find(columns.begin(), columns.end(), kLikenessColumn) != columns.end()) {
+        throw Error(ExitCode::kUsage,
+                    std::string("--skip-duplicates dhash writes a column ") + kLikenessColumn,
+                    "give the kept column of that name another");
+      }
+      columns.emplace_back(kLikenessColumn);
+    }
+    return columns;
   }
 
   // Every automatic choice, made once for the whole run and kept in the journal's first line.
@@ -228,6 +265,7 @@ class Session {
       }
     }
     settings_.commit_inside_windows = !image;
+    settings_.copy_to_duplicates = config_.skip_duplicates == SkipDuplicates::kExact;
     settings_.commit_every = config_.commit_every;
     settings_.clear_cache_every = config_.clear_cache_every;
     settings_.stop_after_batches = config_.recycle_every;
@@ -253,10 +291,13 @@ class Session {
   void open_store() {
     const StoreLayout layout{.dimension = encoder_->dimension(),
                              .dtype = half_output() ? OutputDtype::kFp16 : OutputDtype::kFp32,
-                             .kept_columns = reader_->kept_columns()};
+                             .kept_columns = kept_columns()};
     if (resumed_) {
       from_ = directory_->state()->progress;
       store_ = directory_->resume(layout);
+      if (duplicates_ && from_) {
+        remember_rows(*files_, config_.output, duplicate_key(), *duplicates_);
+      }
       previous_ = previous_report();
       const std::uint64_t done = from_ ? from_->window_start + from_->position : 0;
       log_.info("continuing " + config_.output + " after " + format_count(done) + " records");
@@ -268,7 +309,7 @@ class Session {
                                             device_kind(encoder_->device()))},
                 {"choices", choices_},
                 {"inputs", describe_sources(sources_)},
-                {"kept_columns", reader_->kept_columns()},
+                {"kept_columns", kept_columns()},
                 {"machine", describe_machine(encoder_->device().name())}};
       store_ = directory_->begin(layout, begin_);
     }
@@ -361,6 +402,13 @@ class Session {
     memory_log.finish();
     numeric_ = numeric_ || done.bits_numeric;
     session_["timings"] = describe_timings(done);
+    if (nlohmann::json prepared = preprocessor_->report(); !prepared.is_null()) {
+      session_["preparing"] = std::move(prepared);
+    }
+    if (duplicates_) {
+      session_["duplicates"] = {{"remembered", duplicates_->images()},
+                                {"memory_bytes", duplicates_->memory_bytes()}};
+    }
     session_["memory"] = {{"summary", memory_log.summary()},
                           {"leak", leaks.report()},
                           {"verdict", to_string(leaks.verdict())},
@@ -556,6 +604,7 @@ class Session {
   InputMatch match_ = InputMatch::kReadAgain;
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Encoder> exact_encoder_;
+  std::optional<DuplicateFilter> duplicates_;
   std::unique_ptr<Preprocessor> preprocessor_;
   nlohmann::json choices_;
   PipelineSettings settings_;

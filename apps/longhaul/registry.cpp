@@ -1,10 +1,12 @@
 #include "registry.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "arrow/arrow_input.hpp"
 #include "base/error.hpp"
 #include "prepare/sequence_preprocessor.hpp"
+#include "vision_module.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -48,10 +50,20 @@ std::unique_ptr<RecordReader> make_reader(const RunConfig& config, const Encoder
 }
 
 std::unique_ptr<Preprocessor> make_preprocessor(const RunConfig& config, const EncoderCard& card,
-                                                std::uint32_t) {
+                                                std::uint32_t workers,
+                                                const DuplicateOf& duplicate_of) {
   if (card.modality == Modality::kImage) {
-    throw Error(ExitCode::kUnavailable, "this build embeds no images",
-                "build with LONGHAUL_VISION");
+    ImageSettings settings;
+    settings.image = card.image;
+    settings.workers = workers;
+    settings.max_pixels = config.max_pixels;
+    settings.likeness = config.skip_duplicates == SkipDuplicates::kDhash;
+    settings.duplicate_of = duplicate_of;
+    settings.seconds = [] {
+      return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+          .count();
+    };
+    return load_image_preprocessor(settings);
   }
   return std::make_unique<SequencePreprocessor>(
       card.alphabet, SequencePolicy{.max_tokens = max_tokens(config, card),

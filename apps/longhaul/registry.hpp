@@ -12,10 +12,13 @@
 
 namespace longhaul::app {
 
+using DuplicateOf = std::function<std::optional<std::uint64_t>(const Prepared& prepared)>;
+
 std::unique_ptr<RecordReader> make_reader(const RunConfig& config, const EncoderCard& card,
                                           std::function<bool()> stop);
 std::unique_ptr<Preprocessor> make_preprocessor(const RunConfig& config, const EncoderCard& card,
-                                                std::uint32_t workers);
+                                                std::uint32_t workers,
+                                                const DuplicateOf& duplicate_of);
 // Settings that make the numbers, with the card's defaults filled in.
 EncoderOptions encoder_options(const RunConfig& config, const EncoderCard& card,
                                std::uint32_t threads);

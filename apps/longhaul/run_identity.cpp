@@ -36,6 +36,10 @@ nlohmann::json fingerprint(const RunConfig& config, const EncoderCard& card,
       {"unknown", config.unknown == Unknown::kToken ? "token" : "reject"},
       {"device", device_kind},
   };
+  if (config.skip_duplicates != SkipDuplicates::kOff) {
+    fields["skip-duplicates"] =
+        config.skip_duplicates == SkipDuplicates::kExact ? "exact" : "dhash";
+  }
   if (options.pooling == Pooling::kMeanCompat) {
     fields["order"] = config.order;
     fields["batch-size"] = or_null(config.batch_size);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "encode/card.hpp"
@@ -17,9 +18,15 @@ struct ImageSettings {
   ImageSpec image;
   std::uint32_t workers = 1;  // images decoded at the same time
   std::uint64_t max_pixels = 1ULL << 28;
-  bool likeness = false;            // compute Prepared::likeness
+  bool likeness = false;  // compute Prepared::likeness, also as the record's last kept value
+  // Says which row an image repeats, if any; asked once for each decoded image, in order, by the
+  // thread that assembles. None: nothing is looked for.
+  std::function<std::optional<std::uint64_t>(const Prepared& prepared)> duplicate_of;
   std::function<double()> seconds;  // a clock; none: times are not measured
 };
+
+// The kept column that Prepared::likeness is written to, as 16 hexadecimal digits.
+constexpr const char* kLikenessColumn = "likeness";
 
 // Program and module are built together; two builds that differ in these types must not meet.
 constexpr std::uint64_t kImageModuleAbi =

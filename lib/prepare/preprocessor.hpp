@@ -42,6 +42,11 @@ struct Assembled {
     Defect defect;
   };
   std::vector<Late> rejected;
+  struct Duplicate {
+    std::uint32_t index = 0;  // into the records handed in
+    std::uint64_t of = 0;     // the row that was seen first
+  };
+  std::vector<Duplicate> duplicates;
 };
 
 class Preprocessor {

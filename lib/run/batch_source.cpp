@@ -74,6 +74,13 @@ std::optional<BatchJob> BatchSource::next() {
                           .duplicate_of = std::nullopt,
                           .hash = std::nullopt});
     }
+    for (const Assembled::Duplicate& duplicate : assembled.duplicates) {
+      job.late.push_back({.row = records[duplicate.index]->record.ordinal,
+                          .status = Status::kDuplicate,
+                          .defect = std::nullopt,
+                          .duplicate_of = duplicate.of,
+                          .hash = std::nullopt});
+    }
     position_ += job.count;
   }
   job.last = position_ >= window_->order.size();

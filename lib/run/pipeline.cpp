@@ -94,8 +94,10 @@ class Pipeline {
                 from ? from->position : 0),
         tuner_(settings.tune_tokens),
         encoder_(parts.encoder, hooks.exact_encoder, parts.governor, parts.log),
-        writer_(parts.store, {settings.commit_every, settings.commit_inside_windows}, hooks.now,
-                from),
+        writer_(parts.store,
+                {settings.commit_every, settings.commit_inside_windows, settings.copy_to_duplicates,
+                 parts.encoder.dimension()},
+                hooks.now, from),
         batches_(kBatchesAhead),
         results_(kBatchesAhead) {
     source_.set_time_budget(cost_per_row(kFirstBatchTokens));

@@ -44,6 +44,7 @@ struct PipelineSettings {
   std::vector<std::uint64_t> tune_tokens;  // sizes to choose from by timing; empty: none
   bool fixed_rows = false;                 // fill every batch to the rows its width allows
   bool commit_inside_windows = true;
+  bool copy_to_duplicates = false;  // an exact duplicate has the vector of the row it repeats
   std::chrono::milliseconds commit_every{5000};
   std::uint64_t clear_cache_every = 10;
   std::chrono::milliseconds batch_time{2000};  // longer batches are cut, so that a stop is quick

@@ -1,5 +1,6 @@
 #include "run/window_writer.hpp"
 
+#include <limits>
 #include <span>
 
 namespace longhaul {
@@ -61,6 +62,9 @@ void WindowWriter::write(EncodedJob job) {
     }
   }
   for (LateOutcome& outcome : job.late) {
+    if (outcome.status == Status::kDuplicate) {
+      write_duplicate(outcome);
+    }
     late_.emplace(outcome.row, outcome);
     late_uncommitted_.push_back(std::move(outcome));
   }
@@ -83,6 +87,15 @@ void WindowWriter::write(EncodedJob job) {
     pending_ = std::move(progress);
   }
   commit_if_due();
+}
+
+void WindowWriter::write_duplicate(const LateOutcome& outcome) {
+  if (settings_.copy_to_duplicates) {
+    store_.put_vector(outcome.row, store_.get_vector(*outcome.duplicate_of));
+  } else {
+    store_.put_vector(outcome.row, std::vector<float>(settings_.dimension,
+                                                      std::numeric_limits<float>::quiet_NaN()));
+  }
 }
 
 void WindowWriter::complete(const Window& window) {

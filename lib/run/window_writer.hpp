@@ -21,6 +21,8 @@ class WindowWriter {
   struct Settings {
     std::chrono::milliseconds commit_every{5000};
     bool commit_inside_windows = true;
+    bool copy_to_duplicates = false;  // the vector of the row they repeat; else they have none
+    std::uint32_t dimension = 0;
   };
 
   // `from` is what an earlier session committed.
@@ -40,6 +42,7 @@ class WindowWriter {
 
  private:
   void complete(const Window& window);
+  void write_duplicate(const LateOutcome& outcome);
 
   EmbeddingStore& store_;
   const Settings settings_;

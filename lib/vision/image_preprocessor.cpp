@@ -53,6 +53,9 @@ Prepared ImagePreprocessor::measure(Record record) const {
   prepared.defect = record.defect;
   prepared.record = std::move(record);
   prepared.tokens = 1;
+  if (settings_.likeness) {
+    prepared.record.kept.emplace_back();
+  }
   return prepared;
 }
 
@@ -80,6 +83,7 @@ std::optional<Defect> ImagePreprocessor::prepare_image(Prepared& prepared,
       fit.finish(pixels);
       if (settings_.likeness) {
         prepared.likeness = likeness.value();
+        prepared.record.kept.back() = to_hex(*prepared.likeness);
       }
       ++totals_.images;
     }
@@ -105,6 +109,11 @@ Assembled ImagePreprocessor::assemble(std::span<Prepared* const> records, std::u
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (defects[i]) {
       assembled.rejected.push_back({static_cast<std::uint32_t>(i), std::move(*defects[i])});
+      continue;
+    }
+    if (const std::optional<std::uint64_t> first =
+            settings_.duplicate_of ? settings_.duplicate_of(*records[i]) : std::nullopt) {
+      assembled.duplicates.push_back({static_cast<std::uint32_t>(i), *first});
       continue;
     }
     const std::size_t row = assembled.accepted.size();

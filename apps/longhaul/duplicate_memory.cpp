@@ -1,0 +1,62 @@
+#include "duplicate_memory.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/outcome.hpp"
+#include "base/text.hpp"
+#include "prepare/image_settings.hpp"
+#include "store/record_csv.hpp"
+
+namespace longhaul::app {
+namespace {
+
+std::optional<std::uint64_t> parse_hex(const std::string& text) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, 16);
+  return error == std::errc() && stop == end ? std::optional(value) : std::nullopt;
+}
+
+}  // namespace
+
+void remember_rows(Files& files, const std::string& output, DuplicateFilter::Key key,
+                   DuplicateFilter& filter) {
+  const std::string path = output + "/records.csv";
+  const auto file = files.open(path, OpenMode::kRead);
+  CsvFile csv(*file, path, file->size());
+  const std::vector<std::string> header = csv.next().value_or(std::vector<std::string>());
+  const std::string wanted = key == DuplicateFilter::Key::kContent ? "hash" : kLikenessColumn;
+  const auto column = [&](const std::string& name) {
+    const auto found = std::find(header.begin(), header.end(), name);
+    if (found == header.end()) {
+      throw Error(ExitCode::kBadData, path + " has no column " + name,
+                  "start anew with --overwrite");
+    }
+    return static_cast<std::size_t>(found - header.begin());
+  };
+  const std::size_t key_at = column(wanted);
+  const std::size_t status_at = column("status");
+  while (const auto fields = csv.next()) {
+    const auto row = fields->size() == header.size() ? parse_count(fields->front()) : std::nullopt;
+    if (!row) {
+      throw Error(ExitCode::kBadData, path + ", line " + std::to_string(csv.line()) + " is damaged",
+                  "start anew with --overwrite");
+    }
+    if ((*fields)[status_at] != to_string(Status::kOk)) {
+      continue;
+    }
+    if (key == DuplicateFilter::Key::kContent) {
+      if (const auto hash = hash128_from_hex((*fields)[key_at])) {
+        filter.first_of(*hash, *row);
+      }
+    } else if (const auto likeness = parse_hex((*fields)[key_at])) {
+      filter.first_of(*likeness, *row);
+    }
+  }
+}
+
+}  // namespace longhaul::app

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Exports an open_clip model's image tower as a TorchScript archive with a card.
+
+  scripts/export_openclip.py ViT-B-32 OUT.ts --pretrained laion2b_s34b_b79k
+
+--pretrained is one of open_clip's tags, which are downloaded, or a checkpoint file. Without it the
+weights are random, from --seed: for tests and for measuring speed. Vectors are divided by their
+length (L2), as CLIP uses them.
+"""
+
+import argparse
+
+import open_clip
+import torch
+from torch import nn
+
+import longhaul_export as export
+import longhaul_images as images
+
+
+class ImageTower(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.visual = model.visual
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.visual(pixels)
+
+
+def load(name, pretrained, seed):
+    """The model, and the transform that open_clip evaluates it with."""
+    torch.manual_seed(seed)
+    model, _, transform = open_clip.create_model_and_transforms(name, pretrained=pretrained)
+    return model.eval(), transform
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="such as ViT-B-32; open_clip.list_models() has them all")
+    parser.add_argument("out")
+    parser.add_argument("--pretrained", help="a tag of open_clip, or a checkpoint file")
+    parser.add_argument("--seed", type=int, default=0, help="of random weights")
+    arguments = parser.parse_args()
+    if arguments.model not in open_clip.list_models():
+        raise export.ExportError(f"open_clip has no model {arguments.model}")
+    model, transform = load(arguments.model, arguments.pretrained, arguments.seed)
+    source = {"weights": arguments.pretrained or f"random, seed {arguments.seed}",
+              "library": f"open_clip {open_clip.__version__}",
+              "exported_with": f"torch {torch.__version__}"}
+    card = images.image_card(f"open_clip {arguments.model}", images.image_spec(transform.transforms),
+                             "l2", source)
+    images.finish(ImageTower(model), card, arguments.out)
+
+
+if __name__ == "__main__":
+    export.run(main)

@@ -1,0 +1,122 @@
+"""What the image exporters share: the card of a torchvision-like transform, golden vectors of
+generated images, tracing, and the check of the archive against the library's own model."""
+
+import pathlib
+import warnings
+
+import numpy as np
+import torch
+import torchvision.transforms as transforms
+from torchvision.transforms import InterpolationMode
+
+from longhaul_export import ExportError, load_archive, save_archive
+
+GOLDEN_PATTERNS = (0, 1, 2)
+
+
+def without_fast_path():
+    """Attention's fused inference kernel exists on some devices only; without it an archive runs
+    on all."""
+    torch.backends.mha.set_fastpath_enabled(False)
+
+
+def one_size(value, what):
+    sizes = {value} if isinstance(value, int) else set(value)
+    if len(sizes) != 1:
+        raise ExportError(f"{what} {value} is not square, which a card cannot say")
+    return sizes.pop()
+
+
+def image_spec(steps):
+    """The card's `image` from a list of torchvision transforms. Refuses what a card cannot say."""
+    spec = {"scale": 1 / 255, "colour": "RGB", "layout": "NCHW", "exif": "ignore", "antialias": True}
+    for step in steps:
+        name = type(step).__name__
+        if isinstance(step, transforms.Resize):
+            if step.max_size is not None or step.antialias is False:
+                raise ExportError(f"{step} has no equal in a card")
+            if step.interpolation not in (InterpolationMode.BICUBIC, InterpolationMode.BILINEAR):
+                raise ExportError(f"{step} is neither bicubic nor bilinear")
+            spec["interpolation"] = step.interpolation.value
+            spec["resize"] = one_size(step.size, "the resize")
+            # Two numbers set both sides, one the shorter side.
+            squash = not isinstance(step.size, int) and len(step.size) == 2
+            spec["crop"] = not squash
+            spec["size"] = spec["resize"]
+        elif isinstance(step, transforms.CenterCrop):
+            size = one_size(step.size, "the crop")
+            if spec.get("crop") is False and size != spec["resize"]:
+                raise ExportError("a crop after a resize of both sides has no equal in a card")
+            spec["size"] = size
+        elif isinstance(step, transforms.Normalize):
+            spec["mean"] = [float(v) for v in step.mean]
+            spec["std"] = [float(v) for v in step.std]
+        elif name not in ("ToTensor", "MaybeToTensor", "MaybeConvertMode", "_convert_to_rgb",
+                          "function", "PILToTensor", "ConvertImageDtype"):
+            raise ExportError(f"the transform {step} has no equal in a card")
+    missing = {"size", "resize", "mean", "std"} - spec.keys()
+    if missing:
+        raise ExportError(f"the transform says nothing about {', '.join(sorted(missing))}")
+    return spec
+
+
+def pattern(size, n):
+    """The generated image "pattern:N" of the cards, uint8 [3, size, size]."""
+    c, y, x = np.mgrid[0:3, 0:size, 0:size].astype(np.int64)
+    return ((x * (7 + 2 * c) + y * (13 + 3 * c) + x * y // 16 + 31 * n) % 256).astype(np.uint8)
+
+
+def normalised(pixels, spec):
+    shape = (1, 3, 1, 1)
+    mean = torch.tensor(spec["mean"]).view(shape)
+    std = torch.tensor(spec["std"]).view(shape)
+    return (torch.from_numpy(pixels).float() * spec["scale"] - mean) / std
+
+
+def image_card(name, spec, normalize, source):
+    return {"card": 1, "name": name, "modality": "image", "method": "forward",
+            "inputs": [{"kind": "pixels", "dtype": "float32"}], "output": "pooled",
+            "output_key": None, "image": spec, "pooling": "mean", "normalize": normalize,
+            "golden": [], "source": source}
+
+
+def finish(module, card, path, tolerance=1e-4):
+    """Traces `module` (pixels to vectors), writes archive and card, and compares it with the
+    module at batches of 1, 3 and 16."""
+    without_fast_path()
+    module = module.eval().float()
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    spec = card["image"]
+    with torch.inference_mode(False), torch.no_grad():
+        images = normalised(np.stack([pattern(spec["size"], n) for n in range(16)]), spec)
+        golden = module(images[:len(GOLDEN_PATTERNS)])
+        if golden.dim() != 2:
+            raise ExportError(f"the model gives {tuple(golden.shape)}, not one vector per image")
+        card["dimension"] = golden.shape[1]
+        for n in GOLDEN_PATTERNS:
+            # One image at a time, as the card's reader embeds them.
+            vector = module(images[n:n + 1])[0].double()
+            if card["normalize"] == "l2":
+                vector = vector / vector.norm()
+            card["golden"].append({"input": f"pattern:{n}", "tolerance": tolerance,
+                                   "vector": [float(f"{v:.9g}") for v in vector.tolist()]})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            traced = torch.jit.trace(module, images[:2], check_trace=False)
+        # A device or a batch size that the trace kept would show on other machines only.
+        if 'value="cpu"' in str(traced.inlined_graph):
+            raise ExportError("the trace is bound to the CPU: this model makes tensors on a device "
+                              "of its own")
+        save_archive(traced, card, path)
+        loaded, _ = load_archive(path)
+        worst = 0.0
+        for count in (1, 3, 16):
+            expected, got = module(images[:count]), loaded(images[:count])
+            worst = max(worst, ((expected - got).abs().max() / expected.abs().max()).item())
+    if not worst < 1e-4:
+        pathlib.Path(path).unlink()
+        raise ExportError(f"{path}: differs from the model by {worst:.2e} of its greatest value: "
+                          "this archive must not be used")
+    print(f"{path}: {card['name']}, {card['dimension']} dimensions, {spec['size']} pixels; greatest "
+          f"difference from the model {worst:.2e}")
