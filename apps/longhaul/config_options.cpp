@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "recycle.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -143,6 +144,7 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
                 "print the effective settings and where each came from, and stop")
       ->envname("LONGHAUL_PRINT_CONFIG")
       ->group("Configuration");
+  command.add_option(kContinuationFlag, options.continuation)->group("");
   command.footer(
       "\nA flag goes before the environment (LONGHAUL_BATCH_SIZE for --batch-size, and so on), "
       "that\nbefore the --config file, that before the default. Sizes: 800M, 12G. Times: 250ms, "

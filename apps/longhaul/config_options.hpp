@@ -20,6 +20,7 @@ struct ConfigOptions {
   std::vector<std::pair<std::string, std::string>> flags;  // name, value; in the order given
   std::string config_file;
   bool print_config = false;
+  std::string continuation;  // from the process before, after recycling; see recycle.hpp
 };
 
 // Adds MODEL, INPUT..., every setting's flag, --config and --print-config.

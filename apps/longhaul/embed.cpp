@@ -31,9 +31,11 @@ std::string quoted(const std::string& argument) {
 // The same command continues a run; --overwrite would begin it anew.
 std::string resume_command(const std::vector<std::string>& arguments) {
   std::vector<std::string> words;
-  for (const std::string& argument : arguments) {
-    if (argument != "--overwrite") {
-      words.push_back(quoted(argument));
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == kContinuationFlag) {
+      ++i;
+    } else if (arguments[i] != "--overwrite") {
+      words.push_back(quoted(arguments[i]));
     }
   }
   return join(words, " ");
@@ -71,12 +73,30 @@ ExitCode embed(const ConfigOptions& options, Context& context) {
   set_mps_watermarks(config);
   const StopSignals signals;
   const auto term = context.environment.find("TERM");
-  return run_session(
-      {.resolved = resolved,
-       .backend = make_backend(),
-       .console = &console,
-       .progress = resolve_style(config, term == context.environment.end() ? "" : term->second),
-       .command = resume_command(context.arguments)});
+  SessionInputs inputs{
+      .resolved = resolved,
+      .backend = make_backend(),
+      .console = &console,
+      .progress = resolve_style(config, term == context.environment.end() ? "" : term->second),
+      .command = resume_command(context.arguments),
+      .arguments = context.arguments,
+      .continuation = {}};
+  if (!options.continuation.empty()) {
+    inputs.continuation = continuation_from_text(options.continuation);
+  }
+  try {
+    return run_session(inputs);
+  } catch (const Error& error) {
+    if (config.json) {
+      std::cout << nlohmann::json{{"code", to_int(error.code())},
+                                  {"error", error.what()},
+                                  {"remedy", error.remedy()},
+                                  {"output", config.output}}
+                       .dump()
+                << std::endl;
+    }
+    throw;
+  }
 }
 
 }  // namespace

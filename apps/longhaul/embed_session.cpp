@@ -1,12 +1,8 @@
 #include "embed_session.hpp"
 
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <ctime>
 #include <iostream>
 #include <thread>
 
@@ -16,8 +12,11 @@
 #include "plan/model_room.hpp"
 #include "prepare/image_settings.hpp"
 #include "progress.hpp"
+#include "recycle.hpp"
 #include "registry.hpp"
 #include "run/pipeline.hpp"
+#include "run_choices.hpp"
+#include "run_environment.hpp"
 #include "run_identity.hpp"
 #include "run_report.hpp"
 #include "signals.hpp"
@@ -28,50 +27,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::uint32_t kCompatRows = 32;  // --order input without --batch-size, as the field does
-constexpr std::uint32_t kImageRows = 16;
-// On a CPU the size of a batch cannot change a result, so the run times these and keeps the best.
-constexpr std::uint64_t kCpuBatchTokens[] = {2048, 4096, 8192, 16384};
-constexpr std::uint64_t kGpuBatchTokens = 32768;
-constexpr std::uint32_t kImageWindowBatches = 4;
-constexpr std::uint32_t kWidestUnlimited = 8192;  // tokens, where a model sets no limit
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text.data();
-}
-
-nlohmann::json describe_machine(const std::string& device) {
-  utsname system{};
-  uname(&system);
-  return {{"system", std::string(system.sysname) + " " + system.release},
-          {"architecture", system.machine},
-          {"cores", std::thread::hardware_concurrency()},
-          {"device", device}};
-}
-
-std::string holder() {
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
-  return "process " + std::to_string(getpid()) + " on " + host.data() + " since " + utc_now();
-}
-
-std::string device_kind(const Device& device) {
-  switch (device.kind()) {
-    case DeviceKind::kCuda:
-      return "cuda";
-    case DeviceKind::kMps:
-      return "mps";
-    case DeviceKind::kCpu:
-      break;
-  }
-  return "cpu";
-}
-
 class Session {
  public:
   explicit Session(const SessionInputs& inputs)
@@ -79,7 +34,8 @@ class Session {
         config_(inputs.resolved.config),
         log_(*inputs.console),
         files_(posix_files()),
-        started_(Clock::now()),
+        started_(Clock::now() -
+                 (inputs.continuation ? inputs.continuation->spent : std::chrono::milliseconds(0))),
         sanity_(log_) {}
 
   ExitCode run() {
@@ -100,7 +56,10 @@ class Session {
 
  private:
   void open_output() {
-    directory_ = longhaul::open_store(*files_, config_.output, {.holder = holder(), .adopt = {}});
+    directory_ = longhaul::open_store(
+        *files_, config_.output,
+        {.holder = lock_holder(),
+         .adopt = inputs_.continuation ? std::optional(inputs_.continuation->lock) : std::nullopt});
     if (config_.overwrite) {
       directory_->clear();
     }
@@ -127,7 +86,28 @@ class Session {
     }
   }
 
+  // The input is looked at only where it is still there and can be read twice.
+  void require_finished_input() {
+    const bool stream =
+        std::find(config_.inputs.begin(), config_.inputs.end(), "-") != config_.inputs.end();
+    if (stream || !directory_->state()->progress) {
+      return;
+    }
+    const Progress& last = *directory_->state()->progress;
+    try {
+      reader_ = make_reader(config_, model_.card, [this] { return stop_requested(); });
+    } catch (const Error& error) {
+      log_.info(std::string("the input is not at hand: ") + error.what());
+      return;
+    }
+    const InputMatch match =
+        compare_sources(begin_.at("inputs"), reader_->sources(), config_.output);
+    find_position(*reader_, match, {last.window_start, last.cursor}, last.input_hash,
+                  config_.output);
+  }
+
   ExitCode already_finished() {
+    require_finished_input();
     const nlohmann::json& finish = *directory_->state()->finish;
     log_.info(config_.output + " is complete: nothing to do");
     const auto code = static_cast<ExitCode>(finish.at("code").get<int>());
@@ -139,6 +119,7 @@ class Session {
 
   void check_input() {
     sources_ = reader_->sources();
+    require_recyclable();
     if (resumed_) {
       match_ = compare_sources(begin_.at("inputs"), sources_, config_.output);
     }
@@ -165,9 +146,8 @@ class Session {
   void load_encoder() {
     const Clock::time_point start = Clock::now();
     const MemoryReading before = sanity_.checked(host_memory_.read());
-    require_room_for_model(
-        files_->open(config_.model, OpenMode::kRead)->size(), before,
-        config_.memory_limit ? config_.memory_limit : default_host_limit(before));
+    require_room_for_model(files_->open(config_.model, OpenMode::kRead)->size(), before,
+                           host_limit(config_, before));
     encoder_ = inputs_.backend.make_encoder(model_, options_, log_);
     log_.info(model_.card.name + " on " + encoder_->device().name() + ", " + config_.dtype + ", " +
               std::string(to_string(options_.pooling)) + ", " +
@@ -218,74 +198,14 @@ class Session {
     return columns;
   }
 
-  // Every automatic choice, made once for the whole run and kept in the journal's first line.
   void choose() {
-    const bool image = model_.card.modality == Modality::kImage;
-    const bool fixed_rows = encoder_->needs_fixed_rows();
-    if (resumed_) {
-      choices_ = begin_.at("choices");
-    } else {
-      const bool input_order = config_.order == "input" || image;
-      choices_ = {
-          {"window", config_.window},
-          {"order", input_order ? "input" : "length"},
-          {"fixed_rows", fixed_rows},
-          {"device", config_.device == "auto" ? device_kind(encoder_->device()) : config_.device},
-          {"threads", threads_},
-          {"encoder", encoder_->choices()}};
-      if (input_order) {
-        const std::uint32_t rows = config_.batch_size.value_or(image ? kImageRows : kCompatRows);
-        choices_["group_rows"] = rows;
-        if (image) {
-          choices_["window"] = std::min(config_.window, rows * kImageWindowBatches);
-        }
-      }
-      if (fixed_rows) {
-        // The bits depend on these, so no later session may change them.
-        set_batch_limits(choices_);
-      }
-    }
-    const std::string order = choices_.at("order");
-    settings_.window.records = choices_.at("window");
-    settings_.window.order.order = order == "input" ? Order::kInput : Order::kLength;
-    settings_.window.order.group_rows = choices_.value("group_rows", 0U);
-    settings_.window.order.max_tokens = model_.card.max_tokens;
-    settings_.fixed_rows = choices_.at("fixed_rows");
-    nlohmann::json limits = choices_;
-    if (!settings_.fixed_rows) {
-      set_batch_limits(limits);
-    }
-    if (limits.contains("batch_rows")) {
-      settings_.batch_rows = limits.at("batch_rows").get<std::uint32_t>();
-    }
-    if (limits.contains("batch_tokens")) {
-      settings_.batch_tokens = limits.at("batch_tokens").get<std::uint64_t>();
-      if (tunes_batches()) {
-        settings_.tune_tokens.assign(std::begin(kCpuBatchTokens), std::end(kCpuBatchTokens));
-      }
-    }
-    settings_.commit_inside_windows = !image;
-    settings_.copy_to_duplicates = config_.skip_duplicates == SkipDuplicates::kExact;
-    settings_.commit_every = config_.commit_every;
-    settings_.clear_cache_every = config_.clear_cache_every;
-    settings_.stop_after_batches = config_.recycle_every;
-    settings_.rejects.count =
-        config_.strict ? std::optional<std::uint64_t>(0) : config_.max_rejects.count;
-    settings_.rejects.percent = config_.max_rejects.percent;
-  }
-
-  bool tunes_batches() const {
-    return !config_.batch_size && !config_.batch_tokens && !encoder_->needs_fixed_rows();
-  }
-
-  void set_batch_limits(nlohmann::json& into) const {
-    if (config_.batch_size || into.contains("group_rows")) {
-      into["batch_rows"] = config_.batch_size.value_or(into.value("group_rows", kCompatRows));
-    } else if (tunes_batches()) {
-      into["batch_tokens"] = *std::rbegin(kCpuBatchTokens);
-    } else {
-      into["batch_tokens"] = config_.batch_tokens.value_or(kGpuBatchTokens);
-    }
+    choices_ = resumed_ ? begin_.at("choices")
+                        : make_choices(config_, model_.card,
+                                       {.device_kind = device_kind(encoder_->device()),
+                                        .fixed_rows = encoder_->needs_fixed_rows(),
+                                        .choices = encoder_->choices()},
+                                       threads_);
+    settings_ = pipeline_settings(config_, model_.card, choices_);
   }
 
   void open_store() {
@@ -360,15 +280,8 @@ class Session {
   }
 
   ExitCode embed() {
-    GovernorSettings limits;
-    limits.start_budget = start_budget();
-    const MemoryReading first = read_memory();
-    limits.host_limit_bytes =
-        config_.memory_limit ? config_.memory_limit : default_host_limit(first);
-    limits.device_limit_bytes =
-        config_.device_memory_limit ? config_.device_memory_limit : default_device_limit(first);
-    limits.shared_memory = encoder_->device().kind() != DeviceKind::kCuda;
-    MemoryGovernor governor(limits);
+    MemoryGovernor governor(governor_settings(config_, model_.card, settings_, read_memory(),
+                                              encoder_->device().kind()));
     LeakMonitor leaks;
     MemoryLog memory_log(*files_, config_.output + "/memory.jsonl");
     ProgressDisplay display(*inputs_.console, inputs_.progress, started_);
@@ -414,7 +327,15 @@ class Session {
                           {"verdict", to_string(leaks.verdict())},
                           {"governor", governor.report()}};
     session_["encoder"] = encoder_->report();
-    return done.end == RunEnd::kComplete ? complete(done, leaks) : interrupted(done);
+    switch (done.end) {
+      case RunEnd::kComplete:
+        return complete(done, leaks);
+      case RunEnd::kRecycle:
+        start_anew(done);
+      case RunEnd::kInterrupted:
+        break;
+    }
+    return interrupted(done);
   }
 
   ExitCode complete(const RunReport& done, const LeakMonitor& leaks) {
@@ -437,9 +358,33 @@ class Session {
     store_->write_report(summary);
     log_.info(closing_line(done));
     print_json(summary);
-    throw Error(ExitCode::kInterrupted,
-                "interrupted; everything up to here is safe in " + config_.output,
-                "continue with: " + inputs_.command);
+    inputs_.console->fail("longhaul: interrupted; everything up to here is safe in " +
+                          config_.output + "; continue with: " + inputs_.command);
+    return ExitCode::kInterrupted;
+  }
+
+  // Gives back what no call returns, and continues in a fresh process.
+  [[noreturn]] void start_anew(const RunReport& done) {
+    store_->write_report(report(to_json(done.counters), "recycled", std::nullopt));
+    Continuation next;
+    next.lock = directory_->keep_lock_across_exec();
+    next.spent = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
+    next.recycles = inputs_.continuation ? inputs_.continuation->recycles + 1 : 1;
+    log_.info("starting anew after " + format_count(done.batches) +
+              " batches, to give memory back (" + format_count(next.recycles) + ")");
+    recycle(inputs_.arguments, next);
+  }
+
+  // What was read from a stream is gone after an exec.
+  void require_recyclable() const {
+    const bool asked = config_.recycle_every || config_.on_leak == OnLeak::kRecycle;
+    const bool stream = std::any_of(sources_.begin(), sources_.end(),
+                                    [](const SourceIdentity& source) { return !source.regular; });
+    if (asked && stream) {
+      throw Error(ExitCode::kUsage,
+                  "--recycle-every and --on-leak recycle need files, not a stream",
+                  "write the stream to a file first");
+    }
   }
 
   void print_json(const nlohmann::json& summary) const {
@@ -514,34 +459,7 @@ class Session {
         {"code", code ? nlohmann::json(to_int(*code)) : nlohmann::json(nullptr)}};
   }
 
-  // The cost of the largest batch that the limits allow.
-  double start_budget() const {
-    const std::uint32_t widest = model_.card.max_tokens.value_or(kWidestUnlimited);
-    if (settings_.batch_tokens) {
-      return static_cast<double>(*settings_.batch_tokens) * cost_per_row(widest) / widest;
-    }
-    return settings_.batch_rows.value_or(1) * cost_per_row(widest);
-  }
-
   MemoryReading read_memory() { return take_reading(host_memory_, encoder_->device(), sanity_); }
-
-  static std::optional<std::uint64_t> share(std::optional<std::uint64_t> bytes, double part) {
-    if (!bytes) {
-      return std::nullopt;
-    }
-    return static_cast<std::uint64_t>(static_cast<double>(*bytes) * part);
-  }
-  static std::optional<std::uint64_t> default_host_limit(const MemoryReading& reading) {
-    const std::optional<std::uint64_t> total =
-        reading.cgroup_limit && reading.total
-            ? std::optional(std::min(*reading.cgroup_limit, *reading.total))
-            : (reading.cgroup_limit ? reading.cgroup_limit : reading.total);
-    return share(total, 0.8);
-  }
-  static std::optional<std::uint64_t> default_device_limit(const MemoryReading& reading) {
-    return share(reading.device.recommended ? reading.device.recommended : reading.device.total,
-                 0.9);
-  }
 
   bool stop_requested() const {
     return StopSignals::requested() ||

@@ -2,12 +2,15 @@
 // lets cheap failures come first, runs the pipeline, and leaves run.json behind.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "backend.hpp"
 #include "base/error.hpp"
 #include "config/run_config.hpp"
 #include "console.hpp"
+#include "recycle.hpp"
 
 namespace longhaul::app {
 
@@ -17,6 +20,8 @@ struct SessionInputs {
   Console* console = nullptr;                     // borrowed
   ProgressStyle progress = ProgressStyle::kNone;  // resolved for this terminal
   std::string command;                            // to show how to continue
+  std::vector<std::string> arguments;             // of this process
+  std::optional<Continuation> continuation;       // from the process before, after recycling
 };
 
 // Throws Error. Prints the closing lines, and the JSON summary when --json asks for it.

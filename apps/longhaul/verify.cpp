@@ -124,7 +124,8 @@ class VerifyCommand {
     options.device = choices.at("device").get<std::string>();
     NullLog log;
     const std::unique_ptr<Encoder> encoder = backend_.make_encoder(model, options, log);
-    const std::unique_ptr<Preprocessor> preprocessor = make_preprocessor(*config_, model.card, 1);
+    const std::unique_ptr<Preprocessor> preprocessor =
+        make_preprocessor(*config_, model.card, 1, {});
     const Alone alone{*preprocessor, *encoder, model.card, choices};
     const std::unique_ptr<RecordReader> reader = make_reader(*config_, model.card, {});
     std::vector<std::vector<float>> vectors;

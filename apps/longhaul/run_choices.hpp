@@ -1,0 +1,40 @@
+// The choices that a run makes once and keeps in its journal, and the settings of the pipeline and
+// the governor that follow from them.
+// Pure functions; any thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "config/run_config.hpp"
+#include "device/memory_reading.hpp"
+#include "encode/card.hpp"
+#include "plan/memory_governor.hpp"
+#include "run/pipeline.hpp"
+
+namespace longhaul::app {
+
+// What the encoder that was loaded says of itself.
+struct EncoderFacts {
+  std::string device_kind;  // cpu, cuda, mps
+  bool fixed_rows = false;
+  nlohmann::json choices;
+};
+
+// Every automatic choice: for the first session of a run.
+nlohmann::json make_choices(const RunConfig& config, const EncoderCard& card,
+                            const EncoderFacts& encoder, std::uint32_t threads);
+
+// `choices` are make_choices()' of the first session; the rest is this session's own.
+PipelineSettings pipeline_settings(const RunConfig& config, const EncoderCard& card,
+                                   const nlohmann::json& choices);
+
+// `now` is a reading before the first batch.
+GovernorSettings governor_settings(const RunConfig& config, const EncoderCard& card,
+                                   const PipelineSettings& pipeline, const MemoryReading& now,
+                                   DeviceKind device);
+
+// --memory-limit, else 80 % of the memory that this process may have.
+std::optional<std::uint64_t> host_limit(const RunConfig& config, const MemoryReading& now);
+
+}  // namespace longhaul::app

@@ -1,0 +1,48 @@
+#include "run_environment.hpp"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <ctime>
+#include <thread>
+
+namespace longhaul::app {
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
+}
+
+nlohmann::json describe_machine(const std::string& device_name) {
+  utsname system{};
+  uname(&system);
+  return {{"system", std::string(system.sysname) + " " + system.release},
+          {"architecture", system.machine},
+          {"cores", std::thread::hardware_concurrency()},
+          {"device", device_name}};
+}
+
+std::string lock_holder() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return "process " + std::to_string(getpid()) + " on " + host.data() + " since " + utc_now();
+}
+
+std::string device_kind(const Device& device) {
+  switch (device.kind()) {
+    case DeviceKind::kCuda:
+      return "cuda";
+    case DeviceKind::kMps:
+      return "mps";
+    case DeviceKind::kCpu:
+      break;
+  }
+  return "cpu";
+}
+
+}  // namespace longhaul::app

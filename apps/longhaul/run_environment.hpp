@@ -1,0 +1,18 @@
+// Facts about this process and machine that run.json, the journal and the lock tell.
+// Any thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "device/device.hpp"
+
+namespace longhaul::app {
+
+std::string utc_now();  // "2026-11-21T12:00:00Z"
+// {"system": "Linux 6.1", "architecture": "x86_64", "cores": 2, "device": "cpu"}
+nlohmann::json describe_machine(const std::string& device_name);
+std::string lock_holder();                      // "process 42 on host since ..."
+std::string device_kind(const Device& device);  // cpu, cuda, mps
+
+}  // namespace longhaul::app
