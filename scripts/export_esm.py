@@ -326,6 +326,8 @@ def main():
     parser.add_argument("--max-tokens", type=int, metavar="N",
                         help="longest input, special tokens included (default: 1024, as the models "
                         "were trained; 0: no limit, rotary positions only)")
+    parser.add_argument("--save-transformers", metavar="DIR",
+                        help="also write the model in transformers' format")
     parser.add_argument("--name", help="name in the card (default: from MODEL)")
     parser.add_argument("--licence", default=None, help="licence of the weights, for the card")
     arguments = parser.parse_args()
@@ -334,6 +336,8 @@ def main():
     model, weights = load(arguments)
     model = model.eval()
     config = model.config
+    if arguments.save_transformers:
+        model.save_pretrained(arguments.save_transformers)
     layers = config.num_hidden_layers
     layer = arguments.layer + layers + 1 if arguments.layer < 0 else arguments.layer
     if not 0 <= layer <= layers:

@@ -1,0 +1,435 @@
+#!/usr/bin/env python3
+"""Measures Longhaul beside the programs people use for the same job, on this machine.
+
+compare_peers.py [antiberty] [esm] [start] [uniref] [images] [--markdown docs/performance.md]
+
+antiberty  AntiBERTy on nanobodies: transformers in file order and sorted, ONNX Runtime, OpenVINO
+esm        ESM-2 8M as a whole process: fair-esm's extraction
+start      from nothing to the first vector of one sequence
+uniref     ESM-2 8M on lengths like UniRef's: transformers
+images     ViT-B/32 on JPEG files: open_clip with a DataLoader
+
+All programs get the same records, weights and threads, and each its own best batch width. They take
+turns, so that a disturbance meets all of them; medians are printed. Vectors must agree, or the
+comparison fails. The others live in .venv-peers, which this script makes. Nothing else should run.
+"""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SCRIPTS = ROOT / "scripts"
+CACHE = ROOT / ".cache" / "peers"
+PEERS = ROOT / ".venv-peers"
+AGREEMENT = {"fp32": 1e-4, "bf16": 0.999}  # greatest difference; lowest cosine
+
+
+def run(command, **options):
+    done = subprocess.run([str(c) for c in command], **options)
+    if done.returncode != 0:
+        sys.exit(f"failed ({done.returncode}): {' '.join(map(str, command))}")
+    return done
+
+
+def peers_python():
+    """The python of .venv-peers, installed when the requirements are new."""
+    wanted = SCRIPTS / "peers_requirements.txt"
+    stamp = PEERS / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != wanted.read_text():
+        run([sys.executable, "-m", "venv", PEERS])
+        run([PEERS / "bin/pip", "install", "--quiet", "-r", wanted])
+        stamp.write_text(wanted.read_text())
+    return PEERS / "bin/python"
+
+
+def timed_process(command, log):
+    """Wall-clock seconds and peak resident bytes of a command."""
+    start = time.perf_counter()
+    with open(log, "w") as out:
+        child = subprocess.Popen([str(c) for c in command], stdout=out, stderr=out)
+        _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - start
+    if child.returncode != 0:
+        sys.exit(f"failed: {' '.join(map(str, command))}\n{pathlib.Path(log).read_text()[-2000:]}")
+    return seconds, usage.ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
+
+
+class Peer:
+    """An engine of peer_engines.py that keeps its model between passes."""
+
+    def __init__(self, label, engine, spec, folder):
+        self.label, self.dtype, self.times, self.whole = label, spec.get("dtype", "fp32"), [], []
+        self.engine, self.folder = engine, folder
+        self.spec = folder / f"{engine}-{self.dtype}.json"
+        self.spec.write_text(json.dumps(spec))
+
+    def start(self):
+        self.log = open(self.spec.with_suffix(".log"), "w")
+        self.process = subprocess.Popen(
+            [str(peers_python()), str(SCRIPTS / "peer_engines.py"), self.engine, str(self.spec)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.batch = self.answer()["width"]
+
+    def answer(self):
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                return json.loads(line)
+        tail = pathlib.Path(self.log.name).read_text()[-2000:]
+        sys.exit(f"{self.label} ended by itself:\n{tail}")
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def turn(self):
+        self.times.append(self.ask("run")["seconds"])
+
+    def finish(self):
+        path = self.spec.with_suffix(".npy")
+        self.ask(f"save {path}")
+        self.vectors = np.load(path)
+        status = pathlib.Path(f"/proc/{self.process.pid}/status")
+        peak = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
+        self.rss = int(peak[1]) * 1024 if peak else 0
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Whole:
+    """A program that is started for the job and ends with it; its time is the process's."""
+
+    def __init__(self, label, command, folder, read, dtype="fp32"):
+        self.label, self.command, self.read, self.dtype = label, command, read, dtype
+        self.times, self.whole, self.batch, self.rss = [], [], "", 0
+        self.log = folder / f"{re.sub('[^a-z0-9]+', '-', label.lower())}.log"
+
+    def start(self):
+        pass
+
+    def turn(self):
+        seconds, rss = timed_process(self.command, self.log)
+        self.times.append(seconds)
+        self.rss = max(self.rss, rss)
+
+    def finish(self):
+        self.vectors = self.read()
+
+
+class Longhaul(Whole):
+    """`longhaul embed`. `inside` counts from the loaded model to the last commit, as peers' passes
+    do, which read nothing and write nothing; else it is the whole process."""
+
+    def __init__(self, label, model, source, options, folder, flags=(), inside=True,
+                 dtype="fp32"):
+        self.out = folder / f"out-{dtype}"
+        command = [options.longhaul, "embed", model, source, "-o", self.out, "--overwrite",
+                   "--threads", options.threads, "--progress", "none", "--dtype", dtype, *flags]
+        super().__init__(label, command, folder, self.read_vectors, dtype)
+        self.inside, self.batch = inside, "auto"
+
+    def turn(self):
+        super().turn()
+        if self.inside:
+            self.whole.append(self.times[-1])
+            self.times[-1] = json.loads((self.out / "run.json").read_text())["timings"]["seconds"]
+
+    def read_vectors(self):
+        return np.load(self.out / "embeddings.npy")
+
+
+def take_turns(programs, rounds):
+    for program in programs:
+        print(f"  starting {program.label}", file=sys.stderr)
+        program.start()
+    for number in range(rounds):
+        for program in programs:
+            program.turn()
+            print(f"  round {number + 1}: {program.label} {program.times[-1]:.2f} s",
+                  file=sys.stderr)
+    for program in programs:
+        program.finish()
+
+
+def agreement(program, reference):
+    """How far the vectors are from the reference's; ends the comparison where they disagree."""
+    difference = np.abs(program.vectors - reference.vectors).max()
+    a, b = program.vectors.astype(np.float64), reference.vectors.astype(np.float64)
+    cosine = ((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min()
+    if program.dtype == "fp32" and not difference <= AGREEMENT["fp32"]:
+        sys.exit(f"{program.label}: vectors differ by {difference:.1e} from {reference.label}")
+    if not cosine >= AGREEMENT["bf16"]:
+        sys.exit(f"{program.label}: cosine {cosine:.5f} with {reference.label}")
+    return f"{difference:.0e}" if program.dtype == "fp32" else f"cosine {cosine:.5f}"
+
+
+def table(title, programs, records, notes=()):
+    """Markdown: the first program is what the others are measured against."""
+    first = statistics.median(programs[0].times)
+    lines = [f"### {title}", "",
+             "| program | precision | batch | seconds (range) | records/s | ratio | whole process | "
+             "peak memory | vectors |", "|---|---|---|---|---|---|---|---|---|"]
+    for program in programs:
+        median = statistics.median(program.times)
+        whole = f"{statistics.median(program.whole):.2f} s" if program.whole else ""
+        lines.append(
+            f"| {program.label} | {program.dtype} | {program.batch} | {median:.2f} "
+            f"({min(program.times):.2f}-{max(program.times):.2f}) | {records / median:.1f} | "
+            f"{first / median:.2f} | {whole} | {program.rss / 2**20:.0f} MiB | "
+            f"{agreement(program, programs[0])} |")
+    return "\n".join([*lines, "", *notes, ""])
+
+
+def read_sequences(options):
+    """The records all sequence programs get: a CSV's, or the shipped nanobodies."""
+    with open(options.input, newline="") as file:
+        rows = list(csv.DictReader(file))
+    column = next((c for c in ("sequence", "seq", "vh_sequence") if c in rows[0]), None)
+    if column is None:
+        sys.exit(f"{options.input}: no column sequence, seq or vh_sequence")
+    return [row[column] for row in rows if not set(row[column]) - set("ACDEFGHIKLMNPQRSTVWY")]
+
+
+def write_inputs(sequences, folder):
+    """One list of records in the three forms the programs read."""
+    numbered = list(enumerate(sequences))
+    (folder / "in.txt").write_text("\n".join(sequences))
+    (folder / "in.csv").write_text("id,sequence\n" + "".join(f"r{i},{s}\n" for i, s in numbered))
+    (folder / "in.fasta").write_text("".join(f">r{i}\n{s}\n" for i, s in numbered))
+
+
+def card_of(archive):
+    sys.path.insert(0, str(SCRIPTS))
+    import longhaul_export
+    return longhaul_export.load_archive(archive)[1]
+
+
+def antiberty_files():
+    """The archive, and the same weights as transformers and the converters read them."""
+    archive = ROOT / ".cache/antiberty.ts"
+    if not archive.exists():
+        run([sys.executable, SCRIPTS / "export_antiberty.py", archive])
+    if not (CACHE / "antiberty/config.json").exists():
+        sys.path.insert(0, str(SCRIPTS))
+        import export_antiberty
+        model, _ = export_antiberty.load_reference(
+            export_antiberty.fetch_wheel(ROOT / ".cache"))
+        model.save_pretrained(CACHE / "antiberty")
+    return archive, CACHE / "antiberty"
+
+
+def sequence_spec(archive, model, family, options, folder, dtype="fp32"):
+    card = card_of(archive)
+    return {"alphabet": card["alphabet"], "dimension": card["dimension"], "model": str(model),
+            "family": family, "sequences": str(folder / "in.txt"), "threads": options.threads,
+            "dtype": dtype, "widths": options.widths}
+
+
+def compare_antiberty(options, folder):
+    sequences = read_sequences(options)[:options.records]
+    write_inputs(sequences, folder)
+    archive, model = antiberty_files()
+
+    def peer(label, engine, dtype="fp32"):
+        return Peer(label, engine, sequence_spec(archive, model, "bert", options, folder, dtype),
+                    folder)
+
+    programs = [
+        peer("transformers, file order", "transformers"),
+        peer("transformers, sorted by length", "sentence"),
+        peer("ONNX Runtime, sorted", "onnxruntime"),
+        peer("OpenVINO, sorted", "openvino"),
+        Longhaul("Longhaul", archive, folder / "in.csv", options, folder),
+        peer("transformers, sorted by length", "sentence", "bf16"),
+        peer("OpenVINO, sorted", "openvino", "bf16"),
+        Longhaul("Longhaul", archive, folder / "in.csv", options, folder, dtype="bf16"),
+    ]
+    take_turns(programs, options.rounds)
+    return table(f"AntiBERTy, {len(sequences):,} nanobodies", programs, len(sequences))
+
+
+def esm_files(folder):
+    """A seeded random ESM-2 8M as fair-esm has it, and its archive."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    checkpoint, archive = CACHE / "esm2_t6_8M_random.pt", CACHE / "esm2_t6_8M_random.ts"
+    if not archive.exists():
+        spec = folder / "make.json"
+        spec.write_text(json.dumps({"checkpoint": str(checkpoint)}))
+        run([peers_python(), SCRIPTS / "peer_engines.py", "make-fair-esm", spec])
+        run([sys.executable, SCRIPTS / "export_esm.py", checkpoint, archive])
+    return checkpoint, archive
+
+
+def compare_esm(options, folder):
+    sequences = read_sequences(options)[:2 * options.records]
+    write_inputs(sequences, folder)
+    checkpoint, archive = esm_files(folder)
+    spec = folder / "fair-esm.json"
+    spec.write_text(json.dumps({
+        "checkpoint": str(checkpoint), "fasta": str(folder / "in.fasta"),
+        "out": str(folder / "extracted"), "vectors": str(folder / "extracted.npy"),
+        "threads": options.threads}))
+
+    def collect():
+        run([peers_python(), SCRIPTS / "peer_engines.py", "collect-fair-esm", spec])
+        return np.load(folder / "extracted.npy")
+
+    programs = [
+        Whole("fair-esm extraction", [peers_python(), SCRIPTS / "peer_engines.py", "fair-esm",
+                                      spec], folder, collect),
+        Longhaul("Longhaul", archive, folder / "in.fasta", options, folder, inside=False),
+    ]
+    programs[0].batch = "4,096 tokens"
+    take_turns(programs, options.rounds)
+    return table(f"ESM-2 8M, {len(sequences):,} nanobodies, whole process", programs,
+                 len(sequences))
+
+
+def compare_start(options, folder):
+    write_inputs(read_sequences(options)[:1], folder)
+    archive, model = antiberty_files()
+    spec = folder / "first.json"
+    spec.write_text(json.dumps({**sequence_spec(archive, model, "bert", options, folder),
+                                "vectors": str(folder / "first.npy")}))
+    programs = [
+        Whole("transformers script", [peers_python(), SCRIPTS / "peer_engines.py", "first", spec],
+              folder, lambda: np.load(folder / "first.npy")),
+        Longhaul("Longhaul", archive, folder / "in.csv", options, folder, inside=False),
+    ]
+    take_turns(programs, options.rounds)
+    return table("From process start to the vector of one sequence, AntiBERTy", programs, 1)
+
+
+def compare_uniref(options, folder):
+    source = folder / "uniref.csv"
+    run([sys.executable, SCRIPTS / "make_sequences.py", source, "-n", options.records,
+         "--lengths", "uniref"])
+    with open(source, newline="") as file:
+        write_inputs([row["sequence"] for row in csv.DictReader(file)], folder)
+    archive, model = CACHE / "esm2_8m.ts", CACHE / "esm2_8m"
+    if not archive.exists():
+        run([sys.executable, SCRIPTS / "export_esm.py", "--random", "--save-transformers", model,
+             "esm2_8m", archive])
+    spec = sequence_spec(archive, model, "esm", options, folder)
+    programs = [
+        Peer("transformers, file order", "transformers", spec, folder),
+        Peer("transformers, sorted by length", "sentence", spec, folder),
+        Longhaul("Longhaul", archive, folder / "in.csv", options, folder),
+    ]
+    take_turns(programs, options.rounds)
+    timings = json.loads((programs[-1].out / "run.json").read_text())["timings"]
+    return table(f"ESM-2 8M, {options.records:,} sequences with lengths like UniRef's", programs,
+                 options.records,
+                 [f"Padding efficiency of Longhaul: {timings['padding_efficiency']:.3f}."])
+
+
+def make_photographs(folder, number):
+    """JPEG files of about 1,200 x 900 with detail at every scale, as photographs have."""
+    from PIL import Image
+    folder.mkdir(exist_ok=True)
+    random = np.random.RandomState(0)
+    for index in range(number):
+        width, height = 1200 + index % 7 * 10, 900 + index % 5 * 10
+        picture = np.zeros((height, width, 3), dtype=np.float32)
+        for scale in (4, 16, 64, 256):
+            noise = random.randint(0, 256, (scale * 3 // 4, scale, 3)).astype(np.uint8)
+            layer = Image.fromarray(noise).resize((width, height), Image.BICUBIC)
+            picture += np.asarray(layer, dtype=np.float32) / scale**0.5
+        picture = (255 * picture / picture.max()).astype(np.uint8)
+        Image.fromarray(picture).save(folder / f"{index:04d}.jpg", quality=90)
+
+
+def compare_images(options, folder):
+    archive = CACHE / "vit_b_32.ts"
+    if not archive.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        run([sys.executable, SCRIPTS / "export_openclip.py", "ViT-B-32", archive, "--random"])
+    make_photographs(folder / "images", options.images)
+    spec = {"model_name": "ViT-B-32", "seed": 0, "images": str(folder / "images"),
+            "threads": options.threads, "widths": options.widths[:3]}
+    programs = [
+        Peer("open_clip, DataLoader with 0 workers", "dataloader0", spec, folder),
+        Peer("open_clip, DataLoader with 2 workers", "dataloader2", spec, folder),
+        Longhaul("Longhaul", archive, folder / "images", options, folder),
+    ]
+    take_turns(programs, options.rounds)
+    return table(f"ViT-B/32, {options.images} JPEG files of about 1,200 x 900", programs,
+                 options.images)
+
+
+COMPARISONS = {"antiberty": compare_antiberty, "esm": compare_esm, "start": compare_start,
+               "uniref": compare_uniref, "images": compare_images}
+
+
+def machine(options):
+    """What the figures hold for."""
+    model = platform.processor()
+    information = pathlib.Path("/proc/cpuinfo")
+    if information.exists():
+        found = re.search(r"model name\s*:\s*(.*)", information.read_text())
+        model = found[1] if found else model
+    load = os.getloadavg()[0]
+    versions = ", ".join(line for line in
+                         (SCRIPTS / "peers_requirements.txt").read_text().splitlines()
+                         if line and not line.startswith("#"))
+    version = subprocess.run([str(options.longhaul), "--version"], capture_output=True, text=True)
+    return (f"{model}, {os.cpu_count()} cores, {options.threads} threads each, load {load:.1f} "
+            f"before the start; medians of {options.rounds} interleaved rounds. "
+            f"{version.stdout.splitlines()[0] if version.stdout else ''} Others: {versions}.")
+
+
+def write_markdown(path, name, text):
+    """Replaces this comparison's block in the file, or appends it."""
+    begin, end = f"<!-- compare_peers {name} -->", f"<!-- end {name} -->"
+    block = f"{begin}\n{text}{end}\n"
+    old = path.read_text() if path.exists() else ""
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end) + "\n", re.S)
+    new = pattern.sub(lambda _: block, old) if pattern.search(old) else f"{old}\n{block}"
+    path.write_text(new.lstrip("\n"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(COMPARISONS))
+    parser.add_argument("--input", type=pathlib.Path, default=ROOT / "datasets/nanobodies_2000.csv",
+                        help="CSV of the nanobodies (default: the shipped ones)")
+    parser.add_argument("--records", type=int, default=1024, help="esm takes twice as many")
+    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--widths", type=int, nargs="+", default=[8, 16, 32, 64],
+                        help="batch widths that each engine tries")
+    parser.add_argument("--longhaul", type=pathlib.Path, default=ROOT / "build/longhaul")
+    parser.add_argument("--markdown", type=pathlib.Path, help="write the tables into this file")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(COMPARISONS)
+    if unknown:
+        parser.error(f"no comparison {', '.join(sorted(unknown))}: {', '.join(COMPARISONS)}")
+    if not options.longhaul.exists():
+        sys.exit(f"{options.longhaul} is not built: run scripts/build")
+    peers_python()
+    for name in options.names or COMPARISONS:
+        about = machine(options)
+        with tempfile.TemporaryDirectory() as folder:
+            text = COMPARISONS[name](options, pathlib.Path(folder)) + f"\n{about}\n"
+        print(text, flush=True)
+        if options.markdown:
+            write_markdown(options.markdown, name, text)
+
+
+if __name__ == "__main__":
+    main()
