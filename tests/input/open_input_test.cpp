@@ -266,7 +266,7 @@ TEST_CASE("a wait on a stream ends when the run is stopped") {
   std::atomic<bool> stop = false;
   InputSettings settings = settings_for({pipe});
   settings.format = InputFormat::kCsv;
-  settings.stop = &stop;
+  settings.stop = [&] { return stop.load(); };
   // Kept open and silent, as a program upstream that hangs.
   const int held = ::open(pipe.c_str(), O_RDWR | O_CLOEXEC);
   std::thread stopper([&] {
