@@ -340,6 +340,12 @@ class Pipeline {
     snapshot.batch_rows = last_rows_;
     snapshot.batch_width = last_width_;
     snapshot.input = job.window->progress;
+    // Reading is ahead: of the bytes read, the share that is encoded.
+    if (const std::uint64_t read = job.window->end.ordinal; read > 0) {
+      snapshot.input.bytes_read = static_cast<std::uint64_t>(
+          static_cast<double>(snapshot.input.bytes_read) *
+          static_cast<double>(snapshot.records_done) / static_cast<double>(read));
+    }
     snapshot.memory = memory_;
     return snapshot;
   }

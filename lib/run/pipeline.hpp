@@ -33,7 +33,7 @@ struct RunSnapshot {
   std::uint64_t batches = 0;  // of this session
   std::uint32_t batch_rows = 0;
   std::uint32_t batch_width = 0;
-  InputProgress input;  // of reading, which is ahead
+  InputProgress input;  // bytes of what is encoded, scaled from reading
   MemoryReading memory;
 };
 

@@ -22,9 +22,11 @@ std::optional<Window> WindowSource::next() {
            (settings_.order.order == Order::kLength ||
             shapes.size() % settings_.order.group_rows == 0);
   };
+  bool at_end = false;
   while (!full()) {
     std::optional<Record> record = reader_.next();
     if (!record) {
+      at_end = true;
       break;
     }
     digest_.add(*record);
@@ -41,6 +43,9 @@ std::optional<Window> WindowSource::next() {
   window.end = reader_.position();
   window.hash_at_end = digest_.value();
   window.progress = reader_.progress();
+  if (at_end) {
+    window.progress.records_total = window.end.ordinal;
+  }
   ++next_index_;
   return window;
 }

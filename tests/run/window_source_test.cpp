@@ -89,6 +89,14 @@ TEST_CASE("a window entered again at its start is the same window") {
   }
 }
 
+TEST_CASE("the window that meets the end of the input knows how many records there are") {
+  VectorReader reader(generated_records(50, 20));
+  const SequencePreprocessor preprocessor = small_preprocessor();
+  WindowSource source(reader, preprocessor, {.records = 32, .order = {}}, 0, {});
+  CHECK_FALSE(source.next()->progress.records_total);
+  CHECK(source.next()->progress.records_total == 50);
+}
+
 TEST_CASE("a window of rejected records alone has an empty order") {
   VectorReader reader({sequence_record(0, "BAD"), sequence_record(1, "")});
   const SequencePreprocessor preprocessor = small_preprocessor();
