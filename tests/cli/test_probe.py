@@ -273,6 +273,63 @@ def test_records_that_do_not_match_the_vectors_are_refused(longhaul, tmp_path):
     assert result.code == 65 and "line 11" in result.err
 
 
+# Labels of a real run, through the program that made it (with the fake encoder)
+
+
+def embedded(longhaul_fake, tmp_path, *arguments):
+    """50 records with labels, one of which the encoder cannot take; returns the CSV and OUT."""
+    random = np.random.default_rng(9)
+    lines = ["id,sequence,label"]
+    for i in range(50):
+        sequence = "".join(random.choice(list("ACDEFGHIKLMNPQRSTVWY"), 30 + i))
+        lines.append(f"p{i},{sequence if i != 20 else 'AC-DE'},{i % 2}")
+    csv = tmp_path / "in.csv"
+    csv.write_text("\n".join(lines) + "\n")
+    model = tmp_path / "fake.json"
+    model.write_text(json.dumps({"fake": True, "dimension": 8}))
+    result = longhaul_fake("embed", model, csv, "-o", tmp_path / "out", *arguments)
+    assert result.code == 3, result
+    return csv, tmp_path / "out"
+
+
+def test_labels_come_from_the_kept_column_or_the_recorded_input(longhaul_fake, tmp_path):
+    (tmp_path / "kept").mkdir()
+    _, kept = embedded(longhaul_fake, tmp_path / "kept", "--keep-column", "label")
+    _, plain = embedded(longhaul_fake, tmp_path)
+    first = fit(longhaul_fake, kept, tmp_path / "a.npz", "--json")
+    second = fit(longhaul_fake, plain, tmp_path / "b.npz", "--json")
+    assert "records.csv" in json.loads(first.out)["training"]["labels"]
+    assert "recorded input" in json.loads(second.out)["training"]["labels"]
+    assert json.loads(second.out)["training"]["left_out"]["rejected"] == ["p20"]
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    x = np.load(plain / "embeddings.npy")
+    rows = [i for i in range(50) if i != 20]
+    reference = sklearn_fit(x[rows], np.arange(50)[rows] % 2)
+    np.testing.assert_allclose(np.load(tmp_path / "a.npz")["coef"], reference.coef_, atol=1e-5)
+    provenance = json.loads((tmp_path / "a.npz.json").read_text())
+    assert len(provenance["embeddings"]["model_sha256"]) == 64
+
+
+@pytest.mark.parametrize("change", ["edited", "shorter", "longer", "gone", "no such column"])
+def test_labels_are_not_taken_from_an_input_that_changed(longhaul_fake, tmp_path, change):
+    csv, out = embedded(longhaul_fake, tmp_path)
+    lines = csv.read_text().splitlines(keepends=True)
+    if change == "edited":
+        lines[5], lines[6] = lines[6], lines[5]
+    elif change == "shorter":
+        lines.pop()
+    elif change == "longer":
+        lines.append("p50,ACDEF,1\n")
+    elif change == "no such column":
+        lines[0] = "id,sequence,outcome\n"
+    csv.write_text("".join(lines))
+    if change == "gone":
+        csv.unlink()
+    result = longhaul_fake("probe", "fit", out, "-o", tmp_path / "h.npz")
+    assert result.code == 65 and "--keep-column" in result.err, result
+    assert not (tmp_path / "h.npz").exists()
+
+
 # Cross-validation
 
 
