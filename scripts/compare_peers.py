@@ -356,7 +356,7 @@ def compare_images(options, folder):
     archive = CACHE / "vit_b_32.ts"
     if not archive.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        run([sys.executable, SCRIPTS / "export_openclip.py", "ViT-B-32", archive, "--random"])
+        run([sys.executable, SCRIPTS / "export_openclip.py", "ViT-B-32", archive, "--seed", 0])
     make_photographs(folder / "images", options.images)
     spec = {"model_name": "ViT-B-32", "seed": 0, "images": str(folder / "images"),
             "threads": options.threads, "widths": options.widths[:3]}
