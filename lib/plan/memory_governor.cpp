@@ -23,8 +23,10 @@ constexpr double kMarginShare = 0.05;
 constexpr double kMarginBytes = 16 * kMegabyte;
 // Below this nothing is learned about bytes per cost: pages come in lumps.
 constexpr double kLeastExcess = 16 * kMegabyte;
-// Live tensors are not all a batch takes: scratch space, fragments.
-constexpr double kBeyondLive = 1.25;
+// Live tensors are not all a batch takes: scratch space, fragments. Taken for the ratio until the
+// high-water mark has shown it, and never less than the second.
+constexpr double kBeyondLive = 2.5;
+constexpr double kLeastBeyondLive = 1.25;
 // A width not met yet is taken to need this much more than its nearest neighbour.
 constexpr double kUnknownWidth = 2;
 // Freed memory that the heap still holds is ours to use again: what is in use for good is the least
@@ -105,7 +107,12 @@ class Pool {
       excess = usage.now - before;
     }
     if (usage.taken) {
-      excess = std::max(*usage.taken * kBeyondLive, rose ? high - before : 0.0);
+      if (rose && *usage.taken > 0) {
+        const double ratio = std::max((high - before) / *usage.taken, kLeastBeyondLive);
+        beyond_live_ = std::max(beyond_live_.value_or(0), std::min(ratio, kBeyondLive));
+      }
+      excess =
+          std::max(*usage.taken * beyond_live_.value_or(kBeyondLive), rose ? high - before : 0.0);
     }
     const double bytes_per_cost = std::max(excess, kLeastExcess) / cost;
     Seen& seen = seen_[width];
@@ -139,6 +146,7 @@ class Pool {
   double room_ = kUnlimited;
   bool near_limit_ = false;
   unsigned stays_ = 0;
+  std::optional<double> beyond_live_;
   std::map<std::uint32_t, Seen> seen_;
 };
 

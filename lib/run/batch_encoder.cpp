@@ -69,6 +69,7 @@ bool BatchEncoder::attempt(const HostBatch& batch, std::uint32_t width, std::uin
               result.block.values.begin() +
                   static_cast<std::ptrdiff_t>(std::size_t{from} * block.dimension));
     governor_.succeeded(width, cost);
+    largest_fitted_ = std::max(largest_fitted_, cost);
     return true;
   } catch (const DeviceOutOfMemory& error) {
     reason = error.what();
@@ -97,6 +98,13 @@ void BatchEncoder::encode_rows(const HostBatch& batch, std::uint32_t width, std:
     split_rows(batch, width, from, count, result);
   } else if (!attempt(slice(batch, from, 1), width, from, result)) {
     // Twice: without dummy rows, and with the caches released.
+    if (cost_per_row(width) <= largest_fitted_) {
+      // Not the record's fault: rejecting it, and all after it, would be false.
+      throw Error(ExitCode::kMemory,
+                  "out of memory with a single record of " + std::to_string(width) +
+                      " tokens, though as much fitted before: something else took the memory",
+                  "free some memory and give the same command again: what is done is kept");
+    }
     result.failures.push_back({from,
                                {Reason::kOutOfMemory, "does not fit alone, padded to " +
                                                           std::to_string(width) + " tokens"}});

@@ -32,6 +32,8 @@ class BatchEncoder {
         governor_(governor),
         log_(log) {}
 
+  // A single record that does not fit is rejected, unless as much fitted before: then it is no
+  // record's fault, and Error(kMemory) ends the session.
   // `width` is what the batch's cost is reckoned with. Throws Error(kBadData) when more than 1 % of
   // all rows, and no fewer than ten, stay not finite.
   Result encode(const HostBatch& batch, std::uint32_t width);
@@ -59,6 +61,7 @@ class BatchEncoder {
   std::uint64_t not_finite_ = 0;         // rows, cured or not
   std::uint64_t stayed_not_finite_ = 0;  // rows
   bool has_split_ = false;
+  double largest_fitted_ = 0;  // cost
 };
 
 // Rows [from, from + count) of a batch as a batch of its own.

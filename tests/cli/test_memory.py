@@ -40,7 +40,7 @@ def wide_model(tmp_path_factory):
 def one_by_one(longhaul, wide_model, tmp_path_factory):
     """The run with batches of one, against which the others are measured."""
     folder = tmp_path_factory.mktemp("one_by_one")
-    data = write_sequences(folder / "in.csv", [500 - number % 7 for number in range(96)])
+    data = write_sequences(folder / "in.csv", [500 - number % 7 for number in range(32)])
     done = run_measured(longhaul.path, "embed", wide_model, data, "-o", folder / "out",
                         "--batch-size", 1, "--progress", "none")
     assert done.code == 0, done
@@ -49,10 +49,10 @@ def one_by_one(longhaul, wide_model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def unlimited(longhaul, wide_model, one_by_one, tmp_path_factory):
-    """Batches of 64 with all the memory they want."""
+    """Batches of 16 with all the memory they want."""
     out = tmp_path_factory.mktemp("unlimited") / "out"
     done = run_measured(longhaul.path, "embed", wide_model, one_by_one[1], "-o", out,
-                        "--batch-size", 64, "--progress", "none")
+                        "--batch-size", 16, "--progress", "none")
     assert done.code == 0, done
     assert same_bits(out, one_by_one[2])
     return done, out
@@ -69,7 +69,7 @@ def test_with_64_mib_more_than_batches_of_one_need_a_run_asked_for_large_ones_fi
     # Not vacuous: what the large batches would take is far above it.
     assert unlimited[0].peak_address_space > limit + 64 * MIB, (single, unlimited[0])
     done = run_measured(longhaul.path, "embed", wide_model, data, "-o", tmp_path / "out",
-                        "--batch-size", 64, "--progress", "none", address_space=limit)
+                        "--batch-size", 16, "--progress", "none", address_space=limit)
     assert done.code == 0, done
     governor = last_session(tmp_path / "out")["memory"]["governor"]
     assert governor["lowered_by_limit"] + governor["out_of_memory"] > 0
@@ -109,7 +109,7 @@ def test_a_memory_limit_is_never_passed(longhaul, wide_model, one_by_one, unlimi
     limit = int(single.peak_rss * 1.2)
     assert unlimited[0].peak_rss > limit, (single, unlimited[0])
     done = run_measured(longhaul.path, "embed", wide_model, data, "-o", tmp_path / "out",
-                        "--batch-size", 64, "--memory-limit", limit, "--progress", "none")
+                        "--batch-size", 16, "--memory-limit", limit, "--progress", "none")
     assert done.code == 0, done
     assert done.peak_rss <= limit, (done, limit / MIB)
     assert last_session(tmp_path / "out")["memory"]["governor"]["lowered_by_limit"] > 0

@@ -198,7 +198,13 @@ TEST_CASE("what a batch took is measured by live bytes where they are counted") 
   governor.succeeded(kWidth, 4000);
   reading.live_cpu_peak = 280 * kMiB;
   governor.observe(reading);
-  // 80 MiB and a quarter for a cost of 4,000; room for 1,400 MiB.
+  // 80 MiB, and what is not counted, for a cost of 4,000; room for 1,400 MiB.
+  CHECK(governor.budget(kWidth) == Approx(1400.0 / (80 * 2.5) * 4000));
+  // The high-water mark shows how much that is: 1,100 MiB over 880 live ones.
+  governor.succeeded(kWidth, 44000);
+  reading.live_cpu_peak = 1080 * kMiB;
+  reading.peak_rss = 1600 * kMiB;
+  governor.observe(reading);
   CHECK(governor.budget(kWidth) == Approx(56000));
 }
 
@@ -232,7 +238,7 @@ TEST_CASE("an address space limit is kept away from like any other") {
   reading.live_cpu = 50 * kMiB;
   reading.live_cpu_peak = 66 * kMiB;
   governor.observe(reading);
-  CHECK(governor.budget(kWidth) == Approx(84.0 / 20 * 136));
+  CHECK(governor.budget(kWidth) == Approx(84.0 / 40 * 136));
 }
 
 TEST_CASE("where host and device share memory one limit covers both") {
