@@ -1,7 +1,7 @@
 # A room is a folder of lib/ and a CMake target of the same name. It sees the headers of the rooms
 # it links and of no other: each room's include path holds one link, <room> -> lib/<room>.
 #
-#   longhaul_room(input SOURCES csv.cpp ... LINKS base PRIVATE simdjson::simdjson)
+#   longhaul_room(input SOURCES csv.cpp ... LINKS base PRIVATE Boost::headers)
 function(longhaul_room name)
   cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS;PRIVATE" ${ARGN})
   set(view "${PROJECT_BINARY_DIR}/rooms/${name}")

@@ -1,6 +1,7 @@
 #include "input/json_lines_reader.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.hpp"
@@ -23,29 +24,13 @@ char first_character(std::string_view text) {
   return first == std::string_view::npos ? '\0' : text[first];
 }
 
-std::string why(simdjson::error_code error) {
-  return "not valid JSON: " + std::string(simdjson::error_message(error));
-}
-
-std::string_view type_name(const simdjson::dom::element& value) {
-  using simdjson::dom::element_type;
-  switch (value.type()) {
-    case element_type::ARRAY:
-      return "an array";
-    case element_type::OBJECT:
-      return "an object";
-    case element_type::STRING:
-      return "a string";
-    case element_type::BOOL:
-      return "true or false";
-    case element_type::NULL_VALUE:
-      return "null";
-    case element_type::INT64:
-    case element_type::UINT64:
-    case element_type::DOUBLE:
-      break;
+// Objects and arrays are rare as ids and kept values, so they are parsed again.
+std::string as_text(const JsonObject::Field& field, std::string_view line) {
+  using Kind = JsonObject::Kind;
+  if (field.kind == Kind::kObject || field.kind == Kind::kArray) {
+    return nlohmann::json::parse(line.begin(), line.end())[field.key].dump();
   }
-  return "a number";
+  return field.text;
 }
 
 }  // namespace
@@ -74,19 +59,18 @@ std::vector<std::string> JsonLinesReader::keys_ahead() {
     const std::size_t end = std::min(ahead.find_first_of("\r\n"), ahead.size());
     const std::string_view text = ahead.substr(0, end);
     ahead.remove_prefix(std::min(end + 1, ahead.size()));
-    simdjson::dom::element value;
-    simdjson::dom::object object;
-    const bool broken = parser_.parse(text.data(), text.size(), false).get(value) != 0;
+    const auto defect = object_.read(text);
     const bool first_text = !any_text && !is_blank(text);
     any_text = any_text || first_text;
-    if (first_text && broken && first_character(text) == '[') {
+    if (first_text && defect && first_character(text) == '[' &&
+        defect->reason == Reason::kBadJson) {
       break;  // an array of objects over many lines: one of them alone on a line proves nothing
     }
-    if (broken || value.get_object().get(object)) {
+    if (defect) {
       continue;  // a bad line becomes a defect when it is read
     }
     any_object = true;
-    for (const auto field : object) {
+    for (const auto& field : object_.fields()) {
       if (std::find(keys.begin(), keys.end(), field.key) == keys.end()) {
         keys.emplace_back(field.key);
       }
@@ -105,77 +89,41 @@ std::vector<std::string> JsonLinesReader::keys_ahead() {
   return keys;
 }
 
-// The JSON text of a value that is no string, as it was written.
-std::string JsonLinesReader::as_text(std::string_view text, std::string_view key,
-                                     const simdjson::dom::element& value) {
-  if (value.is_null()) {
-    return "";
+void JsonLinesReader::take_sequence(Record& record, const JsonObject::Field& field) {
+  using Kind = JsonObject::Kind;
+  const std::string named = "'" + printable(sequence_key_) + "'";
+  if (sequence_seen_) {
+    record.payload.clear();
+    record.defect = Defect{Reason::kBadRecord, named + " stands twice in the object"};
+  } else if (field.kind == Kind::kString) {
+    record.payload.assign(field.text);
+  } else if (field.kind == Kind::kNull) {
+    record.defect = Defect{Reason::kMissingValue, named + " is null"};
+  } else {
+    record.defect =
+        Defect{Reason::kBadRecord,
+               named + " is " + std::string(JsonObject::name_of(field.kind)) + ", not a string"};
   }
-  if (!value.is_object() && !value.is_array()) {
-    simdjson::ondemand::document document;
-    std::string_view raw;
-    const simdjson::padded_string_view padded(text.data(), text.size(),
-                                              text.size() + LineScanner::kReadablePadding);
-    if (!text_parser_.iterate(padded).get(document) &&
-        !document.find_field_unordered(key).raw_json_token().get(raw)) {
-      return std::string(raw.substr(0, raw.find_last_not_of(kJsonBlanks) + 1));
-    }
-  }
-  return simdjson::minify(value);
+  sequence_seen_ = true;
 }
 
-// False when the key stands in the object a second time and matters.
-bool JsonLinesReader::take_value(Record& record, std::string_view text, std::string_view key,
-                                 const simdjson::dom::element& value) {
-  std::string_view string;
-  const bool is_string = !value.get_string().get(string);
-  if (key == sequence_key_) {
-    if (sequence_seen_) {
-      return false;
-    }
-    sequence_seen_ = true;
-    if (is_string) {
-      record.payload.assign(string);
-    } else if (value.is_null()) {
-      record.defect = Defect{Reason::kMissingValue, "'" + printable(key) + "' is null"};
-    } else {
-      record.defect =
-          Defect{Reason::kBadRecord,
-                 "'" + printable(key) + "' is " + std::string(type_name(value)) + ", not a string"};
-    }
-  }
-  if (id_key_ == key) {
-    record.id = is_string ? std::string(string) : as_text(text, key, value);
-  }
-  for (std::size_t i = 0; i < settings_.keep_columns.size(); ++i) {
-    if (settings_.keep_columns[i] == key) {
-      record.kept[i] = is_string ? std::string(string) : as_text(text, key, value);
-    }
-  }
-  return true;
-}
-
-void JsonLinesReader::read_object(Record& record, std::string_view text) {
-  simdjson::dom::element document;
-  if (const auto error = parser_.parse(text.data(), text.size(), false).get(document)) {
-    record.defect = error == simdjson::UTF8_ERROR
-                        ? Defect{Reason::kNotUtf8, "the line is not UTF-8"}
-                        : Defect{Reason::kBadJson, why(error)};
-    return;
-  }
-  simdjson::dom::object object;
-  if (document.get_object().get(object)) {
-    record.defect = Defect{Reason::kBadRecord,
-                           "the line is " + std::string(type_name(document)) + ", not an object"};
+void JsonLinesReader::read_object(Record& record, std::string_view line) {
+  record.defect = object_.read(line);
+  if (record.defect) {
     return;
   }
   sequence_seen_ = false;
-  for (const auto field : object) {
-    if (!take_value(record, text, field.key, field.value)) {
-      record.payload.clear();
-      record.defect =
-          Defect{Reason::kBadRecord, "'" + printable(field.key) + "' stands twice in the object"};
-      return;
+  for (const auto& field : object_.fields()) {
+    if (field.key == sequence_key_) {
+      take_sequence(record, field);
+    }
+    if (id_key_ == field.key) {
+      record.id = as_text(field, line);
+    }
+    for (std::size_t i = 0; i < settings_.keep_columns.size(); ++i) {
+      if (settings_.keep_columns[i] == field.key) {
+        record.kept[i] = as_text(field, line);
+      }
     }
   }
   if (!sequence_seen_) {
@@ -204,9 +152,7 @@ bool JsonLinesReader::next(Record& record) {
   } else {
     read_object(record, line.text);
     if (line.size > kLargeLineBytes) {
-      // What a parser needs for one large line it would keep for all that follow.
-      parser_ = simdjson::dom::parser();
-      text_parser_ = simdjson::ondemand::parser();
+      object_ = JsonObject();  // which would keep the memory of its longest fields
     }
   }
   return true;

@@ -5,9 +5,11 @@
 // a defect; a source that begins with no JSON object at all is Error(kBadData).
 #pragma once
 
-#include <simdjson.h>
-
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,28 @@
 #include "input/source_reader.hpp"
 
 namespace longhaul {
+
+// The fields of one object, in their order; what is inside a field is only checked.
+class JsonObject {
+ public:
+  enum class Kind { kNull, kString, kNumber, kBoolean, kObject, kArray };
+  struct Field {
+    std::string key;
+    Kind kind = Kind::kNull;
+    std::string text;  // a string's value; a number or boolean as it was written
+  };
+
+  static std::string_view name_of(Kind kind);  // "a number"
+  // What is wrong with the line, or nothing. Fields are valid until the next call.
+  std::optional<Defect> read(std::string_view line);
+  std::span<const Field> fields() const { return {fields_.data(), used_}; }
+
+ private:
+  class Events;
+
+  std::vector<Field> fields_;  // the first used_; the others are spare
+  std::size_t used_ = 0;
+};
 
 class JsonLinesReader : public SourceReader {
  public:
@@ -28,16 +52,12 @@ class JsonLinesReader : public SourceReader {
 
  private:
   std::vector<std::string> keys_ahead();
-  void read_object(Record& record, std::string_view text);
-  bool take_value(Record& record, std::string_view text, std::string_view key,
-                  const simdjson::dom::element& value);
-  std::string as_text(std::string_view text, std::string_view key,
-                      const simdjson::dom::element& value);
+  void read_object(Record& record, std::string_view line);
+  void take_sequence(Record& record, const JsonObject::Field& field);
 
   SourceSettings settings_;
   LineScanner lines_;
-  simdjson::dom::parser parser_;
-  simdjson::ondemand::parser text_parser_;
+  JsonObject object_;
   std::string sequence_key_;
   std::optional<std::string> id_key_;
   bool sequence_seen_ = false;

@@ -55,7 +55,7 @@ LineScanner::LineScanner(std::unique_ptr<ByteSource> source, std::string name,
       name_(std::move(name)),
       max_line_bytes_(max_line_bytes),
       block_bytes_(std::max<std::size_t>(block_bytes, 1)) {
-  buffer_.resize(2 * block_bytes_ + kReadablePadding);
+  buffer_.resize(2 * block_bytes_);
 }
 
 std::size_t LineScanner::find(Finder& finder, std::size_t from) const {
@@ -98,8 +98,8 @@ void LineScanner::drop_consumed() {
   base_ += shift;
   begin_ = 0;
   end_ = kept;
-  if (buffer_.size() > 16 * block_bytes_ + kReadablePadding && kept < block_bytes_) {
-    buffer_.resize(2 * block_bytes_ + kReadablePadding);
+  if (buffer_.size() > 16 * block_bytes_ && kept < block_bytes_) {
+    buffer_.resize(2 * block_bytes_);
     buffer_.shrink_to_fit();
   }
 }
@@ -112,12 +112,11 @@ bool LineScanner::refill() {
   if (begin_ > 0) {
     drop_consumed();
   }
-  if (end_ + block_bytes_ + kReadablePadding > buffer_.size()) {
+  if (end_ + block_bytes_ > buffer_.size()) {
     // Doubled, but never beyond what the longest line that is kept needs.
     const std::uint64_t most = max_line_bytes_ + 2 * block_bytes_;
     const std::uint64_t doubled = std::min<std::uint64_t>(2 * end_, most);
-    buffer_.resize(std::max(end_ + block_bytes_, static_cast<std::size_t>(doubled)) +
-                   kReadablePadding);
+    buffer_.resize(std::max(end_ + block_bytes_, static_cast<std::size_t>(doubled)));
   }
   const std::size_t got = source_->read({buffer_.data() + end_, block_bytes_});
   end_ += got;

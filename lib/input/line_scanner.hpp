@@ -17,8 +17,7 @@
 namespace longhaul {
 
 struct Line {
-  std::string_view text;        // valid until the next call; at least kReadablePadding bytes
-                                // behind its end can be read (their content means nothing)
+  std::string_view text;        // valid until the next call
   std::string_view terminator;  // "\n", "\r\n", "\r" or nothing at the very end
   std::uint64_t number = 0;     // from 1
   std::uint64_t byte = 0;       // of its first character in the (decompressed) source
@@ -30,8 +29,6 @@ struct Line {
 
 class LineScanner {
  public:
-  static constexpr std::size_t kReadablePadding = 64;
-
   LineScanner(std::unique_ptr<ByteSource> source, std::string name, std::uint64_t max_line_bytes,
               std::size_t block_bytes);
 

@@ -1,10 +1,10 @@
 longhaul_room(input
   SOURCES byte_source.cpp columns.cpp delimited_reader.cpp fasta_reader.cpp image_folder.cpp
           image_list.cpp image_place.cpp image_reader.cpp image_tar.cpp input_digest.cpp
-          input_list.cpp json_lines_reader.cpp line_scanner.cpp nucleotide_check.cpp
+          input_list.cpp json_lines_reader.cpp json_object.cpp line_scanner.cpp nucleotide_check.cpp
           open_input.cpp sequence_reader.cpp
   LINKS base
-  PRIVATE simdjson::simdjson Threads::Threads)
+  PRIVATE nlohmann_json::nlohmann_json Threads::Threads)
 longhaul_test(input
   SOURCES delimited_reader_test.cpp fasta_reader_test.cpp image_reader_test.cpp
           json_lines_reader_test.cpp line_scanner_test.cpp mutation_test.cpp open_input_test.cpp

@@ -49,7 +49,7 @@ class VectorReader : public RecordReader {
     at_ = position.ordinal;
     return true;
   }
-  InputProgress progress() const override { return {at_, records_.size(), records_.size()}; }
+  InputProgress progress() const override { return {at_, records_.size(), std::nullopt}; }
   std::vector<SourceIdentity> sources() const override { return {}; }
 
  private:
