@@ -17,7 +17,7 @@ add_custom_target(longhaul_version
 
 # Everything but the encoder that is linked in: shared by the program and by longhaul-fake.
 set(app_sources
-  main.cpp commands.cpp config_options.cpp console.cpp duplicate_memory.cpp embed.cpp
+  main.cpp bench.cpp commands.cpp config_options.cpp console.cpp duplicate_memory.cpp embed.cpp
   embed_session.cpp evaluate.cpp inspect.cpp memory_log.cpp probe.cpp probe_cv.cpp probe_fit.cpp
   probe_labels.cpp probe_predict.cpp progress.cpp progress_text.cpp recycle.cpp registry.cpp
   run_choices.cpp run_environment.cpp run_identity.cpp run_report.cpp signals.cpp verify.cpp version.cpp vision_module.cpp)

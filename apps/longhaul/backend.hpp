@@ -27,8 +27,12 @@ struct Backend {
   std::function<nlohmann::json(const std::string& path, const std::string& method)>
       describe_module{};
   std::function<nlohmann::json(const std::string& path)> draft_card{};
+  // For `longhaul bench`: operations per second (torch/product_peak.hpp).
+  std::function<double(const nlohmann::json& products, const std::string& device, Dtype dtype)>
+      measure_product_peak{};
 };
 
+// Called before any thread is started: it may change settings of the whole process.
 Backend make_backend();
 
 }  // namespace longhaul::app

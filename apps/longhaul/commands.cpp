@@ -8,6 +8,7 @@ void add_commands(CLI::App& app, Context& context) {
   add_verify(app, context);
   add_evaluate(app, context);
   add_probe(app, context);
+  add_bench(app, context);
 }
 
 }  // namespace longhaul::app

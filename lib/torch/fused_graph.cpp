@@ -38,14 +38,19 @@ bool is_none(const Value* value) {
   return constant && constant->isNone();
 }
 
+bool has_constant_weight(const Node* node) {
+  const auto weight = constant_tensor(node->input(1));
+  return weight && weight->dim() == 2;
+}
+
 bool is_packable(const Node* node) {
-  if (node->kind() != aten::linear) {
+  if (!has_constant_weight(node)) {
     return false;
   }
-  const auto weight = constant_tensor(node->input(1));
+  const at::Tensor weight = *constant_tensor(node->input(1));
   const bool bias_known = is_none(node->input(2)) || constant_tensor(node->input(2));
-  return weight && bias_known && weight->is_cpu() && weight->dim() == 2 &&
-         weight->layout() == c10::kStrided && has_packed_linear(weight->scalar_type());
+  return bias_known && weight.is_cpu() && weight.layout() == c10::kStrided &&
+         has_packed_linear(weight.scalar_type());
 }
 
 void collect(Block* block, c10::Symbol kind, std::vector<Node*>& nodes) {
@@ -266,7 +271,12 @@ class Fuser {
 
 std::vector<LinearShape> linear_shapes(Graph& graph) {
   std::vector<LinearShape> shapes;
-  for (const Node* node : packable_linears(graph)) {
+  std::vector<Node*> nodes;
+  collect(graph.block(), aten::linear, nodes);
+  for (const Node* node : nodes) {
+    if (!has_constant_weight(node)) {
+      continue;
+    }
     const at::Tensor weight = *constant_tensor(node->input(1));
     const auto found = std::find_if(shapes.begin(), shapes.end(), [&](const LinearShape& shape) {
       return shape.inputs == weight.size(1) && shape.outputs == weight.size(0) &&

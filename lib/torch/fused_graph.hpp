@@ -13,7 +13,7 @@
 
 namespace longhaul {
 
-// Sizes of the linear layers with constant weights, as a product of all would meet them.
+// Sizes of the linear layers with constant weights, of any device, as a batch meets them.
 struct LinearShape {
   std::int64_t inputs = 0;
   std::int64_t outputs = 0;

@@ -49,22 +49,26 @@ double work(const LinearShape& shape) {
          static_cast<double>(shape.outputs);
 }
 
+std::vector<LinearShape> heaviest_of(std::vector<LinearShape> shapes) {
+  std::sort(shapes.begin(), shapes.end(), [](const LinearShape& left, const LinearShape& right) {
+    return work(left) > work(right);
+  });
+  shapes.resize(std::min(shapes.size(), kMostShapes));
+  return shapes;
+}
+
 }  // namespace
 
 KernelChoice choose_kernels(const std::string& wanted, const std::vector<LinearShape>& shapes) {
   KernelChoice choice;
-  if (wanted == "mkl" || shapes.empty()) {
+  if (wanted == "mkl" || shapes.empty() || !has_packed_linear(shapes.front().type)) {
     return choice;
   }
   if (wanted == "onednn") {
     choice.kernels = "onednn";
     return choice;
   }
-  std::vector<LinearShape> heaviest = shapes;
-  std::sort(
-      heaviest.begin(), heaviest.end(),
-      [](const LinearShape& left, const LinearShape& right) { return work(left) > work(right); });
-  heaviest.resize(std::min(heaviest.size(), kMostShapes));
+  const std::vector<LinearShape> heaviest = heaviest_of(shapes);
   double plain = 0;
   double packed = 0;
   double operations = 0;
@@ -78,6 +82,25 @@ KernelChoice choose_kernels(const std::string& wanted, const std::vector<LinearS
   choice.probe = {{"mkl_gflops", operations / plain / 1e9},
                   {"onednn_gflops", operations / packed / 1e9}};
   return choice;
+}
+
+std::optional<double> slowdown_without_support(c10::ScalarType type,
+                                               const std::vector<LinearShape>& shapes) {
+  if (has_packed_linear(type) || shapes.empty()) {
+    return std::nullopt;
+  }
+  const LinearShape shape = heaviest_of(shapes).front();
+  const at::Tensor input = at::rand({kProbeRows / 8, shape.inputs});
+  const at::Tensor weight = at::rand({shape.outputs, shape.inputs});
+  const at::Tensor half_input = input.to(type);
+  const at::Tensor half_weight = weight.to(type);
+  double exact = std::numeric_limits<double>::max();
+  double half = exact;
+  for (int round = 0; round < 2; ++round) {
+    exact = std::min(exact, seconds([&] { at::linear(input, weight); }));
+    half = std::min(half, seconds([&] { at::linear(half_input, half_weight); }));
+  }
+  return half / exact;
 }
 
 }  // namespace longhaul

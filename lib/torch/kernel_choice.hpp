@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,5 +19,10 @@ struct KernelChoice {
 // `wanted` is auto, onednn or mkl. auto times products of the model's own shapes, a fraction of a
 // second in all. onednn where it cannot be had falls back to mkl.
 KernelChoice choose_kernels(const std::string& wanted, const std::vector<LinearShape>& shapes);
+
+// How many times as long products take in `type` as in float32, on the heaviest shape. Nothing
+// where the processor has instructions for `type`, or where there are no products.
+std::optional<double> slowdown_without_support(c10::ScalarType type,
+                                               const std::vector<LinearShape>& shapes);
 
 }  // namespace longhaul

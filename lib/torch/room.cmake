@@ -5,7 +5,7 @@ longhaul_room(torch
   SOURCES attention_kernel.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp devices.cpp failure.cpp fused_graph.cpp
           fused_operators.cpp inspect_module.cpp kernel_choice.cpp
           model_checks.cpp
-          mps_device.cpp script_program.cpp tensors.cpp torchscript_encoder.cpp
+          mps_device.cpp process_settings.cpp product_peak.cpp script_program.cpp tensors.cpp torchscript_encoder.cpp
   LINKS base device encode
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
 # A file that includes torch/script.h takes about 13 s without it.

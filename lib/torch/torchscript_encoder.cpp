@@ -87,6 +87,7 @@ class TorchScriptEncoder : public Encoder {
   std::shared_ptr<LiveBytes> live_ = std::make_shared<LiveBytes>();  // shared with device_
   std::unique_ptr<TorchDevice> device_;
   std::unique_ptr<ScriptProgram> program_;
+  std::optional<double> slowdown_;  // of a half type without native support, against fp32
   json choices_;
   json report_;
 };
@@ -108,6 +109,11 @@ TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& op
   }
   load(options);
   log_kernels(log);
+  if (slowdown_ && *slowdown_ > 1) {
+    log.warning("this processor has no instructions for " + std::string(to_string(dtype_)) +
+                ": products take " + std::to_string(std::lround(*slowdown_ * 100)) +
+                " % of their time in fp32");
+  }
   if (card.golden.empty()) {
     log.warning(model_.card_source + ": no golden vectors, so the model's numbers are unchecked");
   }
@@ -132,6 +138,9 @@ void TorchScriptEncoder::load(const EncoderOptions& options) {
   };
   freeze();
   check_contract(Dtype::kFp32);
+  if (device_->kind() == DeviceKind::kCpu && dtype_ != Dtype::kFp32) {
+    slowdown_ = slowdown_without_support(to_scalar_type(dtype_), linear_shapes(*program_->graph()));
+  }
   json golden = check_golden(card, embed_exactly, "at float32");
   std::vector<float> exact;
   if (dtype_ != Dtype::kFp32) {
@@ -143,6 +152,11 @@ void TorchScriptEncoder::load(const EncoderOptions& options) {
   }
   module.reset();  // what the program does not hold is given back before weights are packed
   report_["frozen"] = program_->frozen();
+  report_["products"] = json::array();
+  for (const LinearShape& shape : linear_shapes(*program_->graph())) {
+    report_["products"].push_back(
+        {{"inputs", shape.inputs}, {"outputs", shape.outputs}, {"count", shape.count}});
+  }
   choose_cpu_kernels(options);
   if (dtype_ == Dtype::kFp32) {
     if (choices_["kernels"] == "onednn") {

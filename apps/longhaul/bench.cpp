@@ -1,0 +1,316 @@
+// `longhaul bench`: what this machine can do with a model. In one process: how fast it multiplies
+// the model's matrices, the bare encoder over prepared batches, the whole pipeline over the same
+// records, and the ratios of the three.
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <thread>
+
+#include "backend.hpp"
+#include "base/text.hpp"
+#include "command.hpp"
+#include "config/run_config.hpp"
+#include "registry.hpp"
+#include "run/pipeline.hpp"
+
+namespace longhaul::app {
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+struct BenchOptions {
+  std::string model;
+  std::string device = "auto";
+  std::string dtype = "fp32";
+  std::string cpu_kernels = "auto";
+  std::optional<std::string> card;
+  std::uint32_t records = 256;
+  std::uint32_t threads = 0;
+  std::uint32_t length = 120;
+  std::uint64_t batch_tokens = 0;
+  bool json = false;
+};
+
+constexpr std::uint64_t kCpuBatchTokens = 4096;
+constexpr std::uint64_t kGpuBatchTokens = 32768;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double ratio(double part, double whole) {
+  return whole > 0 ? part / whole : 0;
+}
+
+// Records of letters the model allows, lengths spread by a tenth around the middle one; the same
+// each time.
+class GeneratedReader : public RecordReader {
+ public:
+  GeneratedReader(const EncoderCard& card, const BenchOptions& options)
+      : letters_(card.alphabet.allowed), records_(options.records), middle_(options.length) {}
+
+  std::optional<Record> next() override {
+    if (at_ == records_) {
+      return std::nullopt;
+    }
+    Record record;
+    record.ordinal = at_;
+    record.id = std::to_string(at_);
+    record.source = "generated";
+    std::uint64_t state = (at_ + 1) * 0x9E3779B97F4A7C15ULL;
+    const std::uint32_t spread = std::max(1U, middle_ / 5);
+    const std::uint64_t length = middle_ - spread / 2 + (state >> 33) % (spread + 1);
+    for (std::uint64_t i = 0; i < std::max<std::uint64_t>(length, 1); ++i) {
+      state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+      record.payload += letters_[(state >> 33) % letters_.size()];
+    }
+    ++at_;
+    return record;
+  }
+  const std::vector<std::string>& kept_columns() const override { return kept_columns_; }
+  InputPosition position() const override { return {at_, std::to_string(at_)}; }
+  bool seek(const InputPosition& position) override {
+    at_ = position.ordinal;
+    return true;
+  }
+  InputProgress progress() const override { return {at_, records_, records_}; }
+  std::vector<SourceIdentity> sources() const override { return {}; }
+
+ private:
+  const std::string letters_;
+  const std::uint64_t records_;
+  const std::uint32_t middle_;
+  const std::vector<std::string> kept_columns_;
+  std::uint64_t at_ = 0;
+};
+
+// A directory of its own under the system's for temporary files, gone with it.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory()
+      : path_(std::filesystem::temp_directory_path() /
+              ("longhaul-bench-" + std::to_string(getpid()))) {}
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+struct LoopResult {
+  std::uint64_t records = 0;
+  std::uint64_t tokens = 0;
+  std::uint64_t tokens_computed = 0;
+  double seconds = 0;
+};
+
+class Bench {
+ public:
+  explicit Bench(const BenchOptions& options) : options_(options), backend_(make_backend()) {
+    config_.model = options.model;
+    config_.device = options.device;
+    config_.dtype = options.dtype;
+    config_.card = options.card;
+    config_.cpu_kernels = options.cpu_kernels;
+    const std::uint32_t threads =
+        options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
+    model_ = backend_.read_model(options.model, options.card, std::nullopt);
+    if (model_.card.modality != Modality::kSequence) {
+      throw Error(ExitCode::kUsage, "bench measures sequence models", "time images with embed");
+    }
+    NullLog log;
+    const EncoderOptions encoder = encoder_options(config_, model_.card, threads);
+    encoder_ = backend_.make_encoder(model_, encoder, log);
+    preprocessor_ = make_preprocessor(config_, model_.card, threads);
+    settings_.window.order.max_tokens = model_.card.max_tokens;
+    settings_.fixed_rows = encoder_->needs_fixed_rows();
+    settings_.batch_tokens = options.batch_tokens > 0                        ? options.batch_tokens
+                             : encoder_->device().kind() == DeviceKind::kCpu ? kCpuBatchTokens
+                                                                             : kGpuBatchTokens;
+  }
+
+  json run() {
+    const std::vector<HostBatch> batches = prepare();
+    encode_all(batches);  // warm: every shape has been met
+    const LoopResult bare = encode_all(batches);
+    const RunReport whole = run_whole();
+    const json report = encoder_->report();
+    const json products = report.value("products", json::array());
+    double operations_per_token = 0;
+    for (const json& product : products) {
+      operations_per_token += 2.0 * product.at("inputs").get<double>() *
+                              product.at("outputs").get<double>() *
+                              product.at("count").get<double>();
+    }
+    const double peak = backend_.measure_product_peak
+                            ? backend_.measure_product_peak(products, encoder_->device().name(),
+                                                            *dtype_from_string(options_.dtype))
+                            : 0;
+    const double bare_rate = ratio(static_cast<double>(bare.records), bare.seconds);
+    const double whole_rate = ratio(static_cast<double>(whole.records), whole.seconds_total);
+    const double useful =
+        ratio(static_cast<double>(bare.tokens) * operations_per_token, bare.seconds);
+    return {{"model", model_.card.name},
+            {"device", encoder_->device().name()},
+            {"dtype", options_.dtype},
+            {"choices", encoder_->choices()},
+            {"batch_tokens", *settings_.batch_tokens},
+            {"records", bare.records},
+            {"peak_gflops", peak / 1e9},
+            {"useful_gflops", useful / 1e9},
+            {"useful_over_peak", ratio(useful, peak)},
+            {"bare_records_per_second", bare_rate},
+            {"pipeline_records_per_second", whole_rate},
+            {"pipeline_over_bare", ratio(whole_rate, bare_rate)},
+            {"padding_efficiency",
+             ratio(static_cast<double>(bare.tokens), static_cast<double>(bare.tokens_computed))},
+            {"idle_share", ratio(whole.seconds_waiting_for_input + whole.seconds_waiting_for_output,
+                                 whole.seconds_total)}};
+  }
+
+ private:
+  // All batches of the run, cut as the pipeline cuts them.
+  std::vector<HostBatch> prepare() {
+    GeneratedReader reader(model_.card, options_);
+    WindowSource windows(reader, *preprocessor_, settings_.window, 0, {});
+    std::vector<HostBatch> batches;
+    while (std::optional<Window> window = windows.next()) {
+      const BatchLimits limits{
+          .rows = settings_.batch_rows, .tokens = settings_.batch_tokens, .budget = budget()};
+      for (std::size_t at = 0; at < window->order.size();) {
+        const std::uint32_t count = cut_batch(window->order, at, limits);
+        std::vector<Prepared*> records;
+        for (std::size_t i = at; i < at + count; ++i) {
+          records.push_back(&window->records[window->order[i].index]);
+        }
+        const std::uint32_t width = window->order[at].width;
+        const auto rows = static_cast<std::uint32_t>(*settings_.batch_tokens / width);
+        batches.push_back(
+            preprocessor_->assemble(records, width, settings_.fixed_rows ? rows : 0).batch);
+        at += count;
+      }
+    }
+    return batches;
+  }
+
+  double budget() const {
+    const std::uint32_t widest = model_.card.max_tokens.value_or(kQuadraticWidth);
+    return static_cast<double>(*settings_.batch_tokens) * cost_per_row(widest) / widest;
+  }
+
+  LoopResult encode_all(const std::vector<HostBatch>& batches) {
+    LoopResult result;
+    const Clock::time_point start = Clock::now();
+    for (const HostBatch& batch : batches) {
+      encoder_->encode(batch);
+      result.records += batch.used_rows;
+      result.tokens_computed += std::uint64_t{batch.rows} * batch.width;
+      for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
+        result.tokens += batch.lengths[row];
+      }
+    }
+    encoder_->device().synchronize();
+    result.seconds = seconds_since(start);
+    return result;
+  }
+
+  RunReport run_whole() {
+    const TemporaryDirectory directory;
+    const auto files = posix_files();
+    const auto opened = open_store(*files, directory.path(), {.holder = "bench", .adopt = {}});
+    const auto store = opened->begin(
+        {.dimension = encoder_->dimension(), .dtype = OutputDtype::kFp32, .kept_columns = {}},
+        {{"bench", true}});
+    GeneratedReader reader(model_.card, options_);
+    GovernorSettings limits;
+    limits.start_budget = budget();
+    MemoryGovernor governor(limits);
+    LeakMonitor leaks;
+    NullLog log;
+    PipelineHooks hooks;
+    hooks.now = &Clock::now;
+    hooks.stop_requested = [] { return false; };
+    hooks.abandon = [] {};
+    hooks.read_memory = [] { return MemoryReading(); };
+    hooks.progress = [](const RunSnapshot&) {};
+    return run_pipeline({reader, *preprocessor_, *encoder_, *store, governor, leaks, log},
+                        settings_, hooks, std::nullopt);
+  }
+
+  const BenchOptions options_;
+  const Backend backend_;
+  RunConfig config_;
+  ModelFile model_;
+  std::unique_ptr<Encoder> encoder_;
+  std::unique_ptr<Preprocessor> preprocessor_;
+  PipelineSettings settings_;
+};
+
+void print_row(const char* name, double value, const char* unit) {
+  std::array<char, 96> line{};
+  std::snprintf(line.data(), line.size(), "%-34s %10.*f %s", name, value < 10 ? 3 : 1, value, unit);
+  std::cout << line.data() << '\n';
+}
+
+void print_table(const json& result) {
+  const auto number = [&](const char* name) { return result.at(name).get<double>(); };
+  std::cout << result.at("model").get<std::string>() << " on "
+            << result.at("device").get<std::string>() << ", "
+            << result.at("dtype").get<std::string>() << ", "
+            << format_count(result.at("records").get<std::uint64_t>()) << " records, batches of "
+            << result.at("batch_tokens") << " tokens, " << result.at("choices").dump() << "\n\n";
+  print_row("matrix products, peak", number("peak_gflops"), "GFLOP/s");
+  print_row("encoder, useful products", number("useful_gflops"), "GFLOP/s");
+  print_row("  over the peak", number("useful_over_peak"), "");
+  print_row("bare encoder", number("bare_records_per_second"), "records/s");
+  print_row("whole pipeline", number("pipeline_records_per_second"), "records/s");
+  print_row("  over the bare encoder", number("pipeline_over_bare"), "");
+  print_row("padding efficiency", number("padding_efficiency"), "");
+  print_row("encoder idle, share of the run", number("idle_share"), "");
+}
+
+ExitCode bench(const BenchOptions& options) {
+  const json result = Bench(options).run();
+  if (options.json) {
+    std::cout << result.dump() << '\n';
+  } else {
+    print_table(result);
+  }
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<BenchOptions>();  // owned by the parser's callback
+  CLI::App* command = app.add_subcommand("bench", "What this machine can do with a model");
+  command->add_option("MODEL", options->model, "a TorchScript archive")->required();
+  command->add_option("--card", options->card, "read the model's card from this file");
+  command->add_option("--device", options->device, "auto, cpu, cuda, cuda:N, mps");
+  command->add_option("--dtype", options->dtype, "fp32, bf16, fp16")
+      ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
+  command->add_option("--cpu-kernels", options->cpu_kernels, "auto, onednn, mkl")
+      ->check(CLI::IsMember({"auto", "onednn", "mkl"}));
+  command->add_option("--threads", options->threads, "intra-op threads; default: all cores");
+  command->add_option("--records", options->records, "generated records; default 256")
+      ->check(CLI::Range(1U, 10000000U));
+  command->add_option("--length", options->length, "middle length of the records; default 120")
+      ->check(CLI::Range(1U, 100000U));
+  command->add_option("--batch-tokens", options->batch_tokens, "padded tokens per batch");
+  command->add_flag("--json", options->json, "one JSON object on standard output");
+  command->callback(
+      [options, &context] { context.chosen = [options] { return bench(*options); }; });
+}
+
+}  // namespace longhaul::app
