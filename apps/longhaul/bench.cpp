@@ -132,7 +132,7 @@ class Bench {
     NullLog log;
     const EncoderOptions encoder = encoder_options(config_, model_.card, threads);
     encoder_ = backend_.make_encoder(model_, encoder, log);
-    preprocessor_ = make_preprocessor(config_, model_.card, threads);
+    preprocessor_ = make_preprocessor(config_, model_.card, threads, {});
     settings_.window.order.max_tokens = model_.card.max_tokens;
     settings_.fixed_rows = encoder_->needs_fixed_rows();
     settings_.batch_tokens = options.batch_tokens > 0                        ? options.batch_tokens
