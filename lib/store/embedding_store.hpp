@@ -40,6 +40,8 @@ constexpr const char* kRecords = "records.csv";
 constexpr const char* kRejects = "rejects.csv";
 constexpr const char* kReport = "run.json";
 constexpr const char* kReportTemporary = "run.json.tmp";
+constexpr const char* kRecordsNext = "records.csv.next";  // while a retry is merged
+constexpr const char* kRejectsNext = "rejects.csv.next";
 constexpr const char* kJournal = "journal.jsonl";
 constexpr const char* kMemory = "memory.jsonl";  // the run writes it
 constexpr const char* kLock = "longhaul.lock";   // there while a run holds the directory
@@ -89,6 +91,8 @@ struct StoreState {
   StoreLayout layout;
   std::vector<nlohmann::json> notes;  // what note() was given, over all sessions
   std::optional<Progress> progress;   // of the last commit; `late` holds all of its window
+  std::uint64_t retries = 0;          // of rejected rows that were merged (retry_merge.hpp)
+  bool merging = false;               // the last of them not yet: open_store completes it
   std::optional<nlohmann::json>
       finish;  // the last line of a finished run: "rows" and what finish() was given
 };

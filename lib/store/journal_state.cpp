@@ -103,6 +103,7 @@ json parse_journal_line(const std::string& name, const JournalLine& line) {
 std::optional<JournalState> read_journal(File& file, const std::string& name) {
   JournalState state;
   std::vector<Place> commits;
+  std::optional<json> retry;
   try {
     state.end = scan_journal(file, name, [&](const JournalLine& line) {
       if (line.number == 0) {
@@ -113,6 +114,12 @@ std::optional<JournalState> read_journal(File& file, const std::string& name) {
         state.run.notes.push_back(parse_journal_line(name, line).at("note"));
       } else if (line.kind == "finish") {
         state.run.finish = parse_journal_line(name, line);
+        state.run.merging = false;
+      } else if (line.kind == "retry" && state.run.finish) {
+        retry = parse_journal_line(name, line);
+        ++state.run.retries;
+        state.run.merging = true;
+        state.run.finish.reset();
       } else {
         throw Error(ExitCode::kBadData, name + ": line " + std::to_string(line.number + 1) +
                                             " is of the unknown kind '" + std::string(line.kind) +
@@ -120,6 +127,10 @@ std::optional<JournalState> read_journal(File& file, const std::string& name) {
       }
     });
     read_commits(file, name, commits, state);
+    if (retry && state.run.progress) {
+      state.claims = claims_from_json(*retry);
+      state.run.progress->counters = retry->at("counters");
+    }
   } catch (const json::exception& error) {
     throw Error(ExitCode::kBadData, name + " lacks what it should hold: " + error.what());
   }

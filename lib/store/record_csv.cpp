@@ -6,7 +6,6 @@
 #include "base/text.hpp"
 
 namespace longhaul {
-namespace {
 
 std::string csv_line(const std::vector<std::string>& fields) {
   std::string line;
@@ -16,8 +15,6 @@ std::string csv_line(const std::vector<std::string>& fields) {
   }
   return line + '\n';
 }
-
-}  // namespace
 
 std::vector<std::string> record_columns(const std::vector<std::string>& kept_columns) {
   std::vector<std::string> columns{"row",       "id",          "source", "status",      "length",

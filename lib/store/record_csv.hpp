@@ -17,6 +17,8 @@ namespace longhaul {
 // input.NAME.
 std::vector<std::string> record_columns(const std::vector<std::string>& kept_columns);
 
+// One line of RFC 4180 with its newline.
+std::string csv_line(const std::vector<std::string>& fields);
 std::string records_header(const std::vector<std::string>& kept_columns);
 std::string rejects_header();
 std::string records_line(const RecordRow& row);

@@ -13,7 +13,9 @@
 #include "store/journaled_store.hpp"
 #include "store/npy.hpp"
 #include "store/progress_json.hpp"
+#include "store/retry_merge.hpp"
 #include "store/row_file.hpp"
+#include "store/store_directory.hpp"
 
 namespace longhaul {
 namespace {
@@ -21,7 +23,8 @@ namespace {
 // What a run leaves behind; the journal comes into being first and goes last.
 constexpr std::array kData{store_files::kEmbeddings, store_files::kPartial, store_files::kChecksums,
                            store_files::kRecords,    store_files::kRejects, store_files::kReport};
-constexpr std::array kOther{store_files::kReportTemporary, store_files::kMemory};
+constexpr std::array kOther{store_files::kReportTemporary, store_files::kMemory,
+                            store_files::kRecordsNext, store_files::kRejectsNext};
 
 constexpr const char* kAnew = "restore it from a copy, or start anew with --overwrite";
 
@@ -148,15 +151,8 @@ class Directory : public StoreDirectory {
   }
 
   void clear() override {
-    for (const char* name : kData) {
-      files_.remove(in(name));
-    }
-    for (const char* name : kOther) {
-      files_.remove(in(name));
-    }
-    files_.sync_directory(path_);
-    files_.remove(in(store_files::kJournal));
-    files_.sync_directory(path_);
+    discard_retry(files_, path_);
+    remove_run_files(files_, path_);
     state_.reset();
     damage_ = nullptr;
     begun_ = false;
@@ -196,6 +192,12 @@ class Directory : public StoreDirectory {
     if (!journal) {
       refuse_orphans();
       return;
+    }
+    if (journal->run.finish || journal->run.merging) {
+      if (recover_retry(files_, path_)) {
+        const auto changed = files_.open(in(store_files::kJournal), OpenMode::kRead);
+        journal = read_journal(*changed, in(store_files::kJournal)).value();
+      }
     }
     state_ = std::move(journal->run);
     claims_ = journal->claims;
@@ -278,6 +280,18 @@ class Directory : public StoreDirectory {
 };
 
 }  // namespace
+
+void remove_run_files(Files& files, const std::string& directory) {
+  for (const char* name : kData) {
+    files.remove(path_in(directory, name));
+  }
+  for (const char* name : kOther) {
+    files.remove(path_in(directory, name));
+  }
+  files.sync_directory(directory);
+  files.remove(path_in(directory, store_files::kJournal));
+  files.sync_directory(directory);
+}
 
 std::unique_ptr<StoreDirectory> open_store(Files& files, const std::string& path,
                                            const LockRequest& lock) {

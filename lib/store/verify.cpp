@@ -15,6 +15,7 @@
 #include "store/npy.hpp"
 #include "store/record_csv.hpp"
 #include "store/row_file.hpp"
+#include "store/segment_check.hpp"
 
 namespace longhaul {
 namespace {
@@ -36,59 +37,6 @@ std::optional<Status> status_from(std::string_view text) {
   }
   return std::nullopt;
 }
-
-// Compares a text file with the hash of each commit's addition, as the journal passes by.
-class SegmentCheck {
- public:
-  SegmentCheck(Files& files, std::string path, Verification& result)
-      : path_(std::move(path)), result_(result) {
-    if (files.exists(path_)) {
-      file_ = files.open(path_, OpenMode::kRead);
-    }
-  }
-
-  void commit(std::uint64_t bytes, std::uint64_t hash) {
-    if (!file_ || failed_) {
-      return;
-    }
-    RunningHash64 running;
-    std::string chunk;
-    for (std::uint64_t at = end_; at < bytes; at += chunk.size()) {
-      chunk.resize(std::min<std::uint64_t>(bytes - at, 1U << 20));
-      chunk.resize(
-          file_->read_at(at, std::as_writable_bytes(std::span(chunk.data(), chunk.size()))));
-      if (chunk.empty()) {
-        failed_ = true;
-        result_.add(path_, "ends at byte " + std::to_string(at) + "; the journal claims " +
-                               std::to_string(bytes));
-        return;
-      }
-      running.add(chunk);
-    }
-    if (bytes < end_ || running.value() != hash) {
-      failed_ = true;
-      result_.add(path_, "bytes " + std::to_string(end_) + " to " + std::to_string(bytes) +
-                             " are not what was committed");
-    }
-    end_ = bytes;
-  }
-
-  void check_end() {
-    if (!file_) {
-      result_.add(path_, "is missing");
-    } else if (!failed_ && file_->size() != end_) {
-      result_.add(path_, "has " + std::to_string(file_->size()) + " bytes; the journal claims " +
-                             std::to_string(end_));
-    }
-  }
-
- private:
-  std::string path_;
-  Verification& result_;
-  std::unique_ptr<File> file_;
-  std::uint64_t end_ = 0;
-  bool failed_ = false;
-};
 
 // records.csv and rejects.csv read side by side.
 class RecordWalk {
@@ -322,7 +270,12 @@ class Verifier {
     const auto file = files_.open(journal_path, OpenMode::kRead);
     JournalState journal = read_journal(*file, journal_path).value();
     result_.finished = journal.run.finish.has_value();
-    check_segments(*file, journal_path);
+    if (journal.run.merging) {
+      result_.add(journal_path,
+                  "says that a retry of rejected rows is being merged: give its command again");
+      return;
+    }
+    check_segments(*file, journal_path, journal.run.retries);
     if (!result_.finished) {
       result_.add(
           journal_path,
@@ -338,11 +291,12 @@ class Verifier {
     check_report(journal);
   }
 
-  void check_segments(File& file, const std::string& journal_path) {
+  // A retry wrote both tables anew: what was claimed before it counts no longer.
+  void check_segments(File& file, const std::string& journal_path, std::uint64_t retries) {
     SegmentCheck records(files_, in(store_files::kRecords), result_);
     SegmentCheck rejects(files_, in(store_files::kRejects), result_);
     scan_journal(file, journal_path, [&](const JournalLine& line) {
-      if (line.kind == "commit") {
+      if (line.kind == "retry" ? --retries == 0 : line.kind == "commit" && retries == 0) {
         const FileClaims claims = claims_from_json(parse_journal_line(journal_path, line));
         records.commit(claims.records_bytes, claims.records_hash);
         rejects.commit(claims.rejects_bytes, claims.rejects_hash);

@@ -1,0 +1,258 @@
+#include "store/retry_merge.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "fakes/fault_files.hpp"
+#include "store/record_csv.hpp"
+#include "store/store_driver.hpp"
+#include "store/verify.hpp"
+
+using namespace longhaul;
+using namespace longhaul::fakes;
+
+namespace {
+
+struct Rejected {
+  std::uint64_t row = 0;
+  std::string id;
+};
+
+std::vector<Rejected> rejects_of(FaultFiles& files) {
+  const auto file = files.open("out/rejects.csv", OpenMode::kRead);
+  CsvFile csv(*file, "rejects.csv", file->size());
+  csv.next();
+  std::vector<Rejected> rejected;
+  while (const auto fields = csv.next()) {
+    rejected.push_back({parse_count(fields->at(0)).value(), fields->at(1)});
+  }
+  return rejected;
+}
+
+std::vector<float> second_vector(std::uint64_t row, std::uint32_t dimension) {
+  return std::vector<float>(dimension, static_cast<float>(row) + 0.5F);
+}
+
+// A retry that embeds each rejected row but every third.
+void retry(FaultFiles& files, const DriverPlan& plan) {
+  const std::vector<Rejected> rejected = rejects_of(files);
+  const std::uint64_t before = read_store(files, "out")->retries;
+  const auto directory = open_store(files, retry_directory("out"));
+  const auto store = directory->begin(plan.layout, {{"retry", {{"after", before}}}});
+  std::vector<RecordRow> rows;
+  for (std::uint64_t k = 0; k < rejected.size(); ++k) {
+    RecordRow row;
+    row.row = k;
+    row.id = rejected[k].id;
+    row.kept = {"0", "kept, again"};
+    if (k % 3 == 2) {
+      row.status = Status::kRejected;
+      row.defect = Defect{Reason::kTooLong, "still"};
+    } else {
+      REQUIRE(store->put_vector(k, second_vector(rejected[k].row, plan.layout.dimension)));
+    }
+    rows.push_back(row);
+  }
+  store->complete_window(rows);
+  Progress progress;
+  progress.window = 1;
+  progress.window_start = rejected.size();
+  store->commit(progress);
+  store->finish(rejected.size(), {{"state", "retried"}},
+                {{"code", 3}, {"counters", {{"left", rejected.size() / 3}}}});
+}
+
+// A complete output, and a finished retry of it.
+FaultFiles prepared(const DriverPlan& plan) {
+  FaultFiles files;
+  drive(files, "out", plan);
+  retry(files, plan);
+  files.restart(Survival::kNothing, 0);
+  return files;
+}
+
+std::map<std::string, std::string> outputs(FaultFiles& files) {
+  std::map<std::string, std::string> all;
+  for (const std::string& name : files.list("out")) {
+    all[name] = files.content("out/" + name);
+  }
+  return all;
+}
+
+std::string row_bytes_at(FaultFiles& files, const DriverPlan& plan, std::uint64_t row) {
+  const std::size_t size = plan.layout.dimension * sizeof(float);
+  return files.content("out/embeddings.npy").substr(128 + row * size, size);
+}
+
+std::string bytes_of_vector(const std::vector<float>& vector) {
+  const auto bytes = std::as_bytes(std::span(vector));
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// What the same command does after a fault: opens the output, which may complete the merge, and
+// merges what is still to be merged.
+void continue_merge(FaultFiles& files) {
+  const auto out = open_store(files, "out");
+  REQUIRE(out->state());
+  REQUIRE(out->state()->finish);
+  if (files.exists(retry_directory("out"))) {
+    merge_retry(files, "out");
+  }
+}
+
+// True when the merge was completed before the fault could stop it.
+bool survives(FaultFiles& files) {
+  try {
+    continue_merge(files);
+    return true;
+  } catch (const PowerLost&) {
+    return false;
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kIo) {
+      throw;
+    }
+    return false;
+  }
+}
+
+constexpr std::uint64_t kFar = 1U << 20;
+
+}  // namespace
+
+TEST_CASE("merging a retry changes the rejected rows and no other") {
+  const DriverPlan plan;
+  FaultFiles files = prepared(plan);
+  const std::vector<Rejected> rejected = rejects_of(files);
+  REQUIRE(rejected.size() >= 5);
+  std::map<std::uint64_t, std::string> expected;
+  for (std::uint64_t row = 0; row < plan.records; ++row) {
+    expected[row] = row_bytes_at(files, plan, row);
+  }
+  for (std::size_t k = 0; k < rejected.size(); ++k) {
+    if (k % 3 != 2) {
+      expected[rejected[k].row] =
+          bytes_of_vector(second_vector(rejected[k].row, plan.layout.dimension));
+    }
+  }
+  REQUIRE(survives(files));
+  for (std::uint64_t row = 0; row < plan.records; ++row) {
+    CHECK(row_bytes_at(files, plan, row) == expected[row]);
+  }
+  const std::optional<StoreState> state = read_store(files, "out");
+  CHECK(state->retries == 1);
+  CHECK(state->progress->counters == nlohmann::json{{"left", rejected.size() / 3}});
+  CHECK(state->finish->at("code") == 3);
+  const std::vector<Rejected> left = rejects_of(files);
+  REQUIRE(left.size() == rejected.size() / 3);
+  CHECK(left[0].row == rejected[2].row);
+  CHECK(left[0].id == rejected[2].id);
+  const Verification verified = verify_store(files, "out");
+  CHECK(verified.good());
+  CHECK(verified.rejected == left.size());
+  CHECK_FALSE(files.exists("out/retry.partial"));
+}
+
+TEST_CASE("a retry of what a retry left") {
+  const DriverPlan plan;
+  FaultFiles files = prepared(plan);
+  REQUIRE(survives(files));
+  const std::size_t left = rejects_of(files).size();
+  retry(files, plan);
+  REQUIRE(survives(files));
+  CHECK(rejects_of(files).size() == left / 3);
+  CHECK(read_store(files, "out")->retries == 2);
+  CHECK(verify_store(files, "out").good());
+}
+
+TEST_CASE("a merge that fails or loses power at any operation is completed by the next start") {
+  const DriverPlan plan;
+  FaultFiles reference = prepared(plan);
+  REQUIRE(survives(reference));
+  const auto expected = outputs(reference);
+  std::map<Fault, std::uint64_t> fired;
+  for (const Fault fault : {Fault::kErrorOnce, Fault::kErrorAlways, Fault::kDiskFull,
+                            Fault::kPowerLoss, Fault::kPowerLossMid}) {
+    for (std::uint64_t n = 0; n < kFar; ++n) {
+      for (unsigned seed = 0; seed < 12 && n < kFar; ++seed) {
+        FaultFiles files = prepared(plan);
+        const std::size_t before = files.trace().size();
+        files.arm(fault, n);
+        const bool done = survives(files);
+        if (files.fired() == 0) {
+          REQUIRE(done);
+          n = kFar;
+          break;
+        }
+        ++fired[fault];
+        INFO("fault " << static_cast<int>(fault) << " at operation " << n << ": "
+                      << files.trace().at(before + n) << ", seed " << seed);
+        const bool power = fault == Fault::kPowerLoss || fault == Fault::kPowerLossMid;
+        if (!power) {
+          files.end_process();
+        }
+        if (power || seed % 2 == 0) {
+          files.restart(seed < 4 ? static_cast<Survival>(seed) : Survival::kRandom, seed);
+        }
+        if (!read_store(files, "out")->merging) {
+          // As before, but for a torn last line of the journal.
+          REQUIRE(verify_store(files, "out").findings.size() <= 1);
+        }
+        if (seed >= 6) {
+          files.arm(Fault::kPowerLoss, seed + n % 7);
+          survives(files);
+          files.restart(Survival::kRandom, seed);
+        }
+        REQUIRE_NOTHROW(continue_merge(files));
+        files.restart(Survival::kNothing, 0);
+        REQUIRE_NOTHROW(continue_merge(files));
+        REQUIRE(outputs(files) == expected);
+        REQUIRE_FALSE(files.exists("out/retry.partial"));
+        REQUIRE(verify_store(files, "out").good());
+      }
+    }
+    CHECK(fired[fault] > 200);
+    WARN("fault kind " << static_cast<int>(fault) << " fired " << fired[fault] << " times");
+  }
+}
+
+TEST_CASE("while a retry is merged, verify says so and reads nothing wrong into it") {
+  const DriverPlan plan;
+  FaultFiles files = prepared(plan);
+  for (std::uint64_t n = 0;; ++n) {
+    FaultFiles stopped = prepared(plan);
+    stopped.arm(Fault::kErrorAlways, n);
+    REQUIRE_FALSE(survives(stopped));
+    stopped.end_process();
+    if (read_store(stopped, "out")->merging) {
+      const Verification verified = verify_store(stopped, "out");
+      REQUIRE(verified.finding_count == 1);
+      CHECK(verified.findings[0].what.find("is being merged") != std::string::npos);
+      break;
+    }
+  }
+}
+
+TEST_CASE("a retry that does not belong to the output is refused, and nothing is changed") {
+  const DriverPlan plan;
+  FaultFiles files = prepared(plan);
+  std::string records = files.content("out/retry.partial/records.csv");
+  records[records.find("\n0,") + 3] = 'X';
+  files.set_content("out/retry.partial/records.csv", records);
+  const std::string before = files.content("out/journal.jsonl");
+  CHECK_THROWS_AS(merge_retry(files, "out"), Error);
+  CHECK(files.content("out/journal.jsonl") == before);
+}
+
+TEST_CASE("starting anew takes an unfinished retry with it") {
+  const DriverPlan plan;
+  FaultFiles files = prepared(plan);
+  {
+    const auto out = open_store(files, "out");
+    CHECK(files.exists("out/retry.partial"));
+    out->clear();
+    CHECK_FALSE(files.exists("out/retry.partial"));
+  }
+  drive(files, "out", plan);
+  CHECK(verify_store(files, "out").good());
+}
