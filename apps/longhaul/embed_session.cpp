@@ -331,6 +331,10 @@ class Session {
       case RunEnd::kComplete:
         return complete(done, leaks);
       case RunEnd::kRecycle:
+        StopSignals::hold();
+        if (stop_requested()) {
+          break;
+        }
         start_anew(done);
       case RunEnd::kInterrupted:
         break;

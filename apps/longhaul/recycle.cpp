@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 
 #include "base/error.hpp"
@@ -77,9 +76,6 @@ void recycle(const std::vector<std::string>& arguments, const Continuation& cont
   }
   pointers.push_back(nullptr);
   close_at_exec_except(continuation.lock);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
   execv(executable(arguments.front()).c_str(), pointers.data());
   throw Error(ExitCode::kInternal,
               std::string("the program could not start itself anew: ") + std::strerror(errno),

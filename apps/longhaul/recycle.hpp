@@ -27,8 +27,9 @@ Continuation continuation_from_text(const std::string& text);
 inline constexpr const char* kContinuationFlag = "--continuation";
 
 // Replaces the process. `arguments` are those of this process; --overwrite and an older
-// continuation are left out. Every descriptor but the standard ones and the lock closes, the signal
-// mask is emptied. Returns only by throwing Error(kInternal).
+// continuation are left out. Every descriptor but the standard ones and the lock closes. Stop
+// signals are held (signals.hpp) and heard by the next program. Returns only by throwing
+// Error(kInternal).
 [[noreturn]] void recycle(const std::vector<std::string>& arguments,
                           const Continuation& continuation);
 

@@ -56,8 +56,10 @@ nlohmann::json describe_timings(const RunReport& report) {
 }
 
 std::string closing_line(const RunReport& report) {
-  std::string line = "embedded " + format_count(report.counters.ok) + " of " +
-                     format_count(report.counters.records) + " records";
+  std::string line = report.end == RunEnd::kComplete
+                         ? "embedded " + format_count(report.counters.ok) + " of " +
+                               format_count(report.counters.records) + " records"
+                         : "embedded " + format_count(report.embedded) + " records so far";
   if (report.records > 0) {
     line += "; this session " + format_count(report.records) + " in " +
             format_duration(std::chrono::duration<double>(report.seconds_total)) + " (" +

@@ -16,7 +16,9 @@ ExitCode completed_code(const Counters& counters, bool reject_limit_given);
 // Rates, idle shares, padding: the "timings" of a session.
 nlohmann::json describe_timings(const RunReport& report);
 
-// "embedded 1,990 of 2,000 records in 41 s (48.5/s): 10 rejected (8 invalid_character, 2 empty)".
+// "embedded 1,990 of 2,000 records; this session 2,000 in 41 s (48.5/s); 10 rejected (8
+// invalid_character, 2 empty), see rejects.csv". Of a run that goes on later: "embedded 1,204
+// records so far", those that are committed.
 std::string closing_line(const RunReport& report);
 
 }  // namespace longhaul::app

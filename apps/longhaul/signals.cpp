@@ -1,5 +1,6 @@
 #include "signals.hpp"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,11 +13,18 @@ namespace {
 
 std::atomic<int> first_signal{0};
 std::atomic<int> interrupts{0};
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may only use these");
+std::atomic<bool> holding{false};
+pthread_t holder;  // set before `holding`
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free,
+              "a signal handler may only use these");
 
 constexpr std::array kStopping{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
 extern "C" void on_stop_signal(int number) {
+  if (holding) {
+    pthread_kill(holder, number);  // pending there, over an exec, too
+    return;
+  }
   int none = 0;
   first_signal.compare_exchange_strong(none, number);
   if (number == SIGINT && interrupts.fetch_add(1) > 0) {
@@ -51,6 +59,17 @@ StopSignals::StopSignals() {
   }
   // A process that was replaced by exec inherits what was blocked.
   sigprocmask(SIG_UNBLOCK, &mask, nullptr);
+}
+
+void StopSignals::hold() {
+  sigset_t mask;
+  sigemptyset(&mask);
+  for (const int number : kStopping) {
+    sigaddset(&mask, number);
+  }
+  sigprocmask(SIG_BLOCK, &mask, nullptr);
+  holder = pthread_self();
+  holding = true;
 }
 
 StopSignals::~StopSignals() {

@@ -17,6 +17,9 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
+  // From now on a signal stays pending for the calling thread, and so for the program that it
+  // execs: none is lost between two programs, and none ends the second before it listens.
+  static void hold();
   // Any thread.
   static bool requested();
   static int signal();               // the first that came; 0 for none

@@ -43,20 +43,24 @@ constexpr std::size_t kLivePoints = 20;
 enum class Kind { kNoisy, kLive, kCount };
 
 struct Series {
-  const char* name;
+  const char* name;   // in reports
+  const char* shown;  // to a person
   Kind kind;
   Field (*pick)(const MemoryReading&);
 };
 
 constexpr std::array<Series, 8> kSeries{{
-    {"rss", Kind::kNoisy, [](const MemoryReading& r) { return r.rss; }},
-    {"footprint", Kind::kNoisy, [](const MemoryReading& r) { return r.footprint; }},
-    {"live", Kind::kLive, [](const MemoryReading& r) { return r.live_cpu; }},
-    {"device_allocated", Kind::kLive, [](const MemoryReading& r) { return r.device.allocated; }},
-    {"device_reserved", Kind::kNoisy, [](const MemoryReading& r) { return r.device.reserved; }},
-    {"device_driver", Kind::kNoisy, [](const MemoryReading& r) { return r.device.driver; }},
-    {"open_files", Kind::kCount, [](const MemoryReading& r) { return r.open_files; }},
-    {"threads", Kind::kCount, [](const MemoryReading& r) { return r.threads; }},
+    {"rss", "resident memory", Kind::kNoisy, [](const MemoryReading& r) { return r.rss; }},
+    {"footprint", "footprint", Kind::kNoisy, [](const MemoryReading& r) { return r.footprint; }},
+    {"live", "live tensors", Kind::kLive, [](const MemoryReading& r) { return r.live_cpu; }},
+    {"device_allocated", "device allocated", Kind::kLive,
+     [](const MemoryReading& r) { return r.device.allocated; }},
+    {"device_reserved", "device reserved", Kind::kNoisy,
+     [](const MemoryReading& r) { return r.device.reserved; }},
+    {"device_driver", "device driver", Kind::kNoisy,
+     [](const MemoryReading& r) { return r.device.driver; }},
+    {"open_files", "open files", Kind::kCount, [](const MemoryReading& r) { return r.open_files; }},
+    {"threads", "threads", Kind::kCount, [](const MemoryReading& r) { return r.threads; }},
 }};
 
 const Gate& gate_of(Kind kind) {
@@ -117,20 +121,22 @@ struct LeakMonitor::Impl {
 
   std::uint64_t judged() const { return warm_from ? batches - *warm_from : 0; }
 
+  // Before the warm-up is over the first half of what there is counts as warm-up.
+  std::vector<TrendPoint> judged_points(std::size_t index) const {
+    const std::vector<TrendPoint>& points = tracks[index].samples.points();
+    return {points.begin() + static_cast<std::ptrdiff_t>(warm_from ? 0 : points.size() / 2),
+            points.end()};
+  }
+
   LeakVerdict verdict_of(std::size_t index, const Trend& trend) const {
     const Series& series = kSeries[index];
-    const std::vector<TrendPoint>& points = tracks[index].samples.points();
     if (judged() >= kJudgedBatches) {
       return passes(trend, gate_of(series.kind)) ? LeakVerdict::kGrowing : LeakVerdict::kFlat;
     }
     if (series.kind != Kind::kLive) {
       return LeakVerdict::kTooShort;
     }
-    // Before the warm-up is over the first half of what there is counts as warm-up.
-    const std::vector<TrendPoint> settled(
-        points.begin() + static_cast<std::ptrdiff_t>(warm_from ? 0 : points.size() / 2),
-        points.end());
-    const std::optional<bool> grows = live_grows(settled);
+    const std::optional<bool> grows = live_grows(judged_points(index));
     return !grows ? LeakVerdict::kTooShort : *grows ? LeakVerdict::kGrowing : LeakVerdict::kFlat;
   }
 
@@ -166,7 +172,7 @@ struct LeakMonitor::Impl {
         continue;
       }
       track.warned = true;
-      const std::string text = std::string(kSeries[i].name) + " grows by " +
+      const std::string text = std::string(kSeries[i].shown) + " grew by " +
                                amount(kSeries[i].kind, trend.per_1000_batches) +
                                " per 1,000 batches (" + format_count(judged()) +
                                " batches after the warm-up)";
@@ -208,21 +214,34 @@ LeakVerdict LeakMonitor::verdict() const {
 }
 
 std::string LeakMonitor::summary() const {
-  std::string text = "memory: " + std::string(to_string(verdict()));
-  std::string slopes;
+  const Impl& impl = *impl_;
+  const LeakVerdict verdict = impl.verdict();
+  const bool is_short = impl.judged() < kJudgedBatches;
+  std::vector<std::string> slopes;
   for (std::size_t i = 0; i < kSeries.size(); ++i) {
-    const std::vector<TrendPoint>& points = impl_->tracks[i].samples.points();
-    if (points.size() < 2 || kSeries[i].kind == Kind::kCount) {
+    const std::vector<TrendPoint> points = impl.judged_points(i);
+    if (points.size() < 2) {
       continue;
     }
     const Trend trend = trend_of(points);
-    slopes += slopes.empty() ? "" : ", ";
-    slopes += std::string(kSeries[i].name) + " " + amount(kSeries[i].kind, trend.per_1000_batches);
+    const LeakVerdict one = impl.verdict_of(i, trend);
+    // What the verdict rests on, and no slope that means nothing.
+    const bool shown = verdict == LeakVerdict::kGrowing
+                           ? one == verdict
+                           : one != LeakVerdict::kTooShort && kSeries[i].kind != Kind::kCount;
+    if (shown) {
+      slopes.push_back(std::string(kSeries[i].shown) + " " +
+                       amount(kSeries[i].kind, trend.per_1000_batches));
+    }
   }
-  return slopes.empty() ? text
-                        : text + " (" + slopes + " per 1,000 batches over " +
-                              format_count(impl_->judged() > 0 ? impl_->judged() : impl_->batches) +
-                              " batches)";
+  std::string text = "memory: " + std::string(to_string(verdict));
+  const std::string batches = format_count(is_short ? impl.batches : impl.judged()) + " batches";
+  if (slopes.empty()) {
+    return text + " (" + batches + " are too few to judge growth)";
+  }
+  text += " (" + join(slopes, ", ") + " per 1,000 batches";
+  return is_short ? text + "; " + batches + " are too few to judge resident memory)"
+                  : text + ", over " + batches + ")";
 }
 
 nlohmann::json LeakMonitor::report() const {

@@ -35,7 +35,8 @@ class LeakMonitor {
   // A line for the person, once per series that starts to grow; nothing otherwise.
   std::optional<std::string> take_warning();
   LeakVerdict verdict() const;
-  // One line for the end of the run: the verdict and the slopes it rests on.
+  // One line for the end of the run: the verdict and the slopes it rests on, of what grows or of
+  // what could be judged.
   std::string summary() const;
   // Per series: slope per 1,000 batches and per million records, both halves, deciles, verdict.
   nlohmann::json report() const;

@@ -58,10 +58,10 @@ void BatchTuner::advance() {
 std::string BatchTuner::summary() const {
   std::vector<std::string> rates;
   for (const Trial& trial : trials_) {
-    rates.push_back(format_count(trial.tokens) + ": " +
-                    format_count(static_cast<std::uint64_t>(trial.best_rate)) + "/s");
+    rates.push_back(format_count(static_cast<std::uint64_t>(trial.best_rate)) + " at " +
+                    format_count(trial.tokens));
   }
-  return format_count(target_) + " tokens a batch (" + join(rates, ", ") + ")";
+  return format_count(target_) + " padded tokens (tokens/s: " + join(rates, ", ") + ")";
 }
 
 }  // namespace longhaul

@@ -21,7 +21,7 @@ class BatchTuner {
   // A batch cut for `target` had `tokens` (padding included) and took `seconds`. One that is far
   // from full says nothing about its size and is left out.
   void measured(std::uint64_t target, std::uint64_t tokens, double seconds);
-  // "8,192 tokens a batch (4,096: 3,010/s, 8,192: 3,350/s)", once settled.
+  // "8,192 padded tokens (tokens/s: 3,010 at 4,096, 3,350 at 8,192)", once settled.
   std::string summary() const;
 
  private:

@@ -72,6 +72,7 @@ class Pool {
     near_limit_ =
         (limit_ != kUnlimited && usage.now > limit_ - margin_of(limit_)) || usage.headroom <= 0;
     stays_ = room_ <= 0 ? stays_ + 1 : 0;
+    had_room_ = had_room_ || room_ > 0;
   }
 
   double allowed(std::uint32_t width, double assumed) const {
@@ -83,6 +84,7 @@ class Pool {
 
   bool near_limit() const { return near_limit_; }
   bool stays_reached() const { return stays_ >= kStaysReached; }
+  bool had_room() const { return had_room_; }
 
  private:
   struct Seen {
@@ -146,6 +148,7 @@ class Pool {
   double room_ = kUnlimited;
   bool near_limit_ = false;
   unsigned stays_ = 0;
+  bool had_room_ = false;
   std::optional<double> beyond_live_;
   std::map<std::uint32_t, Seen> seen_;
 };
@@ -306,6 +309,12 @@ bool MemoryGovernor::near_limit() const {
 bool MemoryGovernor::limit_stays_reached() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->host.stays_reached() || impl_->device.stays_reached();
+}
+
+bool MemoryGovernor::fresh_process_has_room() const {
+  const std::lock_guard lock(impl_->mutex);
+  return (impl_->host.had_room() || !impl_->host.stays_reached()) &&
+         (impl_->device.had_room() || !impl_->device.stays_reached());
 }
 
 nlohmann::json MemoryGovernor::report() const {

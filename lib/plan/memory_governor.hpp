@@ -49,9 +49,10 @@ class MemoryGovernor {
   void observe(const MemoryReading& reading);
   // True when memory in use is close to a limit: releasing caches is worth its time now.
   bool near_limit() const;
-  // True when memory in use has stayed close to a limit for many readings, whatever was released:
-  // only a fresh process can help (--on-leak recycle).
+  // True when memory in use has stayed close to a limit for many readings, whatever was released.
   bool limit_stays_reached() const;
+  // True when there was room at some time, so that a fresh process can help (--on-leak recycle).
+  bool fresh_process_has_room() const;
   // How often each happened, and the budget now: for run.json.
   nlohmann::json report() const;
 

@@ -128,12 +128,14 @@ class Pipeline {
         prepare.rethrow();
       }
       release_cache();
+      observe_end();
     }
     if (report_.end == RunEnd::kComplete) {
       rejects_.finish();
     }
     report_.counters = writer_.counters();
     report_.rows = writer_.rows_complete();
+    report_.embedded = writer_.embedded_committed();
     report_.commits = writer_.commits();
     report_.seconds_committing = writer_.seconds_committing();
     report_.out_of_memory = encoder_.out_of_memory_count();
@@ -211,6 +213,7 @@ class Pipeline {
       if (hooks_.progress) {
         hooks_.progress(snapshot);
       }
+      last_snapshot_ = snapshot;
     }
   }
 
@@ -289,7 +292,7 @@ class Pipeline {
     source_.set_tokens(tuner_.target());
     if (tuner_.settled()) {
       report_.batch_choice = tuner_.summary();
-      parts_.log.info(report_.batch_choice);
+      parts_.log.info("batch size: " + report_.batch_choice);
     }
   }
 
@@ -304,10 +307,24 @@ class Pipeline {
       return;
     }
     const Clock::time_point now = hooks_.now();
-    if (last_reading_ && now - *last_reading_ < kMemoryReadingEvery) {
-      return;
+    if (!last_reading_ || now - *last_reading_ >= kMemoryReadingEvery) {
+      last_reading_ = now;
+      read_memory();
     }
-    last_reading_ = now;
+  }
+
+  // What is left when all is done, which the last batch's reading need not show.
+  void observe_end() {
+    if (hooks_.read_memory && last_snapshot_) {
+      read_memory();
+      last_snapshot_->memory = memory_;
+      if (hooks_.progress) {
+        hooks_.progress(*last_snapshot_);
+      }
+    }
+  }
+
+  void read_memory() {
     memory_ = hooks_.read_memory();
     parts_.governor.observe(memory_);
     const bool warm = std::all_of(widths_seen_.begin(), widths_seen_.end(),
@@ -318,9 +335,17 @@ class Pipeline {
     }
     if (!limit_told_ && parts_.governor.limit_stays_reached()) {
       limit_told_ = true;
-      suspect_leak(
-          "memory stays at its limit though caches were released: going on in the "
-          "smallest batches");
+      limit_stays_reached();
+    }
+  }
+
+  // Starting anew at once again and again would help nobody.
+  void limit_stays_reached() {
+    const std::string text = "memory stays at its limit though caches were released";
+    if (parts_.governor.fresh_process_has_room()) {
+      suspect_leak(text);
+    } else {
+      parts_.log.warning(text + ", and was there from the start: raise it, or use a smaller model");
     }
   }
 
@@ -368,6 +393,7 @@ class Pipeline {
   std::uint32_t last_rows_ = 0;
   std::uint32_t last_width_ = 0;
   std::optional<Clock::time_point> last_reading_;
+  std::optional<RunSnapshot> last_snapshot_;
   MemoryReading memory_;
 };
 

@@ -82,9 +82,10 @@ enum class RunEnd { kComplete, kInterrupted, kRecycle };
 
 struct RunReport {
   RunEnd end = RunEnd::kComplete;
-  Counters counters;          // over all sessions
-  std::uint64_t rows = 0;     // records committed, whole windows
-  std::uint64_t batches = 0;  // of this session, like all below
+  Counters counters;           // over all sessions, of whole windows
+  std::uint64_t rows = 0;      // records committed, of whole windows
+  std::uint64_t embedded = 0;  // vectors committed over all sessions, of the window in hand too
+  std::uint64_t batches = 0;   // of this session, like all below
   std::uint64_t records = 0;
   std::uint64_t tokens_real = 0;  // special tokens included
   std::uint64_t tokens_computed = 0;

@@ -1,5 +1,6 @@
 #include "run/window_writer.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <span>
 
@@ -42,7 +43,14 @@ WindowWriter::WindowWriter(EmbeddingStore& store, const Settings& settings,
     for (const LateOutcome& outcome : from->late) {
       late_.emplace(outcome.row, outcome);
     }
+    embedded_committed_ = embedded(from->position);
   }
+}
+
+// In complete windows, and in the first `position` slots of the one in hand: each has a vector but
+// for those with a late outcome.
+std::uint64_t WindowWriter::embedded(std::uint64_t position) const {
+  return counters_.ok + position - std::min<std::uint64_t>(position, late_.size());
 }
 
 void WindowWriter::write(EncodedJob job) {
@@ -126,6 +134,7 @@ void WindowWriter::commit() {
   pending_->late = std::move(late_uncommitted_);
   late_uncommitted_.clear();
   store_.commit(*pending_);
+  embedded_committed_ = embedded(pending_->position);
   pending_.reset();
   ++commits_;
   last_commit_ = now_();

@@ -37,11 +37,14 @@ class WindowWriter {
 
   const Counters& counters() const { return counters_; }
   std::uint64_t rows_complete() const { return rows_complete_; }
+  // Vectors that a next session need not compute.
+  std::uint64_t embedded_committed() const { return embedded_committed_; }
   std::uint64_t commits() const { return commits_; }
   double seconds_committing() const { return seconds_committing_; }
 
  private:
   void complete(const Window& window);
+  std::uint64_t embedded(std::uint64_t position) const;
   void write_duplicate(const LateOutcome& outcome);
 
   EmbeddingStore& store_;
@@ -50,6 +53,7 @@ class WindowWriter {
   Clock::time_point last_commit_;
   Counters counters_;
   std::uint64_t rows_complete_ = 0;
+  std::uint64_t embedded_committed_ = 0;
   std::uint64_t commits_ = 0;
   double seconds_committing_ = 0;
   std::optional<Progress> pending_;            // not committed yet

@@ -12,6 +12,7 @@
 #include <functional>
 #include <regex>
 #include <sstream>
+#include <thread>
 
 #include "base/error.hpp"
 #include "progress.hpp"
@@ -208,6 +209,26 @@ TEST_CASE("a signal blocked by the process before is unblocked, and nohup's HUP 
     const bool ignored = !StopSignals::requested();
     raise(SIGTERM);
     _exit(ignored && StopSignals::signal() == SIGTERM ? 9 : 1);
+  });
+  CHECK(WEXITSTATUS(status) == 9);
+}
+
+TEST_CASE("a held signal reaches the thread that will exec, and waits there") {
+  const int status = child_status([] {
+    const StopSignals signals;
+    StopSignals::hold();
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGTERM);
+    // Another thread of a library, which blocks nothing, gets it first.
+    std::thread other([&] {
+      pthread_sigmask(SIG_UNBLOCK, &mask, nullptr);
+      kill(getpid(), SIGTERM);
+    });
+    other.join();
+    sigset_t pending;
+    sigpending(&pending);
+    _exit(!StopSignals::requested() && sigismember(&pending, SIGTERM) == 1 ? 9 : 1);
   });
   CHECK(WEXITSTATUS(status) == 9);
 }

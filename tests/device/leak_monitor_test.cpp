@@ -130,6 +130,29 @@ TEST_CASE("live bytes that return to their baseline make a short run flat") {
   CHECK(monitor.report()["series"]["live"]["verdict"] == "flat");
 }
 
+TEST_CASE("the line of a short run tells what it rests on and no slope that means nothing") {
+  // Resident memory of a run that only warms up: thousands of megabytes per 1,000 batches.
+  const auto watch_both = [](std::uint64_t batches, double live_per_batch) {
+    LeakMonitor monitor;
+    for (std::uint64_t batch = 1; batch <= batches; ++batch) {
+      MemoryReading reading;
+      reading.rss = 500000000 + batch * 2000000;
+      reading.live_cpu =
+          static_cast<std::uint64_t>(1e8 + live_per_batch * static_cast<double>(batch));
+      monitor.sample(batch, batch * 4, true, reading);
+    }
+    return monitor.summary();
+  };
+  CHECK(watch_both(82, 0) ==
+        "memory: flat (live tensors +0.00 MB per 1,000 batches; 82 batches are too few to judge "
+        "resident memory)");
+  CHECK(watch_both(82, 1e5) ==
+        "memory: growing (live tensors +100.00 MB per 1,000 batches; 82 batches are too few to "
+        "judge resident memory)");
+  CHECK(watch_both(12, 0) == "memory: too_short (12 batches are too few to judge growth)");
+  CHECK(LeakMonitor().summary() == "memory: too_short (0 batches are too few to judge growth)");
+}
+
 TEST_CASE("live bytes that do not return make a short run growing") {
   const auto monitor =
       watch(300, &MemoryReading::live_cpu, [](double batch) { return 1e8 + batch * 4096; });
@@ -156,6 +179,10 @@ TEST_CASE("open files and threads that grow are caught by their own thresholds")
   CHECK(watch(20000, &MemoryReading::open_files, [](double batch) {
           return 20 + batch / 1000;
         }).verdict() == LeakVerdict::kGrowing);
+  CHECK(
+      watch(20000, &MemoryReading::open_files, [](double batch) {
+        return 20 + batch / 1000;
+      }).summary() == "memory: growing (open files +1.00 per 1,000 batches, over 19,000 batches)");
   CHECK(watch(20000, &MemoryReading::threads, [](double batch) {
           return 12 + std::fmod(batch, 3);
         }).verdict() == LeakVerdict::kFlat);
@@ -172,7 +199,8 @@ TEST_CASE("growth is warned about once, while the run goes on") {
     if (const auto warning = monitor.take_warning()) {
       ++warnings;
       first = first == 0 ? batch : first;
-      CHECK(warning->find("rss grows by +10.00 MB per 1,000 batches") != std::string::npos);
+      CHECK(warning->find("resident memory grew by +10.00 MB per 1,000 batches") !=
+            std::string::npos);
     }
   }
   CHECK(warnings == 1);
@@ -194,7 +222,8 @@ TEST_CASE("slopes are per 1,000 batches and per million records") {
   CHECK(series["per_1000_batches"].get<double>() == Approx(3e6));
   CHECK(series["per_million_records"].get<double>() == Approx(3000.0 / 4 * 1e6));
   CHECK(series["verdict"] == "growing");
-  CHECK(monitor.summary().find("memory: growing (rss +3.00 MB per 1,000 batches") == 0);
+  CHECK(monitor.summary().find(
+            "memory: growing (resident memory +3.00 MB per 1,000 batches, over ") == 0);
 }
 
 TEST_CASE("a series keeps a bounded number of evenly spaced samples") {

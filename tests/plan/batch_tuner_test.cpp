@@ -23,7 +23,7 @@ TEST_CASE("the fastest size is kept") {
   BatchTuner tuner({1024, 2048, 4096, 8192});
   CHECK(settle(tuner, [](std::uint64_t tokens) { return tokens == 4096 ? 3000.0 : 2000.0; }) ==
         4096);
-  CHECK(tuner.summary().find("4,096 tokens a batch") == 0);
+  CHECK(tuner.summary().find("4,096 padded tokens (tokens/s: ") == 0);
 }
 
 TEST_CASE("of sizes that are as fast the smallest is kept") {

@@ -184,7 +184,19 @@ TEST_CASE("memory that creeps up makes batches smaller, down to one row, ahead o
     governor.observe(host(1999, peak));
   }
   CHECK(governor.limit_stays_reached());
+  CHECK(governor.fresh_process_has_room());
   CHECK(governor.report()["lowered_by_limit"].get<int>() >= 1);
+}
+
+TEST_CASE("a limit below what is in use from the start is no reason to start anew") {
+  GovernorSettings settings = starting_at(16384);
+  settings.host_limit_bytes = 2000 * kMiB;
+  MemoryGovernor governor(settings);
+  for (int i = 0; i < 80; ++i) {
+    CHECK(governor.fresh_process_has_room() == (i < 64));
+    governor.observe(host(1999, 1999));
+  }
+  CHECK(governor.limit_stays_reached());
 }
 
 TEST_CASE("what a batch took is measured by live bytes where they are counted") {

@@ -321,7 +321,7 @@ TEST_CASE("a leaking encoder is noticed while it runs, and stops or recycles it 
   const Result warned = play(scene);
   CHECK(warned.leak == LeakVerdict::kGrowing);
   REQUIRE(warned.warnings.size() == 1);
-  CHECK(warned.warnings[0].find("live grows by") != std::string::npos);
+  CHECK(warned.warnings[0].find("live tensors") != std::string::npos);
   CHECK(warned.report.end == RunEnd::kComplete);
 
   scene.on_leak = LeakAction::kRecycle;
