@@ -23,6 +23,24 @@ std::optional<std::uint64_t> parse_hex(const std::string& text) {
 
 }  // namespace
 
+DuplicateFilter::Key duplicate_key(const RunConfig& config) {
+  return config.skip_duplicates == SkipDuplicates::kDhash ? DuplicateFilter::Key::kLikeness
+                                                          : DuplicateFilter::Key::kContent;
+}
+
+std::vector<std::string> output_columns(const RunConfig& config, const RecordReader& reader) {
+  std::vector<std::string> columns = reader.kept_columns();
+  if (config.skip_duplicates == SkipDuplicates::kDhash) {
+    if (std::find(columns.begin(), columns.end(), kLikenessColumn) != columns.end()) {
+      throw Error(ExitCode::kUsage,
+                  std::string("--skip-duplicates dhash writes a column ") + kLikenessColumn,
+                  "give the kept column of that name another");
+    }
+    columns.emplace_back(kLikenessColumn);
+  }
+  return columns;
+}
+
 void remember_rows(Files& files, const std::string& output, DuplicateFilter::Key key,
                    DuplicateFilter& filter) {
   const std::string path = output + "/records.csv";

@@ -3,11 +3,21 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/files.hpp"
+#include "config/run_config.hpp"
+#include "input/record_reader.hpp"
 #include "prepare/duplicate_filter.hpp"
 
 namespace longhaul::app {
+
+// What --skip-duplicates compares.
+DuplicateFilter::Key duplicate_key(const RunConfig& config);
+
+// The kept columns of the input, and the one that --skip-duplicates dhash adds. Throws
+// Error(kUsage) when the input has one of that name.
+std::vector<std::string> output_columns(const RunConfig& config, const RecordReader& reader);
 
 // Puts the accepted rows of OUT/records.csv into the filter: their hash, or their likeness.
 void remember_rows(Files& files, const std::string& output, DuplicateFilter::Key key,

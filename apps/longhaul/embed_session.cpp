@@ -14,12 +14,15 @@
 #include "progress.hpp"
 #include "recycle.hpp"
 #include "registry.hpp"
+#include "retry_run.hpp"
 #include "run/pipeline.hpp"
 #include "run_choices.hpp"
 #include "run_environment.hpp"
 #include "run_identity.hpp"
 #include "run_report.hpp"
+#include "session_checks.hpp"
 #include "signals.hpp"
+#include "store/retry_merge.hpp"
 #include "version.hpp"
 
 namespace longhaul::app {
@@ -40,13 +43,20 @@ class Session {
 
   ExitCode run() {
     open_output();
+    if (retry_ && retry_->rejected() == 0) {
+      log_.info(config_.output + " has no rejected row: nothing to retry");
+      return close(retry_->code_before(), output_->state()->finish.value());
+    }
     read_card();
     if (directory_->state() && directory_->state()->finish) {
-      return already_finished();
+      return retry_ ? merge(directory_->state()->finish.value()) : already_finished();
     }
     reader_ = make_reader(config_, model_.card, [this] { return stop_requested(); });
+    if (retry_) {
+      reader_ = retry_->filter(std::move(reader_));
+    }
     check_input();
-    require_space();
+    require_space(*files_, config_, *reader_, {model_.card.dimension, resumed_});
     load_encoder();
     choose();
     open_store();
@@ -63,9 +73,19 @@ class Session {
     if (config_.overwrite) {
       directory_->clear();
     }
+    if (config_.retry_rejects) {
+      retry_.emplace(*files_, config_, directory_->state());
+      output_ = std::move(directory_);
+      begin_ = retry_->begin();
+      follows_ = true;
+      if (retry_->rejected() == 0) {
+        return;
+      }
+      directory_ = retry_->open(lock_holder(), log_);
+    }
     if (directory_->state()) {
       begin_ = directory_->state()->begin;
-      resumed_ = true;
+      follows_ = resumed_ = true;
     }
   }
 
@@ -73,7 +93,7 @@ class Session {
     threads_ = config_.threads.value_or(std::max(1U, std::thread::hardware_concurrency()));
     model_ = inputs_.backend.read_model(config_.model, config_.card, config_.model_sha256);
     options_ = encoder_options(config_, model_.card, threads_);
-    if (resumed_) {
+    if (follows_) {
       options_.choices = begin_.at("choices").at("encoder");
       if (config_.device == "auto") {
         options_.device = begin_.at("choices").at("device").get<std::string>();
@@ -86,28 +106,8 @@ class Session {
     }
   }
 
-  // The input is looked at only where it is still there and can be read twice.
-  void require_finished_input() {
-    const bool stream =
-        std::find(config_.inputs.begin(), config_.inputs.end(), "-") != config_.inputs.end();
-    if (stream || !directory_->state()->progress) {
-      return;
-    }
-    const Progress& last = *directory_->state()->progress;
-    try {
-      reader_ = make_reader(config_, model_.card, [this] { return stop_requested(); });
-    } catch (const Error& error) {
-      log_.info(std::string("the input is not at hand: ") + error.what());
-      return;
-    }
-    const InputMatch match =
-        compare_sources(begin_.at("inputs"), reader_->sources(), config_.output);
-    find_position(*reader_, match, {last.window_start, last.cursor}, last.input_hash,
-                  config_.output);
-  }
-
   ExitCode already_finished() {
-    require_finished_input();
+    require_finished_input(config_, model_.card, *directory_->state(), log_);
     const nlohmann::json& finish = *directory_->state()->finish;
     log_.info(config_.output + " is complete: nothing to do");
     const auto code = static_cast<ExitCode>(finish.at("code").get<int>());
@@ -119,25 +119,9 @@ class Session {
 
   void check_input() {
     sources_ = reader_->sources();
-    require_recyclable();
-    if (resumed_) {
+    require_recyclable(config_, sources_);
+    if (follows_) {
       match_ = compare_sources(begin_.at("inputs"), sources_, config_.output);
-    }
-  }
-
-  // Rows that are known, else one window ahead.
-  void require_space() {
-    const std::uint64_t rows = reader_->progress().records_total.value_or(config_.window);
-    const std::uint64_t per_row =
-        std::uint64_t{model_.card.dimension} * (half_output() ? 2 : 4) + 8 + 160;
-    const std::uint64_t needed = rows * per_row;
-    const std::optional<std::uint64_t> free = files_->free_bytes(config_.output);
-    if (!resumed_ && free && *free < needed) {
-      throw Error(ExitCode::kIo,
-                  "not enough disk for " + config_.output + ": " + format_bytes(needed) +
-                      " needed for " + format_count(rows) + " records, " + format_bytes(*free) +
-                      " free",
-                  "free some space or choose another --output");
     }
   }
 
@@ -153,7 +137,7 @@ class Session {
               std::string(to_string(options_.pooling)) + ", " +
               std::to_string(encoder_->dimension()) + " dimensions, loaded in " +
               format_duration(Clock::now() - start));
-    if (resumed_) {
+    if (follows_) {
       require_same_fingerprint(begin_.at("fingerprint"),
                                fingerprint(config_, model_.card, options_, model_.sha256,
                                            device_kind(encoder_->device())),
@@ -165,13 +149,14 @@ class Session {
 
   // Empty where nobody asked for it.
   DuplicateOf duplicate_finder() {
-    if (config_.skip_duplicates == SkipDuplicates::kOff) {
+    // A retry does not compare: what repeats a row that has a vector gets one of its own.
+    if (config_.skip_duplicates == SkipDuplicates::kOff || retry_) {
       return {};
     }
     if (model_.card.modality != Modality::kImage) {
       throw Error(ExitCode::kUsage, "--skip-duplicates is for images", "leave it out");
     }
-    duplicates_.emplace(duplicate_key());
+    duplicates_.emplace(duplicate_key(config_));
     return [this](const Prepared& prepared) {
       const std::uint64_t row = prepared.record.ordinal;
       return prepared.likeness ? duplicates_->first_of(*prepared.likeness, row)
@@ -179,48 +164,41 @@ class Session {
     };
   }
 
-  DuplicateFilter::Key duplicate_key() const {
-    return config_.skip_duplicates == SkipDuplicates::kDhash ? DuplicateFilter::Key::kLikeness
-                                                             : DuplicateFilter::Key::kContent;
-  }
-
-  // Those of the input, and what this run adds.
-  std::vector<std::string> kept_columns() const {
-    std::vector<std::string> columns = reader_->kept_columns();
-    if (config_.skip_duplicates == SkipDuplicates::kDhash) {
-      if (std::find(columns.begin(), columns.end(), kLikenessColumn) != columns.end()) {
-        throw Error(ExitCode::kUsage,
-                    std::string("--skip-duplicates dhash writes a column ") + kLikenessColumn,
-                    "give the kept column of that name another");
-      }
-      columns.emplace_back(kLikenessColumn);
-    }
-    return columns;
-  }
-
   void choose() {
-    choices_ = resumed_ ? begin_.at("choices")
+    choices_ = follows_ ? begin_.at("choices")
                         : make_choices(config_, model_.card,
                                        {.device_kind = device_kind(encoder_->device()),
                                         .fixed_rows = encoder_->needs_fixed_rows(),
                                         .choices = encoder_->choices()},
                                        threads_);
     settings_ = pipeline_settings(config_, model_.card, choices_);
+    if (retry_) {
+      settings_.rejects = {};  // every record of a retry was rejected once
+    }
   }
 
   void open_store() {
     const StoreLayout layout{.dimension = encoder_->dimension(),
                              .dtype = half_output() ? OutputDtype::kFp16 : OutputDtype::kFp32,
-                             .kept_columns = kept_columns()};
+                             .kept_columns = output_columns(config_, *reader_)};
+    const std::string work = retry_ ? retry_directory(config_.output) : config_.output;
+    previous_ = resumed_ ? previous_report(*files_, work, log_) : nlohmann::json::object();
+    if (retry_ && previous_.empty()) {
+      previous_ = previous_report(*files_, config_.output, log_);
+    }
     if (resumed_) {
       from_ = directory_->state()->progress;
       store_ = directory_->resume(layout);
       if (duplicates_ && from_) {
-        remember_rows(*files_, config_.output, duplicate_key(), *duplicates_);
+        remember_rows(*files_, config_.output, duplicate_key(config_), *duplicates_);
       }
-      previous_ = previous_report();
       const std::uint64_t done = from_ ? from_->window_start + from_->position : 0;
-      log_.info("continuing " + config_.output + " after " + format_count(done) + " records");
+      log_.info((retry_ ? "continuing the retry of " : "continuing ") + config_.output + " after " +
+                format_count(done) + " records");
+    } else if (retry_) {
+      store_ = directory_->begin(layout, begin_);
+      log_.info("retrying " + format_count(retry_->rejected()) + " rejected records of " +
+                config_.output);
     } else {
       begin_ = {{"format", 1},
                 {"created", utc_now()},
@@ -229,7 +207,7 @@ class Session {
                                             device_kind(encoder_->device()))},
                 {"choices", choices_},
                 {"inputs", describe_sources(sources_)},
-                {"kept_columns", kept_columns()},
+                {"kept_columns", output_columns(config_, *reader_)},
                 {"machine", describe_machine(encoder_->device().name())}};
       store_ = directory_->begin(layout, begin_);
     }
@@ -239,7 +217,7 @@ class Session {
                 {"threads", threads_},
                 {"longhaul", versions()}};
     numeric_ = previous_.value("bits", "exact") == "numeric";
-    if (resumed_ && begin_.at("machine") != session_.at("machine")) {
+    if (follows_ && begin_.at("machine") != session_.at("machine")) {
       log_.warning("this session runs on another machine than the first: " +
                    begin_.at("machine").dump() + " then, " + session_.at("machine").dump() +
                    " now; low bits may differ and run.json says so");
@@ -258,24 +236,26 @@ class Session {
     }
   }
 
-  nlohmann::json previous_report() {
-    const std::string path = config_.output + "/run.json";
-    if (!files_->exists(path)) {
-      return nlohmann::json::object();
-    }
-    nlohmann::json previous = nlohmann::json::parse(read_text(*files_, path), nullptr, false);
-    if (!previous.is_object() || !previous.value("sessions", nlohmann::json()).is_array() ||
-        !previous.value("bits", nlohmann::json()).is_string()) {
-      log_.warning(path + " is damaged: it is written anew, without the sessions so far");
-      return nlohmann::json::object();
-    }
-    return previous;
-  }
-
   void find_input_position() {
     if (from_) {
-      find_position(*reader_, match_, {from_->window_start, from_->cursor}, from_->input_hash,
-                    config_.output);
+      require_input([this] {
+        find_position(*reader_, match_, {from_->window_start, from_->cursor}, from_->input_hash,
+                      config_.output);
+      });
+    }
+  }
+
+  // A retry of another input is worth nothing: the output stays as it was.
+  void require_input(const std::function<void()>& check) {
+    try {
+      check();
+    } catch (const Error& error) {
+      if (retry_ && error.code() == ExitCode::kMismatch) {
+        store_.reset();
+        directory_.reset();
+        discard_retry(*files_, config_.output);
+      }
+      throw;
     }
   }
 
@@ -298,7 +278,7 @@ class Session {
               latest = shown(snapshot);
               display.update(latest, Clock::now());
             },
-        .leak_suspected = [this](const std::string&) { return leak_action(); },
+        .leak_suspected = [this](const std::string&) { return leak_action(config_); },
         .exact_encoder = exact_encoder_factory(),
     };
     const PipelineParts parts{*reader_, *preprocessor_, *encoder_, *store_, governor, leaks, log_};
@@ -342,16 +322,40 @@ class Session {
     return interrupted(done);
   }
 
-  ExitCode complete(const RunReport& done, const LeakMonitor& leaks) {
-    const ExitCode code =
-        completed_code(done.counters, config_.max_rejects.limited() || config_.strict);
+  ExitCode complete(RunReport done, const LeakMonitor& leaks) {
+    ExitCode code = completed_code(done.counters, config_.max_rejects.limited() || config_.strict);
+    nlohmann::json line = nlohmann::json::object();
+    if (retry_) {
+      require_input([this] { retry_->require_same_input(); });
+      again_ = done.counters;
+      done.counters = retry_->merged(done.counters);
+      code = retry_->code(done.counters);
+      line["counters"] = to_json(done.counters);
+    }
+    line["code"] = to_int(code);
     const nlohmann::json summary = report(to_json(done.counters), "complete", code);
-    store_->finish(done.rows, summary, {{"code", to_int(code)}});
+    store_->finish(done.rows, summary, line);
     log_.info(closing_line(done));
     log_.info(leaks.summary());
     if (code == ExitCode::kBadData) {
-      log_.error("every record was rejected; see " + config_.output + "/rejects.csv");
+      log_.error((done.counters.rejected == done.counters.records
+                      ? "every record was rejected; see "
+                      : "more records are rejected than allowed; see ") +
+                 config_.output + "/rejects.csv");
     }
+    return retry_ ? merge(summary) : close(code, summary);
+  }
+
+  // The retry in its directory is finished. `summary` is a copy: the directory is closed first.
+  ExitCode merge(nlohmann::json summary) {
+    store_.reset();
+    directory_.reset();
+    retry_->merge();
+    log_.info("the retried rows are part of " + config_.output);
+    return close(static_cast<ExitCode>(summary.at("code").get<int>()), summary);
+  }
+
+  ExitCode close(ExitCode code, const nlohmann::json& summary) const {
     print_json(summary);
     return code;
   }
@@ -377,18 +381,6 @@ class Session {
     log_.info("starting anew after " + format_count(done.batches) +
               " batches, to give memory back (" + format_count(next.recycles) + ")");
     recycle(inputs_.arguments, next);
-  }
-
-  // What was read from a stream is gone after an exec.
-  void require_recyclable() const {
-    const bool asked = config_.recycle_every || config_.on_leak == OnLeak::kRecycle;
-    const bool stream = std::any_of(sources_.begin(), sources_.end(),
-                                    [](const SourceIdentity& source) { return !source.regular; });
-    if (asked && stream) {
-      throw Error(ExitCode::kUsage,
-                  "--recycle-every and --on-leak recycle need files, not a stream",
-                  "write the stream to a file first");
-    }
   }
 
   void print_json(const nlohmann::json& summary) const {
@@ -421,20 +413,6 @@ class Session {
             .elapsed = std::chrono::duration<double>(Clock::now() - started_).count()};
   }
 
-  // What became of settings that were left open; a replay of run.json takes them over.
-  nlohmann::json decided() const {
-    nlohmann::json values = {{"device", choices_.at("device")},
-                             {"threads", threads_},
-                             {"pooling", to_string(options_.pooling)},
-                             {"normalize", to_string(options_.normalize)}};
-    if (settings_.batch_rows) {
-      values["batch-size"] = *settings_.batch_rows;
-    } else if (settings_.batch_tokens && !config_.batch_size) {
-      values["batch-tokens"] = *settings_.batch_tokens;
-    }
-    return values;
-  }
-
   // The whole of run.json as it stands.
   nlohmann::json report(const nlohmann::json& counts, const std::string& state,
                         std::optional<ExitCode> code) {
@@ -446,7 +424,7 @@ class Session {
     if (card.is_object()) {
       card.erase("golden");
     }
-    return {
+    nlohmann::json run = {
         {"longhaul", versions()},
         {"model", {{"path", config_.model}, {"sha256", model_.sha256}}},
         {"card", card},
@@ -454,13 +432,21 @@ class Session {
         {"choices", choices_},
         {"inputs", begin_.at("inputs")},
         {"input_paths", config_.inputs},
-        {"settings", describe_config(inputs_.resolved, decided())},
+        {"settings", describe_config(inputs_.resolved,
+                                     decided_settings(choices_, settings_, options_, config_))},
         {"machine", session_.at("machine")},
         {"sessions", std::move(sessions)},
         {"counts", counts.is_null() ? previous_.value("counts", nlohmann::json(nullptr)) : counts},
         {"bits", numeric_ ? "numeric" : "exact"},
         {"state", state},
         {"code", code ? nlohmann::json(to_int(*code)) : nlohmann::json(nullptr)}};
+    if (retry_) {
+      return retry_->report(std::move(run),
+                            describe_config(inputs_.resolved, decided_settings(choices_, settings_,
+                                                                               options_, config_)),
+                            again_);
+    }
+    return run;
   }
 
   MemoryReading read_memory() { return take_reading(host_memory_, encoder_->device(), sanity_); }
@@ -477,18 +463,6 @@ class Session {
            "it is safe in "
         << config_.output << "; continue with: " << inputs_.command << std::endl;
     _exit(to_int(ExitCode::kInterrupted));
-  }
-
-  LeakAction leak_action() const {
-    switch (config_.on_leak) {
-      case OnLeak::kStop:
-        return LeakAction::kStop;
-      case OnLeak::kRecycle:
-        return LeakAction::kRecycle;
-      case OnLeak::kWarn:
-        break;
-    }
-    return LeakAction::kContinue;
   }
 
   std::function<Encoder&()> exact_encoder_factory() {
@@ -514,9 +488,13 @@ class Session {
   HostMemory host_memory_;
   MemorySanity sanity_;
 
+  std::optional<RetryRun> retry_;
+  std::optional<Counters> again_;           // of a retry that is complete
+  std::unique_ptr<StoreDirectory> output_;  // of a retry: where it goes when it is finished
   std::unique_ptr<StoreDirectory> directory_;
   nlohmann::json begin_;
   bool resumed_ = false;
+  bool follows_ = false;  // begin_ is that of an earlier session, or of the run that is retried
   bool numeric_ = false;
   std::uint32_t threads_ = 1;
   ModelFile model_;

@@ -94,6 +94,32 @@ PipelineSettings pipeline_settings(const RunConfig& config, const EncoderCard& c
   return settings;
 }
 
+nlohmann::json decided_settings(const nlohmann::json& choices, const PipelineSettings& settings,
+                                const EncoderOptions& encoder, const RunConfig& config) {
+  nlohmann::json values = {{"device", choices.at("device")},
+                           {"threads", encoder.threads},
+                           {"pooling", to_string(encoder.pooling)},
+                           {"normalize", to_string(encoder.normalize)}};
+  if (settings.batch_rows) {
+    values["batch-size"] = *settings.batch_rows;
+  } else if (settings.batch_tokens && !config.batch_size) {
+    values["batch-tokens"] = *settings.batch_tokens;
+  }
+  return values;
+}
+
+LeakAction leak_action(const RunConfig& config) {
+  switch (config.on_leak) {
+    case OnLeak::kStop:
+      return LeakAction::kStop;
+    case OnLeak::kRecycle:
+      return LeakAction::kRecycle;
+    case OnLeak::kWarn:
+      break;
+  }
+  return LeakAction::kContinue;
+}
+
 GovernorSettings governor_settings(const RunConfig& config, const EncoderCard& card,
                                    const PipelineSettings& pipeline, const MemoryReading& now,
                                    DeviceKind device) {

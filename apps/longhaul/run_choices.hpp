@@ -9,6 +9,7 @@
 #include "config/run_config.hpp"
 #include "device/memory_reading.hpp"
 #include "encode/card.hpp"
+#include "encode/encoder.hpp"
 #include "plan/memory_governor.hpp"
 #include "run/pipeline.hpp"
 
@@ -28,6 +29,12 @@ nlohmann::json make_choices(const RunConfig& config, const EncoderCard& card,
 // `choices` are make_choices()' of the first session; the rest is this session's own.
 PipelineSettings pipeline_settings(const RunConfig& config, const EncoderCard& card,
                                    const nlohmann::json& choices);
+
+// What became of settings that were left open; a replay of run.json takes them over.
+nlohmann::json decided_settings(const nlohmann::json& choices, const PipelineSettings& settings,
+                                const EncoderOptions& encoder, const RunConfig& config);
+
+LeakAction leak_action(const RunConfig& config);  // --on-leak
 
 // `now` is a reading before the first batch.
 GovernorSettings governor_settings(const RunConfig& config, const EncoderCard& card,

@@ -87,8 +87,24 @@ class VerifyCommand {
     try {
       config_ = resolve_config({}, {}, report_, path).config;
       state_ = read_store(*files_, options_.output);
+      allow_what_retries_allowed();
     } catch (const Error&) {
       config_.reset();
+    }
+  }
+
+  // Rows of a retry were made with its settings; for all others they make no difference.
+  void allow_what_retries_allowed() {
+    for (const json& retry : report_.value("retries", json::array())) {
+      const json settings = retry.value("settings", json::object());
+      if (settings.value("too-long", "") == "truncate") {
+        config_->too_long = TooLong::kTruncate;
+      }
+      if (settings.value("unknown", "") == "token") {
+        config_->unknown = Unknown::kToken;
+      }
+      config_->max_pixels =
+          std::max(config_->max_pixels, settings.value("max-pixels", config_->max_pixels));
     }
   }
 

@@ -35,6 +35,10 @@ void check_rejects(const RunConfig& config) {
     contradiction("--retry-rejects and --overwrite exclude each other",
                   "the one continues an output, the other deletes it");
   }
+  if (config.retry_rejects && (config.recycle_every || config.on_leak == OnLeak::kRecycle)) {
+    contradiction("--retry-rejects runs in one process, without recycling",
+                  "leave out --recycle-every and --on-leak recycle");
+  }
 }
 
 void check_report(const RunConfig& config) {

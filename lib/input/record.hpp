@@ -12,7 +12,8 @@
 namespace longhaul {
 
 struct Record {
-  std::uint64_t ordinal = 0;  // position in the whole input, from 0: the row of its vector
+  std::uint64_t ordinal = 0;         // position in the whole input, from 0: the row of its vector
+  std::optional<std::uint64_t> row;  // of its vector, where that is not the ordinal: in a retry
   std::string id;        // the id column, the header's first word, a relative path, or the ordinal
   std::string payload;   // residues exactly as read (no trimming); an image's path
   std::string identity;  // images: size and time of the file, which stand for its bytes; else empty

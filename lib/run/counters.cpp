@@ -14,7 +14,7 @@ void Counters::add(const RecordRow& row, bool stop_dropped) {
       if (row.defect) {
         ++rejected_by_reason[std::string(to_string(row.defect->reason))];
       }
-      break;
+      return;
     case Status::kDuplicate:
       ++duplicates;
       break;

@@ -15,11 +15,12 @@ struct Counters {
   std::uint64_t ok = 0;
   std::uint64_t rejected = 0;
   std::uint64_t duplicates = 0;
+  // Of the records that have a vector:
   std::uint64_t truncated = 0;            // records
   std::uint64_t substituted_records = 0;  // records with at least one unknown token
   std::uint64_t substituted_characters = 0;
   std::uint64_t stops_dropped = 0;  // records whose final '*' was left out
-  std::uint64_t residues = 0;       // of the records that have a vector
+  std::uint64_t residues = 0;
   std::map<std::string, std::uint64_t> rejected_by_reason;
 
   void add(const RecordRow& row, bool stop_dropped);

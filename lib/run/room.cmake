@@ -1,5 +1,5 @@
 longhaul_room(run
-  SOURCES window_source.cpp counters.cpp reject_policy.cpp batch_source.cpp batch_encoder.cpp
+  SOURCES window_source.cpp counters.cpp reject_policy.cpp rejected_reader.cpp batch_source.cpp batch_encoder.cpp
           window_writer.cpp pipeline.cpp
   LINKS base input plan prepare encode device store
   PRIVATE Threads::Threads)

@@ -2,10 +2,13 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import pytest
+
+from fake_run import strace
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
@@ -84,3 +87,12 @@ def shared_data():
     if not path.is_dir():
         pytest.skip(f"no public data in {path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def needs_strace(tmp_path_factory):
+    log = tmp_path_factory.mktemp("strace") / "log"
+    if shutil.which("strace"):
+        subprocess.run([*strace(log, "openat", "error=EIO:when=1"), "true"], capture_output=True)
+    if not log.exists() or "INJECTED" not in log.read_text():
+        pytest.skip("strace cannot inject faults here")

@@ -91,3 +91,8 @@ def committed(out):
     """What the journal claims: (records in complete windows, position in the one in hand)."""
     commits = [line for line in journal(out) if line["kind"] == "commit"]
     return (commits[-1]["start"], commits[-1]["position"]) if commits else (0, 0)
+
+
+def strace(log, call, what):
+    return ["strace", "-f", "-qq", "-o", log, "-e", f"trace={call}",
+            "-e", f"inject={call}:{what}"]

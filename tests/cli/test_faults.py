@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from fake_run import LONG, Job, committed, journal, quick_folder
+from fake_run import LONG, Job, committed, journal, quick_folder, strace
 
 FIGURES = collections.Counter()
 
@@ -89,20 +89,6 @@ def test_killed_at_random_times_again_and_again(slow, folder):
 
 # The calls that change the disk, and on how many of them to try in a quick run.
 CALLS = ["openat", "pwrite64", "fdatasync", "fsync", "rename", "ftruncate", "unlink", "mkdir"]
-
-
-def strace(log, call, what):
-    return ["strace", "-f", "-qq", "-o", log, "-e", f"trace={call}",
-            "-e", f"inject={call}:{what}"]
-
-
-@pytest.fixture(scope="session")
-def needs_strace(tmp_path_factory):
-    log = tmp_path_factory.mktemp("strace") / "log"
-    if shutil.which("strace"):
-        subprocess.run([*strace(log, "openat", "error=EIO:when=1"), "true"], capture_output=True)
-    if not log.exists() or "INJECTED" not in log.read_text():
-        pytest.skip("strace cannot inject faults here")
 
 
 def indices(limit):

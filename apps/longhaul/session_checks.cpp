@@ -1,0 +1,74 @@
+#include "session_checks.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "registry.hpp"
+#include "run_identity.hpp"
+#include "signals.hpp"
+
+namespace longhaul::app {
+
+void require_space(Files& files, const RunConfig& config, const RecordReader& reader,
+                   const OutputSize& size) {
+  const std::uint64_t rows = reader.progress().records_total.value_or(config.window);
+  const std::uint64_t per_row =
+      std::uint64_t{size.dimension} * (config.output_dtype == "fp16" ? 2 : 4) + 8 + 160;
+  const std::uint64_t needed = rows * per_row;
+  const std::optional<std::uint64_t> free = files.free_bytes(config.output);
+  if (!size.begun && free && *free < needed) {
+    throw Error(ExitCode::kIo,
+                "not enough disk for " + config.output + ": " + format_bytes(needed) +
+                    " needed for " + format_count(rows) + " records, " + format_bytes(*free) +
+                    " free",
+                "free some space or choose another --output");
+  }
+}
+
+void require_recyclable(const RunConfig& config, const std::vector<SourceIdentity>& sources) {
+  const bool asked = config.recycle_every || config.on_leak == OnLeak::kRecycle;
+  const bool stream = std::any_of(sources.begin(), sources.end(),
+                                  [](const SourceIdentity& source) { return !source.regular; });
+  if (asked && stream) {
+    throw Error(ExitCode::kUsage, "--recycle-every and --on-leak recycle need files, not a stream",
+                "write the stream to a file first");
+  }
+}
+
+void require_finished_input(const RunConfig& config, const EncoderCard& card,
+                            const StoreState& state, Log& log) {
+  const bool stream =
+      std::find(config.inputs.begin(), config.inputs.end(), "-") != config.inputs.end();
+  if (stream || !state.progress) {
+    return;
+  }
+  std::unique_ptr<RecordReader> reader;
+  try {
+    reader = make_reader(config, card, &StopSignals::requested);
+  } catch (const Error& error) {
+    log.info(std::string("the input is not at hand: ") + error.what());
+    return;
+  }
+  const InputMatch match =
+      compare_sources(state.begin.at("inputs"), reader->sources(), config.output);
+  find_position(*reader, match, {state.progress->window_start, state.progress->cursor},
+                state.progress->input_hash, config.output);
+}
+
+nlohmann::json previous_report(Files& files, const std::string& directory, Log& log) {
+  const std::string path = directory + "/" + store_files::kReport;
+  if (!files.exists(path)) {
+    return nlohmann::json::object();
+  }
+  nlohmann::json previous = nlohmann::json::parse(read_text(files, path), nullptr, false);
+  if (!previous.is_object() || !previous.value("sessions", nlohmann::json()).is_array() ||
+      !previous.value("bits", nlohmann::json()).is_string()) {
+    log.warning(path + " is damaged: it is written anew, without the sessions so far");
+    return nlohmann::json::object();
+  }
+  return previous;
+}
+
+}  // namespace longhaul::app

@@ -1,0 +1,38 @@
+// What a session looks at before its work: room on the disk, whether it can be recycled, what the
+// sessions before it left in run.json. Free functions; one thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "config/run_config.hpp"
+#include "encode/card.hpp"
+#include "input/record_reader.hpp"
+#include "store/embedding_store.hpp"
+
+namespace longhaul::app {
+
+struct OutputSize {
+  std::uint32_t dimension = 0;
+  bool begun = false;  // its files are there already: nothing is known of what is still to come
+};
+// Throws Error(kIo) with needed and free bytes when the rows that are known, else one window, do
+// not fit on the disk.
+void require_space(Files& files, const RunConfig& config, const RecordReader& reader,
+                   const OutputSize& size);
+
+// Throws Error(kUsage) for recycling of what is read from a stream, which is gone after an exec.
+void require_recyclable(const RunConfig& config, const std::vector<SourceIdentity>& sources);
+
+// Of a run that is complete: Error(kMismatch) when the input is another now. It is looked at only
+// where it is still there and can be read twice.
+void require_finished_input(const RunConfig& config, const EncoderCard& card,
+                            const StoreState& state, Log& log);
+
+// run.json in a directory; an empty object when there is none, or, with a warning, a damaged one.
+nlohmann::json previous_report(Files& files, const std::string& directory, Log& log);
+
+}  // namespace longhaul::app
