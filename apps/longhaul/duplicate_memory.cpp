@@ -77,4 +77,16 @@ void remember_rows(Files& files, const std::string& output, DuplicateFilter::Key
   }
 }
 
+void recall_ids(Files& files, const std::string& output, std::uint64_t bytes, RepeatedIds& ids) {
+  const std::string path = output + "/records.csv";
+  const auto file = files.open(path, OpenMode::kRead);
+  CsvFile csv(*file, path, bytes);
+  csv.next();
+  while (const auto fields = csv.next()) {
+    if (fields->size() > 1) {
+      ids.repeats((*fields)[1]);
+    }
+  }
+}
+
 }  // namespace longhaul::app

@@ -1,5 +1,5 @@
-// What --skip-duplicates remembers over sessions: the accepted rows of records.csv.
-// One thread. Throws Error(kIo, kBadData) for a records.csv that cannot be read.
+// What --skip-duplicates and the count of repeated ids remember over sessions: the accepted rows of
+// records.csv. One thread. Throws Error(kIo, kBadData) for a records.csv that cannot be read.
 #pragma once
 
 #include <string>
@@ -9,6 +9,7 @@
 #include "config/run_config.hpp"
 #include "input/record_reader.hpp"
 #include "prepare/duplicate_filter.hpp"
+#include "run/repeated_ids.hpp"
 
 namespace longhaul::app {
 
@@ -22,5 +23,8 @@ std::vector<std::string> output_columns(const RunConfig& config, const RecordRea
 // Puts the accepted rows of OUT/records.csv into the filter: their hash, or their likeness.
 void remember_rows(Files& files, const std::string& output, DuplicateFilter::Key key,
                    DuplicateFilter& filter);
+
+// Gives the ids of the first `bytes` of OUT/records.csv to `ids`.
+void recall_ids(Files& files, const std::string& output, std::uint64_t bytes, RepeatedIds& ids);
 
 }  // namespace longhaul::app

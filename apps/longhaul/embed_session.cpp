@@ -279,6 +279,7 @@ class Session {
               display.update(latest, Clock::now());
             },
         .leak_suspected = [this](const std::string&) { return leak_action(config_); },
+        .recall_ids = ids_of_earlier_sessions(),
         .exact_encoder = exact_encoder_factory(),
     };
     const PipelineParts parts{*reader_, *preprocessor_, *encoder_, *store_, governor, leaks, log_};
@@ -463,6 +464,16 @@ class Session {
            "it is safe in "
         << config_.output << "; continue with: " << inputs_.command << std::endl;
     _exit(to_int(ExitCode::kInterrupted));
+  }
+
+  // The file holds complete windows only, until this session adds to it.
+  std::function<void(RepeatedIds&)> ids_of_earlier_sessions() {
+    if (!from_ || retry_) {
+      return {};
+    }
+    const std::uint64_t bytes =
+        files_->open(config_.output + "/" + store_files::kRecords, OpenMode::kRead)->size();
+    return [this, bytes](RepeatedIds& ids) { recall_ids(*files_, config_.output, bytes, ids); };
   }
 
   std::function<Encoder&()> exact_encoder_factory() {

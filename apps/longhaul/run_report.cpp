@@ -68,6 +68,10 @@ std::string closing_line(const RunReport& report) {
   if (report.counters.duplicates > 0) {
     line += "; " + format_count(report.counters.duplicates) + " duplicates";
   }
+  if (report.counters.repeated_ids > 0) {
+    line += std::string("; ") + (report.counters.repeated_ids_exact ? "" : "at least ") +
+            format_count(report.counters.repeated_ids) + " repeat an earlier id";
+  }
   if (report.counters.rejected > 0) {
     std::vector<std::string> reasons;
     for (const auto& [reason, count] : report.counters.rejected_by_reason) {

@@ -30,6 +30,8 @@ nlohmann::json to_json(const Counters& counters) {
           {"ok", counters.ok},
           {"rejected", counters.rejected},
           {"duplicates", counters.duplicates},
+          {"repeated_ids", counters.repeated_ids},
+          {"repeated_ids_at_least", !counters.repeated_ids_exact},
           {"truncated", counters.truncated},
           {"substituted_records", counters.substituted_records},
           {"substituted_characters", counters.substituted_characters},
@@ -44,6 +46,8 @@ Counters counters_from_json(const nlohmann::json& json) {
   counters.ok = json.at("ok");
   counters.rejected = json.at("rejected");
   counters.duplicates = json.at("duplicates");
+  counters.repeated_ids = json.value("repeated_ids", std::uint64_t{0});
+  counters.repeated_ids_exact = !json.value("repeated_ids_at_least", false);
   counters.truncated = json.at("truncated");
   counters.substituted_records = json.at("substituted_records");
   counters.substituted_characters = json.at("substituted_characters");

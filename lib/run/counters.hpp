@@ -15,6 +15,8 @@ struct Counters {
   std::uint64_t ok = 0;
   std::uint64_t rejected = 0;
   std::uint64_t duplicates = 0;
+  std::uint64_t repeated_ids = 0;  // records whose id occurred before; they are kept by row
+  bool repeated_ids_exact = true;  // false: more ids than are remembered, so at least that many
   // Of the records that have a vector:
   std::uint64_t truncated = 0;            // records
   std::uint64_t substituted_records = 0;  // records with at least one unknown token

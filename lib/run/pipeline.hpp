@@ -21,6 +21,7 @@
 #include "prepare/preprocessor.hpp"
 #include "run/counters.hpp"
 #include "run/reject_policy.hpp"
+#include "run/repeated_ids.hpp"
 #include "run/window_source.hpp"
 #include "store/embedding_store.hpp"
 
@@ -64,6 +65,8 @@ struct PipelineHooks {
   std::function<void(const RunSnapshot&)> progress;  // after each batch, encode's thread
   // Memory started to grow with the batches: what to do. Empty: continue.
   std::function<LeakAction(const std::string& warning)> leak_suspected;
+  // Gives the ids of the rows that earlier sessions completed; called in the writer's thread.
+  std::function<void(RepeatedIds&)> recall_ids = {};
   // The encoder in float32, for rows that came out non-finite at a lower precision.
   std::function<Encoder&()> exact_encoder;
 };

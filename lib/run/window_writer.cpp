@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <span>
+#include <utility>
 
 namespace longhaul {
 namespace {
@@ -107,12 +108,17 @@ void WindowWriter::write_duplicate(const LateOutcome& outcome) {
 }
 
 void WindowWriter::complete(const Window& window) {
+  if (!std::exchange(ids_recalled_, true) && settings_.recall_ids) {
+    settings_.recall_ids(ids_);
+  }
   std::vector<RecordRow> rows;
   rows.reserve(window.records.size());
   for (const Prepared& prepared : window.records) {
     rows.push_back(row_of(prepared, late_));
     counters_.add(rows.back(), prepared.stop_dropped);
+    counters_.repeated_ids += ids_.repeats(prepared.record.id) ? 1U : 0U;
   }
+  counters_.repeated_ids_exact = !ids_.overflowed();
   store_.complete_window(rows);
   rows_complete_ = window.end.ordinal;
   late_.clear();

@@ -11,6 +11,7 @@
 
 #include "run/counters.hpp"
 #include "run/jobs.hpp"
+#include "run/repeated_ids.hpp"
 
 namespace longhaul {
 
@@ -23,6 +24,9 @@ class WindowWriter {
     bool commit_inside_windows = true;
     bool copy_to_duplicates = false;  // the vector of the row they repeat; else they have none
     std::uint32_t dimension = 0;
+    // Gives the ids that earlier sessions completed to RepeatedIds. Called once, with the first
+    // window that is completed, so that no batch waits for it.
+    std::function<void(RepeatedIds&)> recall_ids = {};
   };
 
   // `from` is what an earlier session committed.
@@ -52,6 +56,8 @@ class WindowWriter {
   const std::function<Clock::time_point()> now_;
   Clock::time_point last_commit_;
   Counters counters_;
+  RepeatedIds ids_;
+  bool ids_recalled_ = false;
   std::uint64_t rows_complete_ = 0;
   std::uint64_t embedded_committed_ = 0;
   std::uint64_t commits_ = 0;

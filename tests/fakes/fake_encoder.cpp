@@ -43,6 +43,9 @@ FakeEncoderSettings fake_encoder_settings(const nlohmann::json& model) {
   if (model.contains("kill_at")) {
     settings.kill_at = model.at("kill_at").get<std::uint64_t>();
   }
+  if (model.contains("hang_at")) {
+    settings.hang_at = model.at("hang_at").get<std::uint64_t>();
+  }
   settings.fixed_rows = model.value("fixed_rows", settings.fixed_rows);
   settings.width_matters = model.value("width_matters", settings.width_matters);
   settings.device = fake_device_settings(model);
@@ -104,6 +107,9 @@ EmbeddingBlock FakeEncoder::encode(const HostBatch& batch) {
   device_.enter(batch.rows, batch.width);
   if (settings_.kill_at && device_.calls() == *settings_.kill_at) {
     std::raise(SIGKILL);
+  }
+  if (settings_.hang_at && device_.calls() == *settings_.hang_at) {
+    std::this_thread::sleep_for(std::chrono::minutes(1));
   }
   if (settings_.error_at && device_.calls() == *settings_.error_at) {
     throw Error(ExitCode::kUnavailable, "the fake device is broken", "replace it");

@@ -33,6 +33,7 @@ struct FakeEncoderSettings {
   std::uint64_t nan_in_company = 0;       // 0: never
   double rows_per_second = 0;             // 0: as fast as it goes
   std::optional<std::uint64_t> error_at;  // this call fails for good
+  std::optional<std::uint64_t> hang_at;   // this call takes a minute
   std::optional<std::uint64_t> kill_at;   // this call kills the process, as the kernel would
   bool fixed_rows = false;
   bool width_matters = true;

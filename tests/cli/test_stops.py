@@ -1,0 +1,98 @@
+"""Stops that do not go as planned: a batch that hangs, an impatient user, a disk too small; and what
+a run says of ids that come twice."""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from fake_run import Job, committed, journal
+
+
+def hanging(longhaul_fake, folder):
+    """A run of which the 12th batch takes a minute, and which has committed what came before."""
+    job = Job(longhaul_fake, folder, 150, window=50, hang_at=12)
+    lines = [f"r{row}," + ("MK?L" if row % 50 == 7 else "MKLVEY" * 6) for row in range(150)]
+    job.input.write_text("\n".join(["id,sequence", *lines]) + "\n")  # 7 batches a window
+    process = job.start(folder / "out")
+    deadline = time.monotonic() + 30
+    before = None
+    while before is None or committed(folder / "out") != before:
+        before = committed(folder / "out")
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.7)
+        if before == (0, 0):
+            before = None
+    return job, process
+
+
+def goes_on(job, out):
+    """The same command completes the run: fewer than 12 batches are left."""
+    job.finish(out)
+    assert job.run_fake("verify", out).code == 0
+
+
+def test_a_batch_that_does_not_end_is_abandoned_in_time(longhaul_fake, tmp_path):
+    job, process = hanging(longhaul_fake, tmp_path)
+    out = tmp_path / "out"
+    acknowledged = committed(out)
+    assert acknowledged > (0, 0)
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    text = process.communicate(timeout=30)[1]
+    assert 7 < time.monotonic() - began < 10
+    assert process.returncode == 75
+    assert "was abandoned" in text and f"-o {out}" in text
+    assert committed(out) >= acknowledged
+    goes_on(job, out)
+
+
+def test_a_second_interrupt_stops_at_once_and_loses_nothing(longhaul_fake, tmp_path):
+    job, process = hanging(longhaul_fake, tmp_path)
+    out = tmp_path / "out"
+    acknowledged = committed(out)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    text = process.communicate(timeout=30)[1]
+    assert time.monotonic() - began < 1
+    assert process.returncode == 75 and "second interrupt" in text
+    assert committed(out) == acknowledged > (0, 0)
+    goes_on(job, out)
+
+
+def test_too_small_a_disk_is_refused_before_the_model_loads(longhaul_fake, tmp_path):
+    job = Job(longhaul_fake, tmp_path, 300, window=4096)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=64k none '{disk}'"
+    if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True).returncode != 0:
+        pytest.skip("no tmpfs can be mounted here")
+    command = " ".join(f"'{word}'" for word in job.command(disk / "out"))
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", f"{mount} && {command}; echo $?; ls '{disk}'"],
+                          capture_output=True, text=True)
+    assert done.stdout == "74\n", done  # and the directory is gone again
+    assert "not enough disk" in done.stderr and "needed for 4,096 records" in done.stderr
+    assert "KiB free" in done.stderr and "loaded in" not in done.stderr
+
+
+def test_repeated_ids_are_kept_by_row_and_counted_over_all_sessions(longhaul_fake, tmp_path):
+    lines = ["id,sequence"] + [f"r{row % 70},MKLV{'A' * (row % 9)}Y" for row in range(200)]
+    job = Job(longhaul_fake, tmp_path, 200, window=20, rate=300)
+    job.input.write_text("\n".join(lines) + "\n")
+    out = tmp_path / "out"
+    stopped = job.run_fake(*job.arguments(out, "--time-limit", "300ms"))
+    assert stopped.code == 75 and 0 < committed(out)[0] < 200
+    while (done := job.run_fake(*job.arguments(out, "--time-limit", "300ms"))).code == 75:
+        pass
+    assert done.code == 0, done
+    counts = json.loads((out / "run.json").read_text())["counts"]
+    assert counts["repeated_ids"] == 130 and not counts["repeated_ids_at_least"]
+    assert "130 repeat an earlier id" in done.err
+    assert sum(line["kind"] == "commit" for line in journal(out)) > 5
+    rows = (out / "records.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[:2] for row in rows] == [[str(i), f"r{i % 70}"] for i in range(200)]
