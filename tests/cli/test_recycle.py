@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import random
 import re
 import signal
@@ -237,3 +238,19 @@ def test_an_interrupted_run_says_how_many_vectors_are_safe(longhaul_fake, tmp_pa
         complete = report_of(out)["counts"]["ok"]
         assert said[-1] == complete + position
     assert 100 < said[0] < said[1]
+
+
+@pytest.mark.parametrize("high, low", [("0.7", "0.7"), ("1.5", "1.4"), ("0", "1.4")])
+def test_both_mps_watermarks_are_set_validly_and_stay_set(longhaul_fake, tmp_path, high, low):
+    job = Job(longhaul_fake, tmp_path, 400, rate=400)
+    process = running(job, tmp_path / "out", "--recycle-every", 5, "--mps-high-watermark", high)
+    try:
+        # The kernel shows what a program was started with: what the first set, the second has.
+        wait_for_recycles(tmp_path / "out", 2)
+        environment = pathlib.Path(f"/proc/{process.pid}/environ").read_text()
+    finally:
+        process.kill()
+        process.wait()
+    values = dict(entry.split("=", 1) for entry in environment.split("\0") if "=" in entry)
+    assert float(values["PYTORCH_MPS_HIGH_WATERMARK_RATIO"]) == float(high)
+    assert float(values["PYTORCH_MPS_LOW_WATERMARK_RATIO"]) == float(low)
