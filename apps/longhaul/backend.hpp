@@ -33,6 +33,6 @@ struct Backend {
 };
 
 // Called before any thread is started: it may change settings of the whole process.
-Backend make_backend();
+Backend make_backend(FreedMemory freed = FreedMemory::kKept);
 
 }  // namespace longhaul::app

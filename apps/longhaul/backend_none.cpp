@@ -11,7 +11,7 @@ Error no_encoder() {
 
 }  // namespace
 
-Backend make_backend() {
+Backend make_backend(FreedMemory) {
   return {
       .read_model = [](const auto&, const auto&, const auto&) -> ModelFile { throw no_encoder(); },
       .make_encoder = [](const auto&, const auto&, auto&) -> std::unique_ptr<Encoder> {

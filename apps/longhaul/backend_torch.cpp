@@ -6,8 +6,8 @@
 
 namespace longhaul::app {
 
-Backend make_backend() {
-  set_up_process();
+Backend make_backend(FreedMemory freed) {
+  set_up_process(freed);
   return {.read_model = &read_torchscript_model,
           .make_encoder = [](const ModelFile& model, const EncoderOptions& options,
                              Log& log) { return longhaul::make_encoder(model, options, log); },

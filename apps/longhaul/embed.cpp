@@ -7,6 +7,7 @@
 #include "command.hpp"
 #include "config_options.hpp"
 #include "console.hpp"
+#include "device/memory_reading.hpp"
 #include "embed_session.hpp"
 #include "progress.hpp"
 #include "signals.hpp"
@@ -52,6 +53,12 @@ void set_mps_watermarks(const RunConfig& config) {
   }
 }
 
+// A ceiling that was asked for comes before speed.
+FreedMemory freed_memory(const RunConfig& config) {
+  const bool limited = config.memory_limit || HostMemory().read().address_space_limit;
+  return limited ? FreedMemory::kReturned : FreedMemory::kKept;
+}
+
 ExitCode embed(const ConfigOptions& options, Context& context) {
   const ResolvedConfig resolved = resolve_options(options, context.environment);
   const RunConfig& config = resolved.config;
@@ -75,7 +82,7 @@ ExitCode embed(const ConfigOptions& options, Context& context) {
   const auto term = context.environment.find("TERM");
   SessionInputs inputs{
       .resolved = resolved,
-      .backend = make_backend(),
+      .backend = make_backend(freed_memory(config)),
       .console = &console,
       .progress = resolve_style(config, term == context.environment.end() ? "" : term->second),
       .command = resume_command(context.arguments),

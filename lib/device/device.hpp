@@ -9,6 +9,9 @@
 
 namespace longhaul {
 
+// Whether this process's heap keeps what is freed (fast) or gives it back at once (small).
+enum class FreedMemory { kKept, kReturned };
+
 enum class DeviceKind { kCpu, kCuda, kMps };
 
 // Bytes as the device's own counters give them; unsigned. Nothing where the device does not say.

@@ -2,10 +2,12 @@
 // header. Called once, by the thread that will encode, before any other thread.
 #pragma once
 
+#include "device/device.hpp"
+
 namespace longhaul {
 
 // The heap and oneDNN's caches, as long runs need them; see the source for what each is for. Values
 // that the user set in the environment stay.
-void set_up_process();
+void set_up_process(FreedMemory freed);
 
 }  // namespace longhaul

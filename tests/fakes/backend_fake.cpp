@@ -4,7 +4,7 @@
 
 namespace longhaul::app {
 
-Backend make_backend() {
+Backend make_backend(FreedMemory) {
   return {.read_model =
               [](const std::string& path, const std::optional<std::string>& card_path,
                  const std::optional<std::string>& sha256) {
