@@ -122,6 +122,10 @@ class Session {
     require_recyclable(config_, sources_);
     if (follows_) {
       match_ = compare_sources(begin_.at("inputs"), sources_, config_.output);
+      // What an earlier session read is looked at again, unless this one continues in its place.
+      if (!reader_->sources_tell_all() && !inputs_.continuation) {
+        match_ = InputMatch::kReadAgain;
+      }
     }
   }
 
@@ -240,7 +244,7 @@ class Session {
     if (from_) {
       require_input([this] {
         find_position(*reader_, match_, {from_->window_start, from_->cursor}, from_->input_hash,
-                      config_.output);
+                      *files_, config_.output);
       });
     }
   }

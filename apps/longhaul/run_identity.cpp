@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "image_match.hpp"
 #include "registry.hpp"
 
 namespace longhaul::app {
@@ -97,13 +98,14 @@ InputMatch compare_sources(const nlohmann::json& recorded, const std::vector<Sou
 }
 
 void find_position(RecordReader& reader, InputMatch match, const InputPosition& position,
-                   const Hash128& hash, const std::string& output) {
+                   const Hash128& hash, Files& files, const std::string& output) {
   if (position.ordinal == 0) {
     return;
   }
   if (match == InputMatch::kUnchanged && reader.seek(position)) {
     return;
   }
+  const InputPosition beginning = reader.position();
   InputDigest digest;
   for (std::uint64_t i = 0; i < position.ordinal; ++i) {
     const std::optional<Record> record = reader.next();
@@ -113,9 +115,25 @@ void find_position(RecordReader& reader, InputMatch match, const InputPosition& 
     }
     digest.add(*record);
   }
-  if (digest.value() != hash) {
+  if (digest.value() == hash) {
+    return;
+  }
+  if (reader.sources_tell_all() || !reader.seek(beginning)) {
     throw other_input(output, "the first " + format_count(position.ordinal) +
                                   " records are not those that were embedded");
+  }
+  if (const auto other = first_other_image(reader, files, output, position.ordinal)) {
+    throw other_input(output, *other);
+  }
+}
+
+void require_no_more(RecordReader& reader, const std::string& output) {
+  if (reader.sources_tell_all()) {
+    return;
+  }
+  if (const std::optional<Record> record = reader.next()) {
+    throw other_input(output, "it goes on with " + printable(record->id, 400) +
+                                  ", which was not there when the run finished");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/files.hpp"
 #include "config/run_config.hpp"
 #include "encode/card.hpp"
 #include "encode/encoder.hpp"
@@ -32,8 +33,12 @@ InputMatch compare_sources(const nlohmann::json& recorded, const std::vector<Sou
                            const std::string& output);
 
 // Brings `reader` to where a commit stood: by seeking, or by reading the records before it and
-// comparing their hash. Throws Error(kMismatch) when they are not what was read before.
+// comparing their hash; images whose names are the same and times are not, by their bytes. Throws
+// Error(kMismatch) when they are not what was read before.
 void find_position(RecordReader& reader, InputMatch match, const InputPosition& position,
-                   const Hash128& hash, const std::string& output);
+                   const Hash128& hash, Files& files, const std::string& output);
+
+// Of a finished run, after find_position: throws Error(kMismatch) where the sources hold more now.
+void require_no_more(RecordReader& reader, const std::string& output);
 
 }  // namespace longhaul::app

@@ -53,8 +53,11 @@ void require_finished_input(const RunConfig& config, const EncoderCard& card,
   }
   const InputMatch match =
       compare_sources(state.begin.at("inputs"), reader->sources(), config.output);
-  find_position(*reader, match, {state.progress->window_start, state.progress->cursor},
-                state.progress->input_hash, config.output);
+  const std::unique_ptr<Files> files = posix_files();
+  find_position(*reader, reader->sources_tell_all() ? match : InputMatch::kReadAgain,
+                {state.progress->window_start, state.progress->cursor}, state.progress->input_hash,
+                *files, config.output);
+  require_no_more(*reader, config.output);
 }
 
 nlohmann::json previous_report(Files& files, const std::string& directory, Log& log) {

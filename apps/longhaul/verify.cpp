@@ -15,6 +15,7 @@
 #include "base/text.hpp"
 #include "command.hpp"
 #include "config/run_config.hpp"
+#include "image_match.hpp"
 #include "input/record_reader.hpp"
 #include "plan/window.hpp"
 #include "registry.hpp"
@@ -61,6 +62,8 @@ class VerifyCommand {
   ExitCode run() {
     read_report();
     VerifySettings settings;
+    settings.empty_duplicates =
+        state_ && state_->begin.at("fingerprint").value("skip-duplicates", "") == "dhash";
     settings.recompute_rows = options_.recompute;
     settings.seed = options_.seed ? *options_.seed : std::random_device{}();
     if (options_.recompute > 0) {
@@ -79,6 +82,11 @@ class VerifyCommand {
  private:
   // run.json as the run left it; where it is damaged verify_store says so.
   void read_report() {
+    try {
+      state_ = read_store(*files_, options_.output);
+    } catch (const Error&) {
+      return;  // verify_store says it
+    }
     const std::string path = options_.output + "/" + store_files::kReport;
     if (files_->kind(options_.output) != PathKind::kDirectory || !files_->exists(path)) {
       return;
@@ -86,7 +94,6 @@ class VerifyCommand {
     report_ = json::parse(read_text(*files_, path), nullptr, false);
     try {
       config_ = resolve_config({}, {}, report_, path).config;
-      state_ = read_store(*files_, options_.output);
       allow_what_retries_allowed();
     } catch (const Error&) {
       config_.reset();
@@ -187,6 +194,9 @@ class VerifyCommand {
       return 0;
     }
     BatchLimits limits;
+    if (choices.contains("group_rows")) {
+      limits.rows = choices.at("group_rows").get<std::uint32_t>();
+    }
     if (choices.contains("batch_rows")) {
       limits.rows = choices.at("batch_rows").get<std::uint32_t>();
     }
@@ -221,20 +231,26 @@ class VerifyCommand {
     EncoderCard card;
     card.modality = report_.at("card").value("modality", "") == "image" ? Modality::kImage
                                                                         : Modality::kSequence;
-    InputDigest digest;
+    bool same = false;
     std::uint64_t records = 0;
     try {
       const std::unique_ptr<RecordReader> reader = make_reader(*config_, card, {});
+      const InputPosition beginning = reader->position();
+      InputDigest digest;
       while (const std::optional<Record> record = reader->next()) {
         digest.add(*record);
         ++records;
+      }
+      same = state_->progress && digest.value() == state_->progress->input_hash;
+      if (!same && records == result_.rows && !reader->sources_tell_all() &&
+          reader->seek(beginning)) {
+        same = !first_other_image(*reader, *files_, options_.output, records);
       }
     } catch (const Error& error) {
       input_ = AtHand::kDiffers;
       result_.add("the input", std::string("can no longer be read as it was: ") + error.what());
       return;
     }
-    const bool same = state_->progress && digest.value() == state_->progress->input_hash;
     input_ = same ? AtHand::kMatches : AtHand::kDiffers;
     if (!same) {
       result_.add(join(config_->inputs, ", "),

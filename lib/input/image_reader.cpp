@@ -1,5 +1,6 @@
 #include "input/image_reader.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <optional>
@@ -193,6 +194,12 @@ class ImageReader : public RecordReader {
       files.push_back(identify_source(*settings_.files_from));
     }
     return files;
+  }
+
+  bool sources_tell_all() const override {
+    return !settings_.files_from &&
+           std::none_of(settings_.inputs.begin(), settings_.inputs.end(),
+                        [](const std::string& input) { return fs::is_directory(input); });
   }
 
  private:

@@ -47,6 +47,9 @@ class RecordReader {
   virtual InputProgress progress() const = 0;
   // The source files, in order. Empty for image folders, whose files are too many to list.
   virtual std::vector<SourceIdentity> sources() const = 0;
+  // False where these may be as they were and records changed all the same: folders, lists of
+  // images.
+  virtual bool sources_tell_all() const { return true; }
 };
 
 // A running hash of the records read so far (id, payload, kept values, reasons of defects; in

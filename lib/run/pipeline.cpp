@@ -96,7 +96,7 @@ class Pipeline {
         encoder_(parts.encoder, hooks.exact_encoder, parts.governor, parts.log),
         writer_(parts.store,
                 {settings.commit_every, settings.commit_inside_windows, settings.copy_to_duplicates,
-                 parts.encoder.dimension(), hooks.recall_ids},
+                 hooks.recall_ids},
                 hooks.now, from),
         batches_(kBatchesAhead),
         results_(kBatchesAhead) {

@@ -1,7 +1,6 @@
 #include "run/window_writer.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <span>
 #include <utility>
 
@@ -70,12 +69,14 @@ void WindowWriter::write(EncodedJob job) {
                           .hash = std::nullopt});
     }
   }
-  for (LateOutcome& outcome : job.late) {
+  for (const LateOutcome& outcome : job.late) {
+    late_.emplace(outcome.row, outcome);
+    late_uncommitted_.push_back(outcome);
+  }
+  for (const LateOutcome& outcome : job.late) {
     if (outcome.status == Status::kDuplicate) {
       write_duplicate(outcome);
     }
-    late_.emplace(outcome.row, outcome);
-    late_uncommitted_.push_back(std::move(outcome));
   }
   Progress progress;
   progress.counters = nullptr;
@@ -99,11 +100,12 @@ void WindowWriter::write(EncodedJob job) {
 }
 
 void WindowWriter::write_duplicate(const LateOutcome& outcome) {
-  if (settings_.copy_to_duplicates) {
-    store_.put_vector(outcome.row, store_.get_vector(*outcome.duplicate_of));
-  } else {
-    store_.put_vector(outcome.row, std::vector<float>(settings_.dimension,
-                                                      std::numeric_limits<float>::quiet_NaN()));
+  const auto original = late_.find(*outcome.duplicate_of);
+  // The encoder may have given the first one nothing that can be stored.
+  const bool nothing = original != late_.end() && original->second.status == Status::kRejected;
+  if (!settings_.copy_to_duplicates || nothing ||
+      !store_.put_vector(outcome.row, store_.get_vector(*outcome.duplicate_of))) {
+    store_.put_nan(outcome.row);
   }
 }
 

@@ -23,7 +23,6 @@ class WindowWriter {
     std::chrono::milliseconds commit_every{5000};
     bool commit_inside_windows = true;
     bool copy_to_duplicates = false;  // the vector of the row they repeat; else they have none
-    std::uint32_t dimension = 0;
     // Gives the ids that earlier sessions completed to RepeatedIds. Called once, with the first
     // window that is completed, so that no batch waits for it.
     std::function<void(RepeatedIds&)> recall_ids = {};

@@ -106,6 +106,8 @@ class EmbeddingStore {
   // nothing is stored, when a component is not finite, or not in that dtype (beyond 65504 as fp16):
   // the caller rejects the record as not_finite. Putting a row again replaces it.
   [[nodiscard]] virtual bool put_vector(std::uint64_t row, std::span<const float> vector) = 0;
+  // NaN for a row that is not rejected and has no vector all the same (a likeness).
+  virtual void put_nan(std::uint64_t row) = 0;
   // A vector put before, in this session or an earlier one (a duplicate takes its original's).
   virtual std::vector<float> get_vector(std::uint64_t row) = 0;
   // A window is complete: appends its lines, which follow those of the window before, and writes

@@ -59,19 +59,35 @@ auto JournaledStore::guarded(Action action) {
   }
 }
 
+void JournaledStore::require_open_window(std::uint64_t row) const {
+  if (row < completed_) {
+    misuse("row " + std::to_string(row) + " belongs to a complete window");
+  }
+}
+
+void JournaledStore::is_put(std::uint64_t row) {
+  if (row - completed_ >= put_.size()) {
+    put_.resize(row - completed_ + 1);
+  }
+  put_[row - completed_] = true;
+}
+
 bool JournaledStore::put_vector(std::uint64_t row, std::span<const float> vector) {
   return guarded([&] {
-    if (row < completed_) {
-      misuse("row " + std::to_string(row) + " belongs to a complete window");
-    }
+    require_open_window(row);
     if (!rows_.put(row, vector)) {
       return false;
     }
-    if (row - completed_ >= put_.size()) {
-      put_.resize(row - completed_ + 1);
-    }
-    put_[row - completed_] = true;
+    is_put(row);
     return true;
+  });
+}
+
+void JournaledStore::put_nan(std::uint64_t row) {
+  guarded([&] {
+    require_open_window(row);
+    rows_.put_nan(row);
+    is_put(row);
   });
 }
 

@@ -23,6 +23,7 @@ class JournaledStore : public EmbeddingStore {
                  const FileClaims& claims, std::uint64_t completed);
 
   bool put_vector(std::uint64_t row, std::span<const float> vector) override;
+  void put_nan(std::uint64_t row) override;
   std::vector<float> get_vector(std::uint64_t row) override;
   void complete_window(std::span<const RecordRow> rows) override;
   void commit(const Progress& progress) override;
@@ -37,6 +38,8 @@ class JournaledStore : public EmbeddingStore {
   std::string path(const char* name) const { return path_in(directory_, name); }
   std::unique_ptr<File> create(const char* name);
   void complete(const RecordRow& row);
+  void require_open_window(std::uint64_t row) const;
+  void is_put(std::uint64_t row);
 
   Files& files_;
   std::string directory_;

@@ -137,8 +137,9 @@ class RecordWalk {
 class RowCheck {
  public:
   RowCheck(Files& files, const std::string& embeddings, const std::string& checksums,
-           const StoreLayout& layout, Verification& result)
+           const StoreLayout& layout, bool empty_duplicates, Verification& result)
       : layout_(layout),
+        empty_duplicates_(empty_duplicates),
         row_bytes_(row_bytes(layout)),
         path_(embeddings),
         embeddings_(files.open(embeddings, OpenMode::kRead)),
@@ -155,9 +156,10 @@ class RowCheck {
       result_.add(where(line.row), "does not match its checksum");
       return;
     }
-    check_values(line, values(*bytes));
-    if (line.duplicate_of) {
+    if (line.duplicate_of && !empty_duplicates_) {
       check_duplicate(line, *bytes);
+    } else {
+      check_values(line, values(*bytes));
     }
   }
 
@@ -201,9 +203,10 @@ class RowCheck {
   }
 
   void check_values(const RecordLine& line, const std::vector<float>& vector) {
-    if (line.status == Status::kRejected) {
+    if (line.status != Status::kOk) {
       if (!std::all_of(vector.begin(), vector.end(), [](float x) { return std::isnan(x); })) {
-        result_.add(where(line.row), "holds a vector, and records.csv says it is rejected");
+        result_.add(where(line.row), "holds a vector, and records.csv says it is " +
+                                         std::string(to_string(line.status)));
       }
     } else if (!std::all_of(vector.begin(), vector.end(),
                             [](float x) { return std::isfinite(x); })) {
@@ -222,6 +225,7 @@ class RowCheck {
   }
 
   StoreLayout layout_;
+  bool empty_duplicates_;
   std::uint64_t row_bytes_;
   std::string path_;
   std::unique_ptr<File> embeddings_;
@@ -339,7 +343,8 @@ class Verifier {
       check_npy(embeddings(), embeddings_header(layout, rows), rows * row_bytes(layout));
       check_npy(in(store_files::kChecksums), checksums_header(rows), rows * sizeof(std::uint64_t));
     }
-    RowCheck rows(files_, embeddings(), in(store_files::kChecksums), journal.run.layout, result_);
+    RowCheck rows(files_, embeddings(), in(store_files::kChecksums), journal.run.layout,
+                  settings_.empty_duplicates, result_);
     RecordWalk walk(files_, path_, journal, result_);
     while (const std::optional<RecordLine> line = walk.next()) {
       count(*line);

@@ -38,6 +38,7 @@ struct Verification {
 };
 
 struct VerifySettings {
+  bool empty_duplicates = false;  // duplicates have no vector, rather than their original's
   // Embeds these rows (ascending) again, each alone; one vector each, float32.
   using Recompute =
       std::function<std::vector<std::vector<float>>(std::span<const std::uint64_t> rows)>;

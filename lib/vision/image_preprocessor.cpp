@@ -87,6 +87,9 @@ std::optional<Defect> ImagePreprocessor::prepare_image(Prepared& prepared,
       }
       ++totals_.images;
     }
+    if (defect && defect->reason == Reason::kNotAnImage) {
+      prepared.hash = {};  // its bytes were not all read
+    }
     totals_.decoding_us += microseconds(seconds() - read);
     return defect;
   } catch (const std::bad_alloc&) {

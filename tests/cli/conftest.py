@@ -81,6 +81,20 @@ def tiny_model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def photographs(tmp_path_factory):
+    """The files of image_files.photographs(), in order."""
+    import image_files
+    return image_files.photographs(tmp_path_factory.mktemp("photographs"))
+
+
+@pytest.fixture(scope="session")
+def tiny_image_model(tmp_path_factory):
+    """An image encoder that costs nearly nothing."""
+    from tiny_encoder import write_tiny_encoder
+    return write_tiny_encoder(tmp_path_factory.mktemp("models") / "tiny_image.ts")
+
+
+@pytest.fixture(scope="session")
 def shared_data():
     """Real public data beside the checkout; tests that measure with it skip when it is absent."""
     path = pathlib.Path(os.environ.get("LONGHAUL_DATA_DIR", ROOT.parent / "shared" / "data"))

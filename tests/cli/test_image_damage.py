@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 from conftest import ROOT, built
-from image_files import chunk, photographs, picture
+from image_files import chunk, picture
 from PIL import Image
 
 SPEC = "64:64:bicubic:crop:ignore"
@@ -115,11 +115,11 @@ def test_each_kind_of_broken_file_has_its_reason(tmp_path, jpeg):
     assert dict(zip(cases, reasons(list(cases), timeout=30))) == cases
 
 
-def mutants(folder, count, seed):
+def mutants(folder, photographs, count, seed):
     """Copies of whole images with a few random bytes changed, removed, repeated or inserted."""
     rng = random.Random(seed)
     originals = []
-    for path in photographs(folder / "originals"):
+    for path in photographs:
         if path.stat().st_size < 60_000 and not path.name.startswith(("size_1001", "size_6000")):
             originals.append((path.suffix, path.read_bytes()))
     paths = []
@@ -150,8 +150,8 @@ def djpeg_accepts(path):
                           capture_output=True).returncode == 0
 
 
-def check_mutants(folder, count, binary):
-    paths = mutants(folder, count, seed=11)
+def check_mutants(folder, photographs, count, binary):
+    paths = mutants(folder, photographs, count, seed=11)
     words = []
     for start in range(0, len(paths), 500):
         words += reasons(paths[start:start + 500], binary, timeout=600)
@@ -160,9 +160,9 @@ def check_mutants(folder, count, binary):
     return paths, words
 
 
-def test_mutants_are_accepted_or_rejected_and_jpegs_as_djpeg_strict_does(tmp_path):
+def test_mutants_are_accepted_or_rejected_and_jpegs_as_djpeg_strict_does(photographs, tmp_path):
     count = 2000 if os.environ.get("LONGHAUL_LONG") else 400
-    paths, words = check_mutants(tmp_path, count, "vision_dump")
+    paths, words = check_mutants(tmp_path, photographs, count, "vision_dump")
     if shutil.which("djpeg") is None:
         pytest.skip("djpeg is not installed (libjpeg-turbo-progs)")
     compared = 0
@@ -175,8 +175,8 @@ def test_mutants_are_accepted_or_rejected_and_jpegs_as_djpeg_strict_does(tmp_pat
 
 
 @pytest.mark.skipif(not os.environ.get("LONGHAUL_LONG"), reason="10,000 mutants: scripts/test --long")
-def test_mutants_under_sanitizers(tmp_path):
+def test_mutants_under_sanitizers(photographs, tmp_path):
     binary = ROOT / "build-asan-vision/vision_dump"
     if not binary.exists():
         subprocess.run([ROOT / "scripts/build", "asan-vision"], check=True)
-    check_mutants(tmp_path, 10_000, binary)
+    check_mutants(tmp_path, photographs, 10_000, binary)

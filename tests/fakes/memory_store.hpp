@@ -18,6 +18,7 @@ class MemoryStore : public EmbeddingStore {
     }
     return true;
   }
+  void put_nan(std::uint64_t row) override { vectors[row]; }
   std::vector<float> get_vector(std::uint64_t row) override { return vectors.at(row); }
   void complete_window(std::span<const RecordRow> rows) override {
     records.insert(records.end(), rows.begin(), rows.end());
