@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
@@ -17,6 +18,15 @@ namespace {
 // A progressive image may ask for any number of passes over all its pixels; cameras and encoders
 // make about ten.
 constexpr int kMaxScans = 500;
+
+// The file in the portions that djpeg reads. The decoder looks closely only where a portion ends
+// and hurries over a bad code elsewhere: with other portions other files would be found damaged.
+constexpr std::size_t kPortion = 4096;
+
+struct Source {
+  jpeg_source_mgr manager;  // first: libjpeg hands this address back
+  Bytes rest;
+};
 
 struct Progress {
   jpeg_progress_mgr manager;  // first: libjpeg hands this address back
@@ -55,6 +65,30 @@ void on_progress(j_common_ptr info) {
 
 void no_output(j_common_ptr) {}
 
+void no_action(j_decompress_ptr) {}
+
+boolean next_portion(j_decompress_ptr info) {
+  auto* source = reinterpret_cast<Source*>(info->src);
+  if (source->rest.empty()) {
+    WARNMS(info, JWRN_JPEG_EOF);  // does not return: a warning is an error
+  }
+  const Bytes portion = source->rest.first(std::min(kPortion, source->rest.size()));
+  source->rest = source->rest.subspan(portion.size());
+  source->manager.next_input_byte = portion.data();
+  source->manager.bytes_in_buffer = portion.size();
+  return TRUE;
+}
+
+void skip_bytes(j_decompress_ptr info, long count) {
+  auto left = static_cast<std::size_t>(std::max(count, 0L));
+  while (left > info->src->bytes_in_buffer) {
+    left -= info->src->bytes_in_buffer;
+    next_portion(info);
+  }
+  info->src->next_input_byte += left;
+  info->src->bytes_in_buffer -= left;
+}
+
 // libjpeg leaves an error by longjmp, which skips destructors: each step below arms the escape
 // anew and holds nothing that has one.
 class Jpeg {
@@ -79,7 +113,13 @@ class Jpeg {
     if (setjmp(errors_.escape) != 0) {
       return false;
     }
-    jpeg_mem_src(&info_, file.data(), static_cast<unsigned long>(file.size()));
+    source_.rest = file;
+    source_.manager.init_source = no_action;
+    source_.manager.fill_input_buffer = next_portion;
+    source_.manager.skip_input_data = skip_bytes;
+    source_.manager.resync_to_restart = jpeg_resync_to_restart;
+    source_.manager.term_source = no_action;
+    info_.src = &source_.manager;
     jpeg_read_header(&info_, TRUE);
     return true;
   }
@@ -140,6 +180,7 @@ class Jpeg {
  private:
   jpeg_decompress_struct info_{};
   Errors errors_{};
+  Source source_{};
   Progress progress_{};
 };
 
