@@ -54,6 +54,10 @@ def peers_python():
     return PEERS / "bin/python"
 
 
+def timings_of(out):
+    return json.loads((out / "run.json").read_text())["sessions"][-1]["timings"]
+
+
 def timed_process(command, log):
     """Wall-clock seconds and peak resident bytes of a command."""
     start = time.perf_counter()
@@ -145,7 +149,7 @@ class Longhaul(Whole):
         super().turn()
         if self.inside:
             self.whole.append(self.times[-1])
-            self.times[-1] = json.loads((self.out / "run.json").read_text())["timings"]["seconds"]
+            self.times[-1] = timings_of(self.out)["seconds"]
 
     def read_vectors(self):
         return np.load(self.out / "embeddings.npy")
@@ -330,7 +334,7 @@ def compare_uniref(options, folder):
         Longhaul("Longhaul", archive, folder / "in.csv", options, folder),
     ]
     take_turns(programs, options.rounds)
-    timings = json.loads((programs[-1].out / "run.json").read_text())["timings"]
+    timings = timings_of(programs[-1].out)
     return table(f"ESM-2 8M, {options.records:,} sequences with lengths like UniRef's", programs,
                  options.records,
                  [f"Padding efficiency of Longhaul: {timings['padding_efficiency']:.3f}."])
