@@ -17,7 +17,9 @@ constexpr std::size_t kMostShapes = 4;
 // The choice moves the last bits, so a near tie must not be settled by noise: the packed kernels,
 // whose fusions a probe of single products does not see, are left only where they are this much
 // slower, twice in a row.
-constexpr double kClearlySlower = 1.25;
+constexpr double kClearlySlower = 1.5;
+// Smaller products are over before a clock can compare them; what counts there is the fusions.
+constexpr double kWorthProbing = 256 * 256;  // inputs x outputs
 
 template <typename Function>
 double seconds(Function function) {
@@ -88,6 +90,13 @@ KernelChoice choose_kernels(const std::string& wanted, const std::vector<LinearS
     return choice;
   }
   const std::vector<LinearShape> heaviest = heaviest_of(shapes);
+  if (std::none_of(heaviest.begin(), heaviest.end(), [](const LinearShape& shape) {
+        return static_cast<double>(shape.inputs) * static_cast<double>(shape.outputs) >=
+               kWorthProbing;
+      })) {
+    choice.kernels = "onednn";
+    return choice;
+  }
   choice.kernels = "mkl";
   for (int attempt = 0; attempt < 2 && choice.kernels == "mkl"; ++attempt) {
     const Comparison seen = compare(heaviest);
