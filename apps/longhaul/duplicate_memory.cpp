@@ -89,4 +89,12 @@ void recall_ids(Files& files, const std::string& output, std::uint64_t bytes, Re
   }
 }
 
+DuplicateOf first_finder(DuplicateFilter& filter) {
+  return [&filter](const Prepared& prepared) {
+    const std::uint64_t row = prepared.record.ordinal;
+    return prepared.likeness ? filter.first_of(*prepared.likeness, row)
+                             : filter.first_of(prepared.hash, row);
+  };
+}
+
 }  // namespace longhaul::app

@@ -9,6 +9,7 @@
 #include "config/run_config.hpp"
 #include "input/record_reader.hpp"
 #include "prepare/duplicate_filter.hpp"
+#include "registry.hpp"
 #include "run/repeated_ids.hpp"
 
 namespace longhaul::app {
@@ -19,6 +20,9 @@ DuplicateFilter::Key duplicate_key(const RunConfig& config);
 // The kept columns of the input, and the one that --skip-duplicates dhash adds. Throws
 // Error(kUsage) when the input has one of that name.
 std::vector<std::string> output_columns(const RunConfig& config, const RecordReader& reader);
+
+// Finds the first row like a prepared one and remembers each; `filter` must outlive it.
+DuplicateOf first_finder(DuplicateFilter& filter);
 
 // Puts the accepted rows of OUT/records.csv into the filter: their hash, or their likeness.
 void remember_rows(Files& files, const std::string& output, DuplicateFilter::Key key,

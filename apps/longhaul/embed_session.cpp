@@ -1,7 +1,5 @@
 #include "embed_session.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <iostream>
 #include <thread>
@@ -110,11 +108,7 @@ class Session {
     require_finished_input(config_, model_.card, *directory_->state(), log_);
     const nlohmann::json& finish = *directory_->state()->finish;
     log_.info(config_.output + " is complete: nothing to do");
-    const auto code = static_cast<ExitCode>(finish.at("code").get<int>());
-    if (config_.json) {
-      std::cout << finish.dump() << std::endl;
-    }
-    return code;
+    return close(static_cast<ExitCode>(finish.at("code").get<int>()), finish);
   }
 
   void check_input() {
@@ -128,8 +122,6 @@ class Session {
       }
     }
   }
-
-  bool half_output() const { return config_.output_dtype == "fp16"; }
 
   void load_encoder() {
     const Clock::time_point start = Clock::now();
@@ -151,21 +143,16 @@ class Session {
     preprocessor_ = make_preprocessor(config_, model_.card, workers, duplicate_finder());
   }
 
-  // Empty where nobody asked for it.
+  // Empty where nobody asked for it. A retry does not compare: what repeats a row that has a vector
+  // gets one of its own.
   DuplicateOf duplicate_finder() {
-    // A retry does not compare: what repeats a row that has a vector gets one of its own.
     if (config_.skip_duplicates == SkipDuplicates::kOff || retry_) {
       return {};
     }
     if (model_.card.modality != Modality::kImage) {
       throw Error(ExitCode::kUsage, "--skip-duplicates is for images", "leave it out");
     }
-    duplicates_.emplace(duplicate_key(config_));
-    return [this](const Prepared& prepared) {
-      const std::uint64_t row = prepared.record.ordinal;
-      return prepared.likeness ? duplicates_->first_of(*prepared.likeness, row)
-                               : duplicates_->first_of(prepared.hash, row);
-    };
+    return first_finder(duplicates_.emplace(duplicate_key(config_)));
   }
 
   void choose() {
@@ -182,9 +169,10 @@ class Session {
   }
 
   void open_store() {
-    const StoreLayout layout{.dimension = encoder_->dimension(),
-                             .dtype = half_output() ? OutputDtype::kFp16 : OutputDtype::kFp32,
-                             .kept_columns = output_columns(config_, *reader_)};
+    const StoreLayout layout{
+        .dimension = encoder_->dimension(),
+        .dtype = config_.output_dtype == "fp16" ? OutputDtype::kFp16 : OutputDtype::kFp32,
+        .kept_columns = output_columns(config_, *reader_)};
     const std::string work = retry_ ? retry_directory(config_.output) : config_.output;
     previous_ = resumed_ ? previous_report(*files_, work, log_) : nlohmann::json::object();
     if (retry_ && previous_.empty()) {
@@ -274,7 +262,7 @@ class Session {
     const PipelineHooks hooks{
         .now = &Clock::now,
         .stop_requested = [this] { return stop_requested(); },
-        .abandon = [this] { abandon(); },
+        .abandon = [this] { abandon_run(config_.output, inputs_.command); },
         .read_memory = [this] { return read_memory(); },
         .progress =
             [&](const RunSnapshot& snapshot) {
@@ -311,7 +299,6 @@ class Session {
                           {"leak", leaks.report()},
                           {"verdict", to_string(leaks.verdict())},
                           {"governor", governor.report()}};
-    session_["encoder"] = encoder_->report();
     switch (done.end) {
       case RunEnd::kComplete:
         return complete(done, leaks);
@@ -405,26 +392,19 @@ class Session {
   }
 
   ProgressSnapshot shown(const RunSnapshot& snapshot) const {
-    return {.records_done = snapshot.records_done,
-            .records_total = snapshot.input.records_total,
-            .bytes_read = snapshot.input.bytes_read,
-            .bytes_total = snapshot.input.bytes_total,
-            .rejected = snapshot.records_rejected,
-            .batches = snapshot.batches,
-            .batch_rows = snapshot.batch_rows,
-            .width = model_.card.modality == Modality::kImage ? 0 : snapshot.batch_width,
-            .rss = snapshot.memory.rss,
-            .device_allocated = snapshot.memory.device.allocated,
-            .elapsed = std::chrono::duration<double>(Clock::now() - started_).count()};
+    return to_show(snapshot, model_.card.modality, Clock::now() - started_);
   }
 
   // The whole of run.json as it stands.
   nlohmann::json report(const nlohmann::json& counts, const std::string& state,
                         std::optional<ExitCode> code) {
+    session_["encoder"] = encoder_->report();
     session_["stop"] = code ? nlohmann::json(utc_now()) : nlohmann::json(nullptr);
     session_["state"] = state;
     nlohmann::json sessions = previous_.value("sessions", nlohmann::json::array());
     sessions.push_back(session_);
+    const nlohmann::json settings =
+        describe_config(inputs_.resolved, decided_settings(choices_, settings_, options_, config_));
     nlohmann::json card = model_.card.text;
     if (card.is_object()) {
       card.erase("golden");
@@ -437,8 +417,7 @@ class Session {
         {"choices", choices_},
         {"inputs", begin_.at("inputs")},
         {"input_paths", config_.inputs},
-        {"settings", describe_config(inputs_.resolved,
-                                     decided_settings(choices_, settings_, options_, config_))},
+        {"settings", settings},
         {"machine", session_.at("machine")},
         {"sessions", std::move(sessions)},
         {"counts", counts.is_null() ? previous_.value("counts", nlohmann::json(nullptr)) : counts},
@@ -446,10 +425,7 @@ class Session {
         {"state", state},
         {"code", code ? nlohmann::json(to_int(*code)) : nlohmann::json(nullptr)}};
     if (retry_) {
-      return retry_->report(std::move(run),
-                            describe_config(inputs_.resolved, decided_settings(choices_, settings_,
-                                                                               options_, config_)),
-                            again_);
+      return retry_->report(std::move(run), settings, again_);
     }
     return run;
   }
@@ -459,15 +435,6 @@ class Session {
   bool stop_requested() const {
     return StopSignals::requested() ||
            (config_.time_limit && Clock::now() - started_ >= *config_.time_limit);
-  }
-
-  // The device does not come back: all before its batch is committed, and the process ends.
-  void abandon() const {
-    std::cerr
-        << "longhaul: interrupted; a batch that would not end was abandoned, everything before "
-           "it is safe in "
-        << config_.output << "; continue with: " << inputs_.command << std::endl;
-    _exit(to_int(ExitCode::kInterrupted));
   }
 
   // The file holds complete windows only, until this session adds to it.

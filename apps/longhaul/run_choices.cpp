@@ -100,6 +100,9 @@ nlohmann::json decided_settings(const nlohmann::json& choices, const PipelineSet
                            {"threads", encoder.threads},
                            {"pooling", to_string(encoder.pooling)},
                            {"normalize", to_string(encoder.normalize)}};
+  if (const nlohmann::json& kernels = choices.at("encoder"); kernels.contains("kernels")) {
+    values["cpu-kernels"] = kernels.at("kernels");
+  }
   if (settings.batch_rows) {
     values["batch-size"] = *settings.batch_rows;
   } else if (settings.batch_tokens && !config.batch_size) {

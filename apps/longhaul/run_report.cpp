@@ -83,4 +83,19 @@ std::string closing_line(const RunReport& report) {
   return line;
 }
 
+ProgressSnapshot to_show(const RunSnapshot& snapshot, Modality modality,
+                         std::chrono::duration<double> elapsed) {
+  return {.records_done = snapshot.records_done,
+          .records_total = snapshot.input.records_total,
+          .bytes_read = snapshot.input.bytes_read,
+          .bytes_total = snapshot.input.bytes_total,
+          .rejected = snapshot.records_rejected,
+          .batches = snapshot.batches,
+          .batch_rows = snapshot.batch_rows,
+          .width = modality == Modality::kImage ? 0 : snapshot.batch_width,
+          .rss = snapshot.memory.rss,
+          .device_allocated = snapshot.memory.device.allocated,
+          .elapsed = elapsed.count()};
+}
+
 }  // namespace longhaul::app

@@ -2,10 +2,13 @@
 // Pure functions; any thread.
 #pragma once
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/error.hpp"
+#include "encode/card.hpp"
+#include "progress.hpp"
 #include "run/pipeline.hpp"
 
 namespace longhaul::app {
@@ -15,6 +18,10 @@ ExitCode completed_code(const Counters& counters, bool reject_limit_given);
 
 // Rates, idle shares, padding: the "timings" of a session.
 nlohmann::json describe_timings(const RunReport& report);
+
+// What the display shows of a run that began `elapsed` ago.
+ProgressSnapshot to_show(const RunSnapshot& snapshot, Modality modality,
+                         std::chrono::duration<double> elapsed);
 
 // "embedded 1,990 of 2,000 records; this session 2,000 in 41 s (48.5/s); 10 rejected (8
 // invalid_character, 2 empty), see rejects.csv". Of a run that goes on later: "embedded 1,204

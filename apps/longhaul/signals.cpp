@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <iostream>
 
 #include "base/error.hpp"
 
@@ -99,6 +100,13 @@ std::string StopSignals::signal_name() {
     default:
       return "";
   }
+}
+
+void abandon_run(const std::string& output, const std::string& command) {
+  std::cerr << "longhaul: interrupted; a batch that would not end was abandoned, everything before "
+               "it is safe in "
+            << output << "; continue with: " << command << std::endl;
+  _exit(to_int(ExitCode::kInterrupted));
 }
 
 }  // namespace longhaul::app

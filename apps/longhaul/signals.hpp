@@ -33,4 +33,8 @@ class StopSignals {
   std::vector<Saved> saved_;
 };
 
+// For a device that does not come back from a batch: says that all before it is safe in `output`
+// and ends the process with 75 at once. Any thread.
+[[noreturn]] void abandon_run(const std::string& output, const std::string& command);
+
 }  // namespace longhaul::app

@@ -78,9 +78,9 @@ bool BatchEncoder::attempt(const HostBatch& batch, std::uint32_t width, std::uin
   governor_.ran_out(width, cost);
   encoder_.device().release_cache();
   if (++out_of_memory_ == 1) {
-    log_.warning("out of memory with " + std::to_string(batch.rows) + " records of " +
-                 std::to_string(width) + " tokens: going on with smaller batches (" +
-                 printable(reason, 200) + ")");
+    log_.warning("out of memory with " + std::to_string(batch.rows) +
+                 (batch.rows == 1 ? " record of " : " records of ") + std::to_string(width) +
+                 " tokens: going on with smaller batches (" + printable(reason, 200) + ")");
   }
   return false;
 }

@@ -1,5 +1,6 @@
 """Long runs of a real TorchScript encoder: memory does not grow with the number of batches."""
 
+import os
 import random
 import subprocess
 import sys
@@ -77,3 +78,19 @@ def test_memory_does_not_depend_on_the_number_of_records(longhaul, tiny_model, t
     print(f"peaks {small.peak_rss / MIB:.0f} and {large.peak_rss / MIB:.0f} MiB, last decile less "
           f"second {growth / MIB:+.1f} MiB, {large.seconds:.0f} s")
     assert growth <= 20 * MIB
+
+
+@pytest.mark.skipif(os.environ.get("LONGHAUL_LONG") != "1", reason="an hour or more: --long")
+def test_the_job_that_died_half_way_finishes(longhaul, antiberty, tmp_path):
+    """141,021 sequences, 8 at a time in file order, caches cleared every 10 batches."""
+    data = tmp_path / "in.csv"
+    subprocess.run([sys.executable, ROOT / "scripts/make_sequences.py", data, "-n", "141021"],
+                   check=True)
+    done = run_measured(longhaul.path, "embed", antiberty, data, "-o", tmp_path / "out",
+                        "--order", "input", "--batch-size", 8, "--clear-cache-every", 10,
+                        "--progress", "none", timeout=6 * 3600)
+    assert done.code == 0, done
+    memory = last_session(tmp_path / "out")["memory"]
+    assert memory["leak"]["batches"] == 17628
+    assert memory["verdict"] == "flat"
+    print(f"{done.seconds:.0f} s, peak {done.peak_rss / MIB:.0f} MiB, {memory['summary']['rss']}")
