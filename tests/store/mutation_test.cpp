@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "fakes/fault_files.hpp"
+#include "fakes/sanitized.hpp"
 #include "store/store_driver.hpp"
 #include "store/verify.hpp"
 
@@ -72,7 +73,7 @@ TEST_CASE("each byte of the journal damaged in turn") {
     FaultFiles files = stopped(at);
     const std::string journal = files.content("out/journal.jsonl");
     Tally tally;
-    for (std::size_t byte = 0; byte < journal.size(); ++byte) {
+    for (std::size_t byte = 0; byte < journal.size(); byte += kSanitized ? 7 : 1) {
       for (const int change : {1, 0x80, journal[byte] ^ '\n', static_cast<int>(journal[byte])}) {
         if (change != 0) {
           INFO("stopped at " << at << ", byte " << byte << ", change " << change);
@@ -82,7 +83,7 @@ TEST_CASE("each byte of the journal damaged in turn") {
         }
       }
     }
-    for (std::size_t size = 0; size < journal.size(); ++size) {
+    for (std::size_t size = 0; size < journal.size(); size += kSanitized ? 7 : 1) {
       INFO("stopped at " << at << ", cut to " << size);
       try_damage(at, "journal.jsonl", journal.substr(0, size), expected, tally);
     }

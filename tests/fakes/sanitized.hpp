@@ -1,0 +1,13 @@
+// Whether this build runs under a sanitizer, where a campaign is some sixty times slower and takes
+// a part of its steps.
+#pragma once
+
+namespace longhaul {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+}  // namespace longhaul
