@@ -30,13 +30,17 @@ class Measured:
                 f"address space {self.peak_address_space / MIB:.0f} MiB\n{self.err}")
 
 
-def address_space_of(pid):
+def peaks_of(pid, binary):
+    """Resident memory and address space, at most so far. Before its exec a child is a copy of this
+    process, whose size is not the program's; wait4's figure has the same fault."""
     try:
+        if not os.path.samefile(f"/proc/{pid}/exe", binary):
+            return 0, 0
         status = pathlib.Path(f"/proc/{pid}/status").read_text()
     except OSError:
-        return 0
-    lines = [line for line in status.splitlines() if line.startswith("VmPeak:")]
-    return int(lines[0].split()[1]) * 1024 if lines else 0
+        return 0, 0
+    values = dict(line.split(":", 1) for line in status.splitlines())
+    return tuple(int(values.get(name, "0 kB").split()[0]) * 1024 for name in ("VmHWM", "VmPeak"))
 
 
 def run_measured(binary, *arguments, address_space=None, timeout=600, before=None):
@@ -51,14 +55,13 @@ def run_measured(binary, *arguments, address_space=None, timeout=600, before=Non
     process = subprocess.Popen([str(binary), *map(str, arguments)], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True, env=clean_environment(),
                                preexec_fn=prepare)
-    peaks = [0]
+    peaks = [(0, 0)]
 
     def watch():
         while process.returncode is None:
-            peaks.append(address_space_of(process.pid))
+            peaks.append(peaks_of(process.pid, binary))
             time.sleep(0.002)
 
-    # wait4 alone tells the peak of this child and of no other.
     out, err = [], []
     readers = [threading.Thread(target=lambda: out.append(process.stdout.read())),
                threading.Thread(target=lambda: err.append(process.stderr.read()))]
@@ -66,14 +69,13 @@ def run_measured(binary, *arguments, address_space=None, timeout=600, before=Non
     killer = threading.Timer(timeout, process.kill)
     for thread in (*readers, watcher, killer):
         thread.start()
-    _, status, usage = os.wait4(process.pid, 0)
+    process.wait()
     killer.cancel()
-    process.returncode = os.waitstatus_to_exitcode(status)
     for thread in (*readers, watcher):
         thread.join()
     process.stdout.close()
     process.stderr.close()
-    return Measured(process.returncode, out[0], err[0], usage.ru_maxrss * 1024, max(peaks),
+    return Measured(process.returncode, out[0], err[0], *(max(values) for values in zip(*peaks)),
                     time.monotonic() - start)
 
 
