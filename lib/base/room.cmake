@@ -1,4 +1,4 @@
 longhaul_room(base
-  SOURCES outcome.cpp hash.cpp text.cpp files.cpp posix_files.cpp
+  SOURCES outcome.cpp hash.cpp text.cpp files.cpp posix_files.cpp start_thread.cpp
   PRIVATE longhaul_xxhash OpenSSL::Crypto Threads::Threads)
 longhaul_test(base SOURCES text_test.cpp hash_test.cpp bounded_queue_test.cpp files_test.cpp LINKS base)

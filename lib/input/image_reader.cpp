@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/start_thread.hpp"
 #include "base/text.hpp"
 #include "input/image_source.hpp"
 
@@ -62,7 +63,7 @@ std::unique_ptr<ImageSource> open_source(const InputSettings& settings, std::siz
 class Counter {
  public:
   Counter(const InputSettings& settings, std::size_t sources)
-      : thread_([this, settings, sources] { count(settings, sources); }) {}
+      : thread_(start_thread([this, settings, sources] { count(settings, sources); })) {}
   ~Counter() {
     stop_ = true;
     thread_.join();
@@ -124,7 +125,11 @@ class ImageReader : public RecordReader {
                       " holds no images",
                   "they are known by names that end in jpg, jpeg, png, webp, bmp, tif or tiff");
     }
-    counter_.emplace(settings_, sources_);
+    try {
+      counter_.emplace(settings_, sources_);
+    } catch (const Error&) {
+      // Without a thread for it the number stays unknown.
+    }
   }
 
   std::optional<Record> next() override {
@@ -179,7 +184,7 @@ class ImageReader : public RecordReader {
 
   InputProgress progress() const override {
     InputProgress progress;
-    progress.records_total = counter_->total();
+    progress.records_total = counter_ ? counter_->total() : std::nullopt;
     return progress;
   }
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <exception>
 #include <map>
-#include <thread>
 
 #include "base/bounded_queue.hpp"
+#include "base/start_thread.hpp"
 #include "plan/batch_tuner.hpp"
 #include "run/batch_encoder.hpp"
 #include "run/batch_source.hpp"
@@ -50,13 +50,13 @@ class Stage {
  public:
   template <typename Work>
   explicit Stage(Work work)
-      : thread_([this, work = std::move(work)] {
+      : thread_(start_thread([this, work = std::move(work)] {
           try {
             work();
           } catch (...) {
             error_ = std::current_exception();
           }
-        }) {}
+        })) {}
   ~Stage() { join(); }
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
@@ -109,24 +109,25 @@ class Pipeline {
       const Stopwatch total(hooks_, report_.seconds_total);
       std::exception_ptr error;
       Stage write([this] { write_loop(); });
-      {
-        Stage prepare([this] { prepare_loop(); });
-        try {
-          encode_loop();
-        } catch (...) {
-          error = std::current_exception();
-        }
-        batches_.abandon();
-        prepare.join();
-        results_.close();
-        write.join();
-        // What a failing writer threw is the cause of everything after it.
-        write.rethrow();
-        if (error) {
-          std::rethrow_exception(error);
-        }
-        prepare.rethrow();
+      std::optional<Stage> prepare;
+      try {
+        prepare.emplace([this] { prepare_loop(); });
+        encode_loop();
+      } catch (...) {
+        error = std::current_exception();
       }
+      batches_.abandon();
+      if (prepare) {
+        prepare->join();
+      }
+      results_.close();
+      write.join();
+      // What a failing writer threw is the cause of everything after it.
+      write.rethrow();
+      if (error) {
+        std::rethrow_exception(error);
+      }
+      prepare->rethrow();
       release_cache();
       observe_end();
     }

@@ -1,10 +1,20 @@
 #include "vision/worker_pool.hpp"
 
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/start_thread.hpp"
+
 namespace longhaul {
 
 WorkerPool::WorkerPool(std::size_t workers) {
-  for (std::size_t i = 1; i < workers; ++i) {
-    threads_.emplace_back([this] { serve(); });
+  threads_.reserve(std::max<std::size_t>(workers, 1) - 1);
+  try {
+    for (std::size_t i = 1; i < workers; ++i) {
+      threads_.push_back(start_thread([this] { serve(); }));
+    }
+  } catch (const Error&) {
+    // Fewer workers do the same work.
   }
 }
 

@@ -140,6 +140,27 @@ def test_a_failing_call_ends_the_run_with_74_and_the_next_completes_it(short, fo
     FIGURES[f"{error} at {call}"] += fired
 
 
+def test_a_thread_that_the_system_refuses_ends_the_run_with_71(short, folder, needs_strace):
+    fired = 0
+    for n in range(1, 20):
+        out = folder / f"out{n}"
+        process = short.start(out, strace(folder / "log", "clone,clone3", f"error=EAGAIN:when={n}"))
+        text = stderr_of(process)
+        if "INJECTED" not in (folder / "log").read_text():
+            assert process.returncode == 3, text
+            break
+        if process.returncode == 3:  # a library's thread, without which it goes on
+            short.check_complete(out)
+            continue
+        fired += 1
+        assert process.returncode == 71, text
+        assert "another thread" in text and "ulimit -v" in text
+        short.finish(out)
+        short.check_complete(out)
+    assert fired == 2  # prepare and write
+    FIGURES["EAGAIN at clone"] += fired
+
+
 @pytest.mark.parametrize("share", [0.02, 0.25, 0.5, 0.75, 0.99])
 def test_a_full_disk_is_74_and_the_run_goes_on_once_there_is_room(short, folder, share):
     disk = folder / "disk"
