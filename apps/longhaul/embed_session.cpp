@@ -329,7 +329,11 @@ class Session {
     store_->finish(done.rows, summary, line);
     log_.info(closing_line(done));
     log_.info(leaks.summary());
-    if (code == ExitCode::kBadData) {
+    if (code == ExitCode::kMemory) {
+      log_.error(
+          "out of memory: not one record fits; with more of it, give the same command with "
+          "--retry-rejects");
+    } else if (code == ExitCode::kBadData) {
       log_.error((done.counters.rejected == done.counters.records
                       ? "every record was rejected; see "
                       : "more records are rejected than allowed; see ") +

@@ -138,7 +138,8 @@ int main(int argc, char** argv) {
     return fail(context,
                 {ExitCode::kMemory, "out of memory", "use a smaller --batch-tokens or --window"});
   } catch (const std::exception& error) {
-    return fail(context, {ExitCode::kInternal, std::string("internal error: ") + error.what(),
+    const std::string text = error.what();  // a library's may hold its stack, line by line
+    return fail(context, {ExitCode::kInternal, "internal error: " + text.substr(0, text.find('\n')),
                           "please report it with the command that caused it"});
   }
 }

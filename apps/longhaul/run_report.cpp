@@ -25,7 +25,11 @@ ExitCode completed_code(const Counters& counters, bool reject_limit_given) {
     return ExitCode::kDone;
   }
   if (counters.rejected == counters.records) {
-    return ExitCode::kBadData;
+    const auto unfitting =
+        counters.rejected_by_reason.find(std::string(to_string(Reason::kOutOfMemory)));
+    return unfitting != counters.rejected_by_reason.end() && unfitting->second > 0
+               ? ExitCode::kMemory
+               : ExitCode::kBadData;
   }
   return reject_limit_given ? ExitCode::kDone : ExitCode::kRejected;
 }

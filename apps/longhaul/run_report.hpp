@@ -13,7 +13,8 @@
 
 namespace longhaul::app {
 
-// 0, 3 or 65 for a run that is complete, from what it counted and the limits it was given.
+// 0, 3 or 65 for a run that is complete, from what it counted and the limits it was given; 71 when
+// no record has a vector and memory is among the reasons.
 ExitCode completed_code(const Counters& counters, bool reject_limit_given);
 
 // Rates, idle shares, padding: the "timings" of a session.

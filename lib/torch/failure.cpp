@@ -9,7 +9,7 @@
 namespace longhaul {
 namespace {
 
-constexpr std::array<std::string_view, 13> kOutOfMemoryTexts{
+constexpr std::array<std::string_view, 14> kOutOfMemoryTexts{
     "CUDA out of memory",
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
@@ -23,7 +23,11 @@ constexpr std::array<std::string_view, 13> kOutOfMemoryTexts{
     "std::bad_alloc",
     "could not create a memory",  // oneDNN
     "could not create a scratchpad",
+    "could not execute a primitive",
 };
+// Said when the code of a primitive found no place. With more words behind it it is another
+// failure: "could not create a primitive descriptor" is a model that cannot run.
+constexpr std::string_view kNoPrimitive = "could not create a primitive";
 
 // After these every call of the process on that device fails.
 constexpr std::array<std::string_view, 9> kDeviceBrokenTexts{
@@ -47,6 +51,12 @@ bool holds_any(std::string_view message, const std::array<std::string_view, N>& 
   });
 }
 
+bool ends_line(std::string_view message, std::string_view text) {
+  const std::size_t at = message.rfind(text);
+  return at != std::string_view::npos &&
+         (at + text.size() == message.size() || message[at + text.size()] == '\n');
+}
+
 std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   const std::size_t last = text.find_last_not_of(" \t\r\n");
@@ -60,7 +70,9 @@ FailureKind classify_failure(std::string_view message) {
   if (holds_any(message, kDeviceBrokenTexts)) {
     return FailureKind::kDeviceBroken;
   }
-  return holds_any(message, kOutOfMemoryTexts) ? FailureKind::kOutOfMemory : FailureKind::kOther;
+  return holds_any(message, kOutOfMemoryTexts) || ends_line(message, kNoPrimitive)
+             ? FailureKind::kOutOfMemory
+             : FailureKind::kOther;
 }
 
 FailureKind classify_failure(const std::exception& failure) {

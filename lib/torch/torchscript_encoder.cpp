@@ -210,6 +210,9 @@ void TorchScriptEncoder::check_contract(Dtype dtype) {
     try {
       result = program_->run(input_tensors(card, batch, device_->torch(), dtype));
     } catch (const std::exception& failure) {
+      if (classify_failure(failure) != FailureKind::kOther) {
+        throw;
+      }
       throw Error(
           ExitCode::kBadData,
           model_.path +
@@ -270,7 +273,21 @@ ModelFile read_torchscript_model(const std::string& path,
 
 std::unique_ptr<Encoder> make_encoder(const ModelFile& model, const EncoderOptions& options,
                                       Log& log) {
-  return std::make_unique<TorchScriptEncoder>(model, options, log);
+  std::string text;
+  try {
+    return std::make_unique<TorchScriptEncoder>(model, options, log);
+  } catch (const DeviceOutOfMemory& failure) {
+    text = failure.what();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    if (classify_failure(failure) != FailureKind::kOutOfMemory) {
+      throw;
+    }
+    text = failure_text(failure);
+  }
+  throw Error(ExitCode::kMemory, model.path + ": the model does not fit: " + text,
+              "use a machine with more memory, or a smaller model");
 }
 
 std::unique_ptr<Encoder> make_encoder(const EncoderOptions& options, Log& log) {

@@ -22,6 +22,8 @@ TEST_CASE("memory that ran out is known by its text, whoever says it") {
            "DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.",
            "The following operation failed in the TorchScript interpreter.\nTraceback of "
            "TorchScript (most recent call last):\nRuntimeError: CUDA out of memory.",
+           "could not create a primitive",
+           "RuntimeError: could not create a primitive\n",
        }) {
     INFO(text);
     CHECK(classify_failure(std::string_view(text)) == FailureKind::kOutOfMemory);
@@ -42,6 +44,7 @@ TEST_CASE("a poisoned device is never taken for memory that ran out") {
 TEST_CASE("other failures are neither") {
   for (const char* text :
        {"index out of range in self", "expected scalar type Long but found Float",
+        "could not create a primitive descriptor for a matmul primitive",
         "The size of tensor a (600) must match the size of tensor b (512)", ""}) {
     INFO(text);
     CHECK(classify_failure(std::string_view(text)) == FailureKind::kOther);
