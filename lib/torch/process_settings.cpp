@@ -1,5 +1,7 @@
 #include "torch/process_settings.hpp"
 
+#include "torch/heap_allocator.hpp"
+
 #include <stdlib.h>
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -23,6 +25,7 @@ void set_up_process([[maybe_unused]] FreedMemory freed) {
   // One for the encoding thread, one for the others: by default there are eight per core, and what
   // is free in one serves no other.
   mallopt(M_ARENA_MAX, 2);
+  allocate_tensors_from_heap();
 #endif
   // oneDNN keeps an entry for each operator and shape, up to 1,024. 141,021 sequences through a
   // tiny encoder, with few shapes each: resident memory of the last tenth of the run less the
