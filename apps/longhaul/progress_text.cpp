@@ -54,7 +54,7 @@ nlohmann::json or_null(const auto& value) {
 }  // namespace
 
 Pace PaceMeter::add(const ProgressSnapshot& snapshot, std::chrono::duration<double> now) {
-  const Mark mark{now.count(), snapshot.records_done, snapshot.bytes_read};
+  const Mark mark{now.count(), snapshot.records_done};
   if (!first_) {
     first_ = mark;
   }
@@ -69,15 +69,18 @@ Pace PaceMeter::add(const ProgressSnapshot& snapshot, std::chrono::duration<doub
   }
   const double rate = static_cast<double>(mark.records - marks_.front().records) / recent;
   pace.records_per_second = rate;
-  if (snapshot.records_total && rate > 0) {
-    const std::uint64_t total = std::max(*snapshot.records_total, mark.records);
-    pace.seconds_left = static_cast<double>(total - mark.records) / rate;
-  } else if (!snapshot.records_total && snapshot.bytes_total && mark.bytes > first_->bytes) {
-    // Bytes are read a window at a time, so only the whole session's pace means something.
-    const double per_byte =
-        (mark.at - first_->at) / static_cast<double>(mark.bytes - first_->bytes);
-    const std::uint64_t total = std::max(*snapshot.bytes_total, mark.bytes);
-    pace.seconds_left = static_cast<double>(total - mark.bytes) * per_byte;
+  if (rate <= 0) {
+    return pace;
+  }
+  const auto done = static_cast<double>(mark.records);
+  if (snapshot.records_total) {
+    pace.seconds_left = std::max(0.0, static_cast<double>(*snapshot.records_total) - done) / rate;
+  } else if (snapshot.bytes_total && snapshot.bytes_read > 0) {
+    // The rest of the input has as many records per byte as what is done.
+    const double left =
+        static_cast<double>(*snapshot.bytes_total) - static_cast<double>(snapshot.bytes_read);
+    pace.seconds_left =
+        std::max(0.0, left * done / static_cast<double>(snapshot.bytes_read)) / rate;
   }
   return pace;
 }

@@ -41,7 +41,6 @@ class PaceMeter {
   struct Mark {
     double at = 0;
     std::uint64_t records = 0;
-    std::uint64_t bytes = 0;
   };
   std::deque<Mark> marks_;
   std::optional<Mark> first_;

@@ -92,7 +92,7 @@ TEST_CASE("the rate is that of the last half minute and a resumed run does not c
   CHECK(*meter.average(snapshot, seconds(140)).records_per_second == Approx(2600.0 / 140.0));
 }
 
-TEST_CASE("without a total the time left follows the bytes of the whole session") {
+TEST_CASE("without a total the number of records is judged by the bytes read") {
   PaceMeter meter;
   ProgressSnapshot snapshot;
   snapshot.bytes_total = 1'000;
@@ -102,6 +102,18 @@ TEST_CASE("without a total the time left follows the bytes of the whole session"
   CHECK(*meter.add(snapshot, seconds(10)).seconds_left == Approx(30));
   snapshot.bytes_read = 2'000;  // the file grew
   CHECK(*meter.add(snapshot, seconds(20)).seconds_left == Approx(0));
+}
+
+TEST_CASE("without a total a resumed run does not count the past as its own pace") {
+  PaceMeter meter;
+  ProgressSnapshot snapshot;
+  snapshot.bytes_total = 1'000;
+  snapshot.records_done = 400;
+  snapshot.bytes_read = 0;  // the reader is back at the start of a window
+  meter.add(snapshot, seconds(0));
+  snapshot.records_done = 500;
+  snapshot.bytes_read = 500;
+  CHECK(*meter.add(snapshot, seconds(10)).seconds_left == Approx(50));
 }
 
 TEST_CASE("a stalled run has a rate of zero and no time left to promise") {
