@@ -329,15 +329,8 @@ class Session {
     store_->finish(done.rows, summary, line);
     log_.info(closing_line(done));
     log_.info(leaks.summary());
-    if (code == ExitCode::kMemory) {
-      log_.error(
-          "out of memory: not one record fits; with more of it, give the same command with "
-          "--retry-rejects");
-    } else if (code == ExitCode::kBadData) {
-      log_.error((done.counters.rejected == done.counters.records
-                      ? "every record was rejected; see "
-                      : "more records are rejected than allowed; see ") +
-                 config_.output + "/rejects.csv");
+    if (const std::optional<std::string> why = completed_error(code, done.counters)) {
+      log_.error(*why + config_.output + "/rejects.csv");
     }
     return retry_ ? merge(summary) : close(code, summary);
   }

@@ -34,6 +34,18 @@ ExitCode completed_code(const Counters& counters, bool reject_limit_given) {
   return reject_limit_given ? ExitCode::kDone : ExitCode::kRejected;
 }
 
+std::optional<std::string> completed_error(ExitCode code, const Counters& counters) {
+  if (code == ExitCode::kMemory) {
+    return "out of memory: not one record fits; where there is more, give the same command with "
+           "--retry-rejects; see ";
+  }
+  if (code != ExitCode::kBadData) {
+    return std::nullopt;
+  }
+  return counters.rejected == counters.records ? "every record was rejected; see "
+                                               : "more records are rejected than allowed; see ";
+}
+
 nlohmann::json describe_timings(const RunReport& report) {
   return {
       {"seconds", report.seconds_total},
