@@ -87,7 +87,8 @@ def test_below_what_the_model_needs_the_run_ends_with_71_and_a_line(
         done = run_measured(longhaul.path, "embed", wide_model, data, "-o", out, "--batch-size", 1,
                             "--progress", "none", timeout=60,
                             address_space=int(single.peak_address_space * share))
-        if done.code == 0 and not refused:
+        if done.code == 0:  # chance places what is allocated: near the limit it may just fit
+            assert refused < 3, (share, done)
             continue
         refused += 1
         assert done.code == 71, (share, done)
