@@ -30,7 +30,8 @@ class Check:
         print(f"{'ok  ' if passed else 'FAIL'} {name}: {text}", flush=True)
 
     def python(self, script, *arguments):
-        subprocess.run([sys.executable, ROOT / "scripts" / script, *map(str, arguments)], check=True)
+        subprocess.run([sys.executable, ROOT / "scripts" / script, *map(str, arguments)],
+                       check=True)
 
     def embed(self, model, source, name, *flags, codes=(0,)):
         """Embeds into OUT/name; vectors and the report."""
@@ -71,7 +72,8 @@ def compare_devices(check, model, source):
     for dtype in ("bf16", "fp16"):
         half, run = check.embed(model, source, dtype, "--device", "cuda", "--dtype", dtype)
         drift = run["sessions"][-1]["encoder"]["drift"]["least_cosine"]
-        check.report(f"{dtype} drift", cosine(half, cuda) > 0.999, least_cosine=float(cosine(half, cuda)),
+        check.report(f"{dtype} drift", cosine(half, cuda) > 0.999,
+                     least_cosine=float(cosine(half, cuda)),
                      reported=float(drift))
 
 
@@ -113,7 +115,8 @@ def out_of_memory(check, model, source):
 def constant_memory(check, model, source):
     """Thousands of batches: reserved memory stands still after the warm-up."""
     _, run = check.embed(model, source, "steady", "--device", "cuda", "--batch-tokens", 512)
-    samples = [json.loads(line) for line in (check.out / "steady/memory.jsonl").read_text().splitlines()]
+    log = (check.out / "steady/memory.jsonl").read_text()
+    samples = [json.loads(line) for line in log.splitlines()]
     values = [s["device_reserved"] for s in samples if s.get("device_reserved") is not None]
     later = values[len(values) // 5:]
     batches = run["sessions"][-1]["timings"]["batches"]

@@ -229,7 +229,7 @@ def make_fair_esm(spec):
 
 
 def fair_esm_extract(spec):
-    """What fair-esm's extraction script does: sorted batches of 4,096 tokens, one file a sequence."""
+    """What fair-esm's extraction script does: sorted batches of 4,096 tokens, a file a sequence."""
     import esm
     torch.set_num_threads(spec["threads"])
     original = torch.load

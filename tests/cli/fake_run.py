@@ -1,4 +1,4 @@
-"""A job for longhaul-fake whose outcome is known: used by the tests of resume, faults and verify."""
+"""A job for longhaul-fake whose outcome is known, for the tests of resume, faults and verify."""
 
 import json
 import os
@@ -17,7 +17,7 @@ LEFT = sorted([*DATA, "journal.jsonl", "memory.jsonl", "run.json"])
 
 
 def quick_folder(folder):
-    """A folder in memory where there is one: what is tested is calls and bytes, not a disk's pace."""
+    """A folder in memory where there is one: calls and bytes are tested, not a disk's pace."""
     if not os.access("/dev/shm", os.W_OK):
         yield folder
         return
@@ -28,16 +28,19 @@ def quick_folder(folder):
 class Job:
     """One input and one model; every run of it, into any directory, must leave the same bytes."""
 
-    def __init__(self, longhaul_fake, folder, records, window=64, commit_every="0", rate=0, **model):
+    def __init__(self, longhaul_fake, folder, records, window=64, commit_every="0", rate=0,
+                 **model):
         self.run_fake, self.folder, self.records = longhaul_fake, folder, records
         self.model = folder / "model.json"
-        self.model.write_text(json.dumps({"fake": True, "dimension": 16, "rows_per_second": rate, **model}))
+        self.model.write_text(json.dumps(
+            {"fake": True, "dimension": 16, "rows_per_second": rate, **model}))
         self.input = folder / "input.csv"
         chance = random.Random(records)
         lines = ["id,sequence"]
         for row in range(records):
             sequence = "".join(chance.choices(RESIDUES, k=chance.randrange(20, 140)))
-            lines.append(f"r{row}," + ("MK?L" if row % 23 == 7 else "" if row % 41 == 5 else sequence))
+            bad = "MK?L" if row % 23 == 7 else "" if row % 41 == 5 else None
+            lines.append(f"r{row}," + (sequence if bad is None else bad))
         self.input.write_text("\n".join(lines) + "\n")
         self.options = ["--window", window, "--commit-every", commit_every, "--batch-size", 8,
                         "--progress", "none", "--threads", 1]
@@ -69,7 +72,7 @@ class Job:
         return self.expected
 
     def check_complete(self, out):
-        """Every row exactly once, the bytes of an uninterrupted run, nothing left over, verified."""
+        """Every row once, the bytes of an uninterrupted run, nothing left over, verified."""
         assert contents(out) == self.reference()
         assert sorted(p.name for p in out.iterdir()) == LEFT
         verified = self.run_fake("verify", out)

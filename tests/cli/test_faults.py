@@ -201,7 +201,7 @@ def test_signals_at_random_times_end_with_75_and_lose_nothing(slow, folder):
             fired += 1
             assert "embed" in text and str(out) in text  # the command that continues
         else:
-            # Before the program listens a signal ends it as it ends any; after the end nothing does.
+            # Before the program listens a signal ends it as any; after the end nothing does.
             assert process.returncode in (3, -which), text
             if process.returncode == 3:
                 slow.check_complete(out)
@@ -258,7 +258,8 @@ def test_damage_is_refused_or_repaired_never_a_wrong_row(short, folder):
     """The unit tests damage every byte; this shows that the program says so."""
     chance = random.Random(3)
     stopped = folder / "stopped"
-    process = short.start(stopped, ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync",
+    process = short.start(stopped, ["strace", "-f", "-qq", "-o", "/dev/null",
+                                    "-e", "trace=fdatasync",
                                     "-e", "inject=fdatasync:error=EIO:when=30"])
     stderr_of(process)
     assert process.returncode == 74 and len(journal(stopped)) > 4

@@ -174,7 +174,8 @@ def test_mutants_are_accepted_or_rejected_and_jpegs_as_djpeg_strict_does(photogr
     assert compared > count // 10
 
 
-@pytest.mark.skipif(not os.environ.get("LONGHAUL_LONG"), reason="10,000 mutants: scripts/test --long")
+@pytest.mark.skipif(not os.environ.get("LONGHAUL_LONG"),
+                    reason="10,000 mutants: scripts/test --long")
 def test_mutants_under_sanitizers(photographs, tmp_path):
     binary = ROOT / "build-asan-vision/vision_dump"
     if not binary.exists():

@@ -55,7 +55,8 @@ def place(out):
 def killed(longhaul, model, images, out, *options):
     """Starts the run and kills it once it got further; where it stood."""
     before = place(out)
-    process = subprocess.Popen([longhaul.path, "embed", model, images, "-o", out, *OPTIONS, *options],
+    process = subprocess.Popen([longhaul.path, "embed", model, images, "-o", out, *OPTIONS,
+                                *options],
                                env=clean_environment(), stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while process.poll() is None and place(out) <= before and time.monotonic() < deadline:

@@ -26,11 +26,12 @@ def job(tmp_path):
     rows = ["id,sequence"] + [f"r{i},{'ACDEFGHIKL' * (1 + i % 12)}" for i in range(RECORDS)]
     rows[100] = "bad,AC?D"
     (tmp_path / "in.csv").write_text("\n".join(rows) + "\n")
-    return ["embed", model, tmp_path / "in.csv", "-o", tmp_path / "out", "-b", "8", "--threads", "1"]
+    return ["embed", model, tmp_path / "in.csv", "-o", tmp_path / "out", "-b", "8",
+            "--threads", "1"]
 
 
 def on_terminal(command, columns, term="xterm"):
-    """Runs a command with standard error on a terminal; returns exit code and all it wrote there."""
+    """Runs a command with standard error on a terminal; returns exit code and what it wrote there."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL,

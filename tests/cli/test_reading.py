@@ -171,7 +171,8 @@ def test_bad_records_are_rejected_by_row_line_and_reason_and_the_rest_is_embedde
     assert done.records[6]["id"] == "g\ng"
     assert [r["id"] for r in done.records].count("a") == 2
     good = [r["status"] == "ok" for r in done.records]
-    assert np.isfinite(done.vectors[good]).all() and np.isnan(done.vectors[np.logical_not(good)]).all()
+    assert np.isfinite(done.vectors[good]).all()
+    assert np.isnan(done.vectors[np.logical_not(good)]).all()
     alone = embed(write_csv(tmp_path / "good.csv", ["seq"], 3 * [["MKLV"]]), out="good")
     assert alone.code == 0
     assert done.vectors[good].tobytes() == alone.vectors.tobytes()
@@ -245,7 +246,8 @@ def test_missing_inputs_and_columns_are_named(embed, tmp_path):
     done = embed("absent.csv")
     assert done.code == 74 and "absent.csv" in done.err
     write_csv(tmp_path / "a.csv", ["name", "aa"], [["a", "MK"]])
-    for flags in (["--sequence-column", "wrong"], ["--sequence-column", "aa", "--id-column", "wrong"],
+    for flags in (["--sequence-column", "wrong"],
+                  ["--sequence-column", "aa", "--id-column", "wrong"],
                   ["--sequence-column", "aa", "--keep-column", "wrong"]):
         done = embed("a.csv", *flags)
         assert done.code == 2, done

@@ -197,7 +197,8 @@ def test_a_signal_between_two_programs_is_not_lost(longhaul_fake, tmp_path):
 def test_a_time_limit_counts_from_the_first_start(longhaul_fake, tmp_path):
     job = Job(longhaul_fake, tmp_path, 4000, rate=400)
     start = time.monotonic()
-    done = longhaul_fake(*job.arguments(tmp_path / "out", "--recycle-every", 5, "--time-limit", "2s"))
+    done = longhaul_fake(*job.arguments(tmp_path / "out", "--recycle-every", 5,
+                                        "--time-limit", "2s"))
     assert done.code == 75, done
     assert 1.5 < time.monotonic() - start < 4
     assert done.err.count("starting anew after") >= 5
