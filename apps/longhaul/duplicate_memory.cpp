@@ -82,7 +82,11 @@ void recall_ids(Files& files, const std::string& output, std::uint64_t bytes, Re
   const auto file = files.open(path, OpenMode::kRead);
   CsvFile csv(*file, path, bytes);
   csv.next();
-  while (const auto fields = csv.next()) {
+  while (!ids.overflowed()) {  // further ones would not be remembered
+    const auto fields = csv.next();
+    if (!fields) {
+      return;
+    }
     if (fields->size() > 1) {
       ids.repeats((*fields)[1]);
     }

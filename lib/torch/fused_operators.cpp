@@ -111,6 +111,57 @@ at::Tensor run_kernel(const at::Tensor& query, const at::Tensor& key, const at::
   return out;
 }
 
+// x: [rows, heads, tokens, width] by strides; cos and sin: [tokens, width], contiguous.
+template <typename T>
+at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+  const std::int64_t rows = x.size(0);
+  const std::int64_t heads = x.size(1);
+  const std::int64_t tokens = x.size(2);
+  const std::int64_t width = x.size(3);
+  const std::int64_t half = width / 2;
+  // Laid out as [rows, tokens, heads, width]: as the products give and take it.
+  const at::Tensor turned = at::empty({rows, tokens, heads, width}, x.options());
+  const T* from = x.const_data_ptr<T>();
+  T* to = turned.data_ptr<T>();
+  const T* cosines = cos.const_data_ptr<T>();
+  const T* sines = sin.const_data_ptr<T>();
+  at::parallel_for(0, rows * tokens, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t at = first; at < last; ++at) {
+      const std::int64_t token = at % tokens;
+      const T* c = cosines + token * width;
+      const T* s = sines + token * width;
+      for (std::int64_t head = 0; head < heads; ++head) {
+        const T* in = from + (at / tokens) * x.stride(0) + head * x.stride(1) + token * x.stride(2);
+        T* out = to + (at * heads + head) * width;
+        for (std::int64_t d = 0; d < half; ++d) {
+          const auto low = static_cast<float>(in[d]);
+          const auto high = static_cast<float>(in[d + half]);
+          out[d] = static_cast<T>(low * static_cast<float>(c[d]) - high * static_cast<float>(s[d]));
+          out[d + half] = static_cast<T>(high * static_cast<float>(c[d + half]) +
+                                         low * static_cast<float>(s[d + half]));
+        }
+      }
+    }
+  });
+  return turned.transpose(1, 2);
+}
+
+bool rotates_at_once(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+  const auto is_table = [&](const at::Tensor& table) {
+    return table.is_cpu() && table.scalar_type() == x.scalar_type() && table.dim() == 2 &&
+           table.size(0) == x.size(2) && table.size(1) == x.size(3) && table.is_contiguous();
+  };
+  return x.is_cpu() && x.dim() == 4 && x.size(3) % 2 == 0 && x.stride(3) == 1 && is_table(cos) &&
+         is_table(sin);
+}
+
+void run_rotation(Stack& stack) {
+  const at::Tensor sin = torch::jit::pop(stack).toTensor();
+  const at::Tensor cos = torch::jit::pop(stack).toTensor();
+  const at::Tensor x = torch::jit::pop(stack).toTensor();
+  torch::jit::push(stack, fused_rotation(x, cos, sin));
+}
+
 void run_linear(Stack& stack) {
   OptionalTensor other = torch::jit::pop(stack).toOptional<at::Tensor>();
   const std::string activation = torch::jit::pop(stack).toStringRef();
@@ -142,6 +193,8 @@ void register_fused_operators() {
         "longhaul::attention(Tensor query, Tensor key, Tensor value, Tensor? mask, float? scale) "
         "-> Tensor",
         run_attention, by_schema));
+    torch::jit::registerOperator(Operator(
+        "longhaul::rotation(Tensor x, Tensor cos, Tensor sin) -> Tensor", run_rotation, by_schema));
     return true;
   }();
   static_cast<void>(registered);
@@ -192,6 +245,19 @@ at::Tensor packed_linear(const at::Tensor& input, const at::Tensor& packed,
     return linear_add.call(input, other->contiguous(), packed, bias, "add");
   }
   return linear_with_activation(input, packed, bias, activation).add(*other);
+}
+
+at::Tensor fused_rotation(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+  if (rotates_at_once(x, cos, sin)) {
+    if (x.scalar_type() == c10::kFloat) {
+      return rotate<float>(x, cos, sin);
+    }
+    if (x.scalar_type() == c10::kBFloat16) {
+      return rotate<at::BFloat16>(x, cos, sin);
+    }
+  }
+  const std::vector<at::Tensor> halves = x.chunk(2, -1);
+  return x * cos + at::cat({-halves.at(1), halves.at(0)}, -1) * sin;
 }
 
 at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,

@@ -4,6 +4,8 @@
 //     sum in the same pass over the result
 //   longhaul::attention(q, k, v, mask?, scale?): attention_kernel.hpp where it applies, else
 //     LibTorch's scaled_dot_product_attention
+//   longhaul::rotation(x, cos, sin): x * cos + cat(-second half of x, first half) * sin along the
+//     last dimension, in one pass; to the bit what these operations give in float32
 #pragma once
 
 #include <ATen/ATen.h>
@@ -25,6 +27,8 @@ at::Tensor pack_weight(const at::Tensor& weight, std::int64_t rows);
 at::Tensor packed_linear(const at::Tensor& input, const at::Tensor& packed,
                          const std::optional<at::Tensor>& bias, const std::string& activation,
                          const std::optional<at::Tensor>& other);
+
+at::Tensor fused_rotation(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);
 
 at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                            const std::optional<at::Tensor>& mask, std::optional<double> scale);

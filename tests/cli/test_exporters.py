@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -401,3 +402,17 @@ def test_golden_vectors_are_finite_and_distinct(antiberty):
     vectors = [g["vector"] for g in card["golden"]]
     assert all(math.isfinite(v) for vector in vectors for v in vector)
     assert vectors[0] != vectors[1] != vectors[2]
+
+
+def test_rotary_positions_are_one_operator_and_change_rounding_only(longhaul, tiny_model, tmp_path):
+    data = tmp_path / "in.csv"
+    data.write_text("id,sequence\n" + "".join(f"r{i},{'ACDEFGHIKLMNPQRSTVWY' * i}\n"
+                                              for i in range(1, 8)))
+    vectors = {}
+    for kernels in ("mkl", "onednn"):
+        out = tmp_path / kernels
+        assert longhaul("embed", tiny_model, data, "-o", out, "--cpu-kernels", kernels).code == 0
+        vectors[kernels] = np.load(out / "embeddings.npy")
+    session = json.loads((tmp_path / "onednn" / "run.json").read_text())["sessions"][-1]
+    assert session["encoder"]["kernels"]["fused"]["rotation"] == 4  # query and key of two layers
+    assert np.abs(vectors["mkl"] - vectors["onednn"]).max() < 1e-5

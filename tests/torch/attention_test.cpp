@@ -111,3 +111,31 @@ TEST_CASE("a NaN among the states stays one, and a record that sees nothing is N
   const at::Tensor nothing = at::zeros({1, 1, 1, 10}, c10::kBool);
   CHECK(fused_attention(s.query, s.key, s.value, nothing, std::nullopt).isnan().all().item<bool>());
 }
+
+TEST_CASE("rotary positions in one pass are to the bit what the separate operations give") {
+  const c10::InferenceMode inference;
+  at::manual_seed(2);
+  for (const std::int64_t width : {2, 16, 64, 90}) {
+    for (const std::int64_t tokens : {1, 7, 122}) {
+      INFO("width " << width << " tokens " << tokens);
+      const at::Tensor x = states(3, 5, tokens, width).key;
+      const at::Tensor angles = at::randn({tokens, width / 2});
+      const at::Tensor both = at::cat({angles, angles}, -1);
+      const auto separately = [&](c10::ScalarType type) {
+        const at::Tensor of = x.to(type);
+        const std::vector<at::Tensor> halves = of.chunk(2, -1);
+        return of * both.cos().to(type) +
+               at::cat({-halves[1], halves[0]}, -1) * both.sin().to(type);
+      };
+      CHECK(at::equal(fused_rotation(x, both.cos(), both.sin()), separately(c10::kFloat)));
+      const at::Tensor half = fused_rotation(x.to(c10::kBFloat16), both.cos().to(c10::kBFloat16),
+                                             both.sin().to(c10::kBFloat16));
+      CHECK(half.scalar_type() == c10::kBFloat16);
+      CHECK(difference(half, separately(c10::kFloat)) <=
+            2 * difference(separately(c10::kBFloat16), separately(c10::kFloat)) + 0.02);
+      // A table of another form takes the general way.
+      const at::Tensor table = both.cos().unsqueeze(0);
+      CHECK(at::equal(fused_rotation(x, table, both.sin()), separately(c10::kFloat)));
+    }
+  }
+}
