@@ -58,17 +58,35 @@ def timings_of(out):
     return json.loads((out / "run.json").read_text())["sessions"][-1]["timings"]
 
 
+def peak_of(pid, command):
+    """Peak resident bytes so far of a process that has become `command`; 0 before its exec, when
+    it still is a copy of this script."""
+    process = pathlib.Path("/proc") / str(pid)
+    try:
+        if process.joinpath("cmdline").read_bytes().split(b"\0")[:-1] != [os.fsencode(c)
+                                                                          for c in command]:
+            return 0
+        status = process.joinpath("status").read_text()
+    except OSError:
+        return 0
+    peak = re.search(r"^VmHWM:\s+(\d+) kB", status, re.M)
+    return int(peak[1]) * 1024 if peak else 0
+
+
 def timed_process(command, log):
     """Wall-clock seconds and peak resident bytes of a command."""
+    command = [str(c) for c in command]
+    peak = 0
     start = time.perf_counter()
     with open(log, "w") as out:
-        child = subprocess.Popen([str(c) for c in command], stdout=out, stderr=out)
-        _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
+        child = subprocess.Popen(command, stdout=out, stderr=out)
+        while child.poll() is None:
+            peak = max(peak, peak_of(child.pid, command))
+            time.sleep(0.005)
     seconds = time.perf_counter() - start
     if child.returncode != 0:
         sys.exit(f"failed: {' '.join(map(str, command))}\n{pathlib.Path(log).read_text()[-2000:]}")
-    return seconds, usage.ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
+    return seconds, peak
 
 
 class Peer:
