@@ -10,6 +10,8 @@ namespace {
 // The first batch of a size pays for its shapes; the best of a few is its speed.
 constexpr std::uint32_t kBatchesPerCandidate = 4;
 constexpr double kFullEnough = 0.75;
+// In a row: then something else limits the batches (their time, memory), and larger ones too.
+constexpr std::uint32_t kUnfullBatches = 8;
 // A smaller batch within this of the best is preferred: it needs less memory and stops sooner.
 constexpr double kAsGood = 0.98;
 
@@ -25,9 +27,16 @@ BatchTuner::BatchTuner(std::vector<std::uint64_t> candidates) {
 
 void BatchTuner::measured(std::uint64_t target, std::uint64_t tokens, double seconds) {
   const bool full = static_cast<double>(tokens) >= kFullEnough * static_cast<double>(target);
-  if (settled_ || !full || seconds <= 0) {
+  if (settled_ || seconds <= 0) {
     return;
   }
+  if (!full) {
+    if (target == target_ && ++unfull_ >= kUnfullBatches && current_ > 0) {
+      settle();
+    }
+    return;
+  }
+  unfull_ = 0;
   for (Trial& trial : trials_) {
     if (trial.tokens == target) {
       ++trial.batches;
@@ -45,6 +54,11 @@ void BatchTuner::advance() {
     target_ = trials_[current_].tokens;
     return;
   }
+  settle();
+}
+
+void BatchTuner::settle() {
+  std::erase_if(trials_, [](const Trial& trial) { return trial.batches < kBatchesPerCandidate; });
   const double best =
       std::max_element(trials_.begin(), trials_.end(), [](const Trial& a, const Trial& b) {
         return a.best_rate < b.best_rate;

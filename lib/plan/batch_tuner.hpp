@@ -19,7 +19,8 @@ class BatchTuner {
   std::uint64_t target() const { return target_; }
   bool settled() const { return settled_; }
   // A batch cut for `target` had `tokens` (padding included) and took `seconds`. One that is far
-  // from full says nothing about its size and is left out.
+  // from full says nothing about its size and is left out; when none is full any more, the sizes
+  // that were measured decide.
   void measured(std::uint64_t target, std::uint64_t tokens, double seconds);
   // "8,192 padded tokens (tokens/s: 3,010 at 4,096, 3,350 at 8,192)", once settled.
   std::string summary() const;
@@ -31,9 +32,11 @@ class BatchTuner {
     double best_rate = 0;  // tokens per second
   };
   void advance();
+  void settle();
 
   std::vector<Trial> trials_;
   std::size_t current_ = 0;
+  std::uint32_t unfull_ = 0;  // batches in a row
   std::uint64_t target_ = 0;
   bool settled_ = false;
 };

@@ -3,7 +3,6 @@
 #include <torch/csrc/jit/passes/freeze_module.h>
 #include <torch/csrc/jit/passes/frozen_graph_optimizations.h>
 #include <torch/csrc/jit/passes/inliner.h>
-#include <torch/csrc/jit/passes/remove_dropout.h>
 #include <torch/csrc/jit/passes/tensorexpr_fuser.h>
 
 #include "base/error.hpp"
@@ -110,10 +109,17 @@ ScriptProgram::ScriptProgram(const Module& module, const std::string& method, st
   } else {
     graph_->eraseInput(0);
   }
-  rebuild();
+  compile();
 }
 
-void ScriptProgram::rebuild() {
+void ScriptProgram::change(
+    const std::function<void(const std::shared_ptr<torch::jit::Graph>&)>& pass) {
+  executor_.reset();
+  pass(graph_);
+  compile();
+}
+
+void ScriptProgram::compile() {
   // The simple executor compiles once. The profiling one specialises per shape: slow first calls,
   // and memory that grows with the number of shapes.
   executor_.emplace(graph_, kGraphName, torch::jit::ExecutorExecutionMode::SIMPLE);

@@ -7,6 +7,7 @@
 #include <torch/script.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,12 +31,14 @@ class ScriptProgram {
 
   // False when the module would not freeze and runs as it was loaded.
   bool frozen() const { return frozen_; }
-  // For passes, before the first run.
   const std::shared_ptr<torch::jit::Graph>& graph() const { return graph_; }
-  // Takes the graph as it is now; called by passes once they have changed it.
-  void rebuild();
+  // Lets a pass change the graph. What was compiled from it goes first: it holds the weights that
+  // the pass wants to give back.
+  void change(const std::function<void(const std::shared_ptr<torch::jit::Graph>&)>& pass);
 
  private:
+  void compile();
+
   std::shared_ptr<torch::jit::Graph> graph_;
   std::optional<torch::jit::GraphExecutor> executor_;
   std::optional<torch::jit::IValue> self_;  // when the graph still reads attributes

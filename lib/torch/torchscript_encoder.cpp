@@ -183,8 +183,9 @@ void TorchScriptEncoder::choose_cpu_kernels(const EncoderOptions& options) {
   choices_["kernels"] = choice.kernels;
   report_["kernels"] = {{"choice", choice.kernels}, {"probe", choice.probe}};
   if (choice.kernels == "onednn") {
-    report_["kernels"]["fused"] = fuse_graph(program_->graph());
-    program_->rebuild();
+    program_->change([&](const std::shared_ptr<torch::jit::Graph>& graph) {
+      report_["kernels"]["fused"] = fuse_graph(graph);
+    });
     check_contract(dtype_);
   }
 }

@@ -42,6 +42,28 @@ TEST_CASE("batches that are not full say nothing") {
   CHECK(tuner.target() == 1024);
 }
 
+TEST_CASE("a size that no batch reaches is given up, and those that were measured decide") {
+  BatchTuner tuner({1024, 2048, 4096, 8192});
+  for (int i = 0; i < 4; ++i) {
+    tuner.measured(1024, 1024, 1.0);
+  }
+  for (int i = 0; i < 4; ++i) {
+    tuner.measured(2048, 2048, 1.0);
+  }
+  for (int i = 0; i < 7; ++i) {
+    tuner.measured(4096, 2500, 1.0);
+  }
+  CHECK_FALSE(tuner.settled());
+  tuner.measured(4096, 4000, 1.0);  // one that is full begins the count anew
+  for (int i = 0; i < 8; ++i) {
+    CHECK_FALSE(tuner.settled());
+    tuner.measured(4096, 2500, 1.0);
+  }
+  CHECK(tuner.settled());
+  CHECK(tuner.target() == 2048);
+  CHECK(tuner.summary() == "2,048 padded tokens (tokens/s: 1,024 at 1,024, 2,048 at 2,048)");
+}
+
 TEST_CASE("a batch cut for an earlier size counts for that size") {
   BatchTuner tuner({1024, 2048});
   for (int i = 0; i < 4; ++i) {
