@@ -1,8 +1,8 @@
 // The graph pass that puts this program's CPU operators (fused_operators.hpp) into a frozen graph:
 // linear layers that share an input become one, weights are packed once, gelu and residual sums are
-// fused into the products, rotary positions are one pass, attention runs in our kernel. Weights that are packed are released.
-// The encoding thread. Numbers change by rounding only; the caller checks golden vectors
-// afterwards.
+// fused into the products, rotary positions are one pass, attention runs in our kernel. Weights
+// that are packed are released. The encoding thread. Numbers change by rounding only; the caller
+// checks golden vectors afterwards.
 #pragma once
 
 #include <torch/csrc/jit/ir/ir.h>
