@@ -1,4 +1,5 @@
 longhaul_room(base
   SOURCES outcome.cpp hash.cpp text.cpp files.cpp posix_files.cpp start_thread.cpp
   PRIVATE longhaul_xxhash OpenSSL::Crypto Threads::Threads)
-longhaul_test(base SOURCES text_test.cpp hash_test.cpp bounded_queue_test.cpp files_test.cpp LINKS base)
+longhaul_test(base SOURCES text_test.cpp hash_test.cpp bounded_queue_test.cpp files_test.cpp
+  start_thread_test.cpp LINKS base)

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/start_thread.hpp"
 #include "torch/failure.hpp"
 #include "torch/fused_graph.hpp"
 #include "torch/kernel_choice.hpp"
@@ -105,6 +106,7 @@ TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& op
   }
   set_up_numerics();
   if (options.threads > 0) {
+    require_threads(2 * (options.threads - 1));  // OpenMP's and LibTorch's, beside this one
     at::set_num_threads(static_cast<int>(options.threads));
   }
   load(options);
