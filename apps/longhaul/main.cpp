@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 #include <new>
 
@@ -119,9 +120,31 @@ int run(int argc, char** argv, Context& context) {
   return longhaul::to_int(context.chosen());
 }
 
+// What is thrown where nothing can catch it, as in a thread of a library's. What is committed
+// stays.
+[[noreturn]] void end_uncaught() {
+  try {
+    if (const std::exception_ptr thrown = std::current_exception()) {
+      std::rethrow_exception(thrown);
+    }
+  } catch (const std::bad_alloc&) {
+    constexpr std::string_view kLine =
+        "longhaul: out of memory in a library, which cannot go on; where there is more, give the "
+        "same command again\n";
+    // Nothing here may allocate.
+    [[maybe_unused]] const auto written = write(STDERR_FILENO, kLine.data(), kLine.size());
+    std::_Exit(longhaul::to_int(ExitCode::kMemory));
+  } catch (const std::exception& error) {
+    std::cerr << "longhaul: internal error: " << error.what()
+              << "; please report it with the command that caused it" << std::endl;
+  }
+  std::abort();
+}
+
 int run_to_end(int argc, char** argv) {
   // A reader that goes away must not end a long run; what could not be written is said below.
   std::signal(SIGPIPE, SIG_IGN);
+  std::set_terminate(end_uncaught);
   Context context;
   context.environment = copy_environment();
   context.arguments.assign(argv, argv + argc);

@@ -107,4 +107,18 @@ std::string failure_text(const std::exception& failure) {
   return std::string(trimmed(text.substr(0, text.find('\n'))));
 }
 
+Error does_not_fit(const std::string& model, const std::string& text) {
+  return {ExitCode::kMemory, model + ": the model does not fit: " + text,
+          "use a machine with more memory, or a smaller model"};
+}
+
+Error cannot_be_read(const std::string& model, const std::exception& failure) {
+  if (classify_failure(failure) == FailureKind::kOutOfMemory) {
+    return does_not_fit(model, failure_text(failure));
+  }
+  return {ExitCode::kBadData,
+          model + ": not a TorchScript archive that can be read: " + failure_text(failure),
+          "copy or export the model again"};
+}
+
 }  // namespace longhaul

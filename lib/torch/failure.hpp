@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.hpp"
+
 namespace longhaul {
 
 enum class FailureKind {
@@ -20,5 +22,10 @@ FailureKind classify_failure(const std::exception& failure);
 
 // The line that says what happened: no C++ stack, no TorchScript trace.
 std::string failure_text(const std::exception& failure);
+
+// A model that cannot be loaded or made ready for want of memory: what every such failure becomes.
+Error does_not_fit(const std::string& model, const std::string& text);
+// An archive that could not be read or loaded: it does not fit, or else is damaged.
+Error cannot_be_read(const std::string& model, const std::exception& failure);
 
 }  // namespace longhaul

@@ -2,10 +2,11 @@
 
 #include <c10/core/CPUAllocator.h>
 #include <c10/util/Exception.h>
+#include <sys/mman.h>
 
-#include <cstdint>
 #include <cstdlib>
 #include <limits>
+#include <memory>
 
 namespace longhaul {
 namespace {
@@ -26,12 +27,17 @@ void* allocate_aligned(std::size_t bytes) {
   if (block == nullptr) {
     return nullptr;
   }
-  const auto first = reinterpret_cast<std::uintptr_t>(block) + sizeof(void*);
-  const std::uintptr_t aligned = (first + kAlignment - 1) / kAlignment * kAlignment;
-  void* const data =
-      static_cast<char*>(block) + (aligned - reinterpret_cast<std::uintptr_t>(block));
+  void* data = static_cast<void**>(block) + 1;
+  std::size_t room = bytes + kAlignment;
+  std::align(kAlignment, bytes, data, room);
   block_of(data) = block;
   return data;
+}
+
+bool is_left(std::size_t bytes) {
+  void* const room =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return room != MAP_FAILED && munmap(room, bytes) == 0;
 }
 
 void free_aligned(void* data) {
@@ -43,11 +49,17 @@ void free_aligned(void* data) {
 
 class HeapAllocator : public c10::Allocator {
  public:
+  explicit HeapAllocator(std::size_t reserve) : reserve_(reserve) {}
+
   c10::DataPtr allocate(std::size_t bytes) override {
     if (bytes == 0) {
       return {nullptr, nullptr, &free_aligned, c10::Device(c10::kCPU)};
     }
-    void* const data = allocate_aligned(bytes);
+    void* data = allocate_aligned(bytes);
+    if (data != nullptr && reserve_ != 0 && !is_left(reserve_)) {
+      std::free(block_of(data));
+      data = nullptr;
+    }
     if (data == nullptr) {
       c10::profiledCPUMemoryReporter().OutOfMemory(bytes);
       TORCH_CHECK_WITH(OutOfMemoryError, false,
@@ -61,13 +73,16 @@ class HeapAllocator : public c10::Allocator {
   void copy_data(void* to, const void* from, std::size_t bytes) const override {
     default_copy_data(to, from, bytes);
   }
+
+ private:
+  const std::size_t reserve_;
 };
 
 }  // namespace
 
-void allocate_tensors_from_heap() {
-  static HeapAllocator allocator;
-  c10::SetCPUAllocator(&allocator);
+void allocate_tensors_from_heap(std::size_t reserve) {
+  // Tensors outlive every scope: it is never destroyed.
+  c10::SetCPUAllocator(new HeapAllocator(reserve));
 }
 
 }  // namespace longhaul

@@ -1,10 +1,11 @@
 #include "torch/process_settings.hpp"
 
-#include "torch/heap_allocator.hpp"
-
 #include <stdlib.h>
 #if defined(__GLIBC__)
+#include <execinfo.h>
 #include <malloc.h>
+
+#include "torch/heap_allocator.hpp"
 #endif
 
 namespace longhaul {
@@ -25,7 +26,14 @@ void set_up_process([[maybe_unused]] FreedMemory freed) {
   // One for the encoding thread, one for the others: by default there are eight per core, and what
   // is free in one serves no other.
   mallopt(M_ARENA_MAX, 2);
-  allocate_tensors_from_heap();
+  // Where memory can run out, it must be a tensor that it runs out for. Of the limits between what
+  // the program needs to start and what a record takes, one in 45 ended it with a signal.
+  constexpr std::size_t kReserve = 32 << 20;
+  allocate_tensors_from_heap(freed == FreedMemory::kReturned ? kReserve : 0);
+  // A thread of OpenMP that ends has glibc load libgcc_s, once, and the process aborted where there
+  // is no memory for that: loaded here.
+  void* frame = nullptr;
+  backtrace(&frame, 1);
 #endif
   // oneDNN keeps an entry for each operator and shape, up to 1,024. 141,021 sequences through a
   // tiny encoder, with few shapes each: resident memory of the last tenth of the run less the

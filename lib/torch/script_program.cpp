@@ -55,13 +55,7 @@ Module load_module(const std::string& path, c10::Device device) {
     module.eval();
     return module;
   } catch (const std::exception& failure) {
-    if (classify_failure(failure) == FailureKind::kOutOfMemory) {
-      throw Error(ExitCode::kMemory, path + ": the model does not fit: " + failure_text(failure),
-                  "use a machine with more memory, or a smaller model");
-    }
-    throw Error(ExitCode::kBadData,
-                path + ": not a TorchScript archive that can be loaded: " + failure_text(failure),
-                "copy or export the model again");
+    throw cannot_be_read(path, failure);
   }
 }
 

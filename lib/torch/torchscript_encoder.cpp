@@ -46,9 +46,7 @@ std::optional<std::string> embedded_card(const std::string& path) {
     const auto [data, size] = reader.getRecord(kCardEntry);
     return std::string(static_cast<const char*>(data.get()), size);
   } catch (const std::exception& failure) {
-    throw Error(ExitCode::kBadData,
-                path + ": not a TorchScript archive that can be read: " + failure_text(failure),
-                "copy or export the model again");
+    throw cannot_be_read(path, failure);
   }
 }
 
@@ -213,8 +211,8 @@ void TorchScriptEncoder::check_contract(Dtype dtype) {
     try {
       result = program_->run(input_tensors(card, batch, device_->torch(), dtype));
     } catch (const std::exception& failure) {
-      if (classify_failure(failure) != FailureKind::kOther) {
-        throw;
+      if (classify_failure(failure) == FailureKind::kOutOfMemory) {
+        throw;  // not the card's fault
       }
       throw Error(
           ExitCode::kBadData,
@@ -276,21 +274,18 @@ ModelFile read_torchscript_model(const std::string& path,
 
 std::unique_ptr<Encoder> make_encoder(const ModelFile& model, const EncoderOptions& options,
                                       Log& log) {
-  std::string text;
   try {
     return std::make_unique<TorchScriptEncoder>(model, options, log);
   } catch (const DeviceOutOfMemory& failure) {
-    text = failure.what();
+    throw does_not_fit(model.path, failure.what());
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
     if (classify_failure(failure) != FailureKind::kOutOfMemory) {
       throw;
     }
-    text = failure_text(failure);
+    throw does_not_fit(model.path, failure_text(failure));
   }
-  throw Error(ExitCode::kMemory, model.path + ": the model does not fit: " + text,
-              "use a machine with more memory, or a smaller model");
 }
 
 std::unique_ptr<Encoder> make_encoder(const EncoderOptions& options, Log& log) {

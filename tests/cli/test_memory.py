@@ -95,6 +95,8 @@ def test_below_what_the_model_needs_the_run_ends_with_71_and_a_line(
         last = done.err.strip().splitlines()[-1]
         assert "memory" in last.lower(), (share, last)
         assert len(last) < 400 and "frame #" not in done.err
+        # Nothing that looks finished, but for a run whose every record was tried.
+        assert (out / "embeddings.npy").exists() == ("not one record fits" in last)
     assert refused >= 3
 
 
@@ -166,6 +168,13 @@ def test_when_no_record_fits_the_run_ends_with_71_and_can_be_made_good(longhaul_
     assert "--retry-rejects" in hit.err.strip().splitlines()[-1]
     assert numpy.isnan(vectors_of(out)).all()
     assert longhaul_fake("verify", out).code == 0
+
+
+def test_memory_that_runs_out_in_a_thread_of_a_library_ends_with_71(longhaul_fake, tmp_path):
+    hit, out = embed_fake(longhaul_fake, tmp_path, "hit", thread_out_of_memory_at=40)
+    assert hit.code == 71, hit
+    assert "out of memory" in hit.err and "terminate called" not in hit.err
+    assert (out / "journal.jsonl").exists() and not (out / "embeddings.npy").exists()
 
 
 def test_a_driver_counter_of_67108914_gib_is_logged_as_null_with_one_warning(longhaul_fake,

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <fstream>
 #include <limits>
+#include <new>
 #include <thread>
 
 #include "base/error.hpp"
@@ -42,6 +43,9 @@ FakeEncoderSettings fake_encoder_settings(const nlohmann::json& model) {
   }
   if (model.contains("kill_at")) {
     settings.kill_at = model.at("kill_at").get<std::uint64_t>();
+  }
+  if (model.contains("thread_out_of_memory_at")) {
+    settings.thread_out_of_memory_at = model.at("thread_out_of_memory_at").get<std::uint64_t>();
   }
   if (model.contains("hang_at")) {
     settings.hang_at = model.at("hang_at").get<std::uint64_t>();
@@ -107,6 +111,9 @@ EmbeddingBlock FakeEncoder::encode(const HostBatch& batch) {
   device_.enter(batch.rows, batch.width);
   if (settings_.kill_at && device_.calls() == *settings_.kill_at) {
     std::raise(SIGKILL);
+  }
+  if (settings_.thread_out_of_memory_at && device_.calls() == *settings_.thread_out_of_memory_at) {
+    std::thread([] { throw std::bad_alloc(); }).join();
   }
   if (settings_.hang_at && device_.calls() == *settings_.hang_at) {
     std::this_thread::sleep_for(std::chrono::minutes(1));

@@ -35,6 +35,8 @@ struct FakeEncoderSettings {
   std::optional<std::uint64_t> error_at;  // this call fails for good
   std::optional<std::uint64_t> hang_at;   // this call takes a minute
   std::optional<std::uint64_t> kill_at;   // this call kills the process, as the kernel would
+  // In this call memory runs out in a thread where nothing catches it.
+  std::optional<std::uint64_t> thread_out_of_memory_at;
   bool fixed_rows = false;
   bool width_matters = true;
   FakeDeviceSettings device;
