@@ -82,10 +82,9 @@ void recall_ids(Files& files, const std::string& output, std::uint64_t bytes, Re
   const auto file = files.open(path, OpenMode::kRead);
   CsvFile csv(*file, path, bytes);
   csv.next();
-  while (!ids.overflowed()) {  // further ones would not be remembered
-    const auto fields = csv.next();
-    if (!fields) {
-      return;
+  while (const auto fields = csv.next()) {
+    if (ids.overflowed()) {
+      return;  // further ones would not be remembered
     }
     if (fields->size() > 1) {
       ids.repeats((*fields)[1]);

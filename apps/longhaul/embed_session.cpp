@@ -329,8 +329,8 @@ class Session {
     store_->finish(done.rows, summary, line);
     log_.info(closing_line(done));
     log_.info(leaks.summary());
-    if (const std::optional<std::string> why = completed_error(code, done.counters)) {
-      log_.error(*why + config_.output + "/rejects.csv");
+    if (const auto why = completed_error(code, done.counters, config_.output)) {
+      log_.error(*why);
     }
     return retry_ ? merge(summary) : close(code, summary);
   }

@@ -25,25 +25,27 @@ ExitCode completed_code(const Counters& counters, bool reject_limit_given) {
     return ExitCode::kDone;
   }
   if (counters.rejected == counters.records) {
-    const auto unfitting =
-        counters.rejected_by_reason.find(std::string(to_string(Reason::kOutOfMemory)));
-    return unfitting != counters.rejected_by_reason.end() && unfitting->second > 0
+    return counters.rejected_by_reason.contains(std::string(to_string(Reason::kOutOfMemory)))
                ? ExitCode::kMemory
                : ExitCode::kBadData;
   }
   return reject_limit_given ? ExitCode::kDone : ExitCode::kRejected;
 }
 
-std::optional<std::string> completed_error(ExitCode code, const Counters& counters) {
+std::optional<std::string> completed_error(ExitCode code, const Counters& counters,
+                                           const std::string& output) {
+  const std::string more = "; see " + output + "/rejects.csv";
   if (code == ExitCode::kMemory) {
     return "out of memory: not one record fits; where there is more, give the same command with "
-           "--retry-rejects; see ";
+           "--retry-rejects" +
+           more;
   }
   if (code != ExitCode::kBadData) {
     return std::nullopt;
   }
-  return counters.rejected == counters.records ? "every record was rejected; see "
-                                               : "more records are rejected than allowed; see ";
+  return (counters.rejected == counters.records ? "every record was rejected"
+                                                : "more records are rejected than allowed") +
+         more;
 }
 
 nlohmann::json describe_timings(const RunReport& report) {

@@ -17,8 +17,9 @@ namespace longhaul::app {
 // 0, 3 or 65 for a run that is complete, from what it counted and the limits it was given; 71 when
 // no record has a vector and memory is among the reasons.
 ExitCode completed_code(const Counters& counters, bool reject_limit_given);
-// What makes such a run a failure, up to the name of the file that tells more; none for 0 and 3.
-std::optional<std::string> completed_error(ExitCode code, const Counters& counters);
+// What makes such a run, in the directory `output`, a failure; none for 0 and 3.
+std::optional<std::string> completed_error(ExitCode code, const Counters& counters,
+                                           const std::string& output);
 
 // Rates, idle shares, padding: the "timings" of a session.
 nlohmann::json describe_timings(const RunReport& report);

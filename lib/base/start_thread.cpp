@@ -1,7 +1,6 @@
 #include "base/start_thread.hpp"
 
-#include <condition_variable>
-#include <mutex>
+#include <latch>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -22,16 +21,10 @@ std::thread start_thread(std::function<void()> work) {
 }
 
 void require_threads(unsigned count) {
-  std::mutex mutex;
-  std::condition_variable all_started;
-  bool go = false;
+  std::latch all_started(1);
   std::vector<std::thread> threads;
   const auto end_all = [&] {
-    {
-      const std::lock_guard lock(mutex);
-      go = true;
-    }
-    all_started.notify_all();
+    all_started.count_down();
     for (std::thread& thread : threads) {
       thread.join();
     }
@@ -39,10 +32,7 @@ void require_threads(unsigned count) {
   try {
     threads.reserve(count);
     for (unsigned i = 0; i < count; ++i) {
-      threads.push_back(start_thread([&] {
-        std::unique_lock lock(mutex);
-        all_started.wait(lock, [&] { return go; });
-      }));
+      threads.push_back(start_thread([&] { all_started.wait(); }));
     }
   } catch (...) {
     end_all();

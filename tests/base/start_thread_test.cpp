@@ -2,8 +2,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "base/error.hpp"
-
 using namespace longhaul;
 
 TEST_CASE("as many threads as were asked for can run, and are gone afterwards") {

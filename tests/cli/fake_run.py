@@ -39,8 +39,11 @@ class Job:
         lines = ["id,sequence"]
         for row in range(records):
             sequence = "".join(chance.choices(RESIDUES, k=chance.randrange(20, 140)))
-            bad = "MK?L" if row % 23 == 7 else "" if row % 41 == 5 else None
-            lines.append(f"r{row}," + (sequence if bad is None else bad))
+            if row % 23 == 7:
+                sequence = "MK?L"
+            elif row % 41 == 5:
+                sequence = ""
+            lines.append(f"r{row},{sequence}")
         self.input.write_text("\n".join(lines) + "\n")
         self.options = ["--window", window, "--commit-every", commit_every, "--batch-size", 8,
                         "--progress", "none", "--threads", 1]
