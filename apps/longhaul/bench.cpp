@@ -302,7 +302,7 @@ void add_bench(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
   command->add_option("--cpu-kernels", options->cpu_kernels, "auto, onednn, mkl")
       ->check(CLI::IsMember({"auto", "onednn", "mkl"}));
-  command->add_option("--threads", options->threads, "intra-op threads; default: all cores");
+  command->add_option("--threads", options->threads, "threads that encode; default: all cores");
   command->add_option("--records", options->records, "generated records; default 256")
       ->check(CLI::Range(1U, 10000000U));
   command->add_option("--length", options->length, "middle length of the records; default 120")

@@ -117,7 +117,7 @@ std::vector<Setting> make_table() {
 
       row(kMachine, {"device"}, "NAME", "auto, cpu, cuda, cuda:N or mps; auto is cuda, mps, cpu",
           v::device(&C::device)),
-      row(kMachine, {"threads"}, "N", "threads of one operation (default: from the machine)",
+      row(kMachine, {"threads"}, "N", "threads that encode (default: from the machine)",
           v::count(&C::threads, {1, 4096}, "auto")),
       row(kMachine, {"workers", "j"}, "N",
           "threads that prepare records (default: from the machine)",

@@ -22,7 +22,7 @@ struct EncoderOptions {
   Pooling pooling = Pooling::kMean;
   Normalize normalize = Normalize::kNone;
   Dtype dtype = Dtype::kFp32;
-  std::uint32_t threads = 0;  // intra-op; 0: as many as there are cores
+  std::uint32_t threads = 0;  // 0: as many as there are cores
   std::string cpu_kernels = "auto";
   // Choices an earlier session made (Encoder::choices()); they are taken over, nothing is probed.
   nlohmann::json choices;

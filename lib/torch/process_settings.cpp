@@ -23,8 +23,7 @@ void set_up_process([[maybe_unused]] FreedMemory freed) {
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, kKeptFree);
   }
-  // One for the encoding thread, one for the others: by default there are eight per core, and what
-  // is free in one serves no other.
+  // By default there are eight per core, and what is free in one serves no other.
   mallopt(M_ARENA_MAX, 2);
   // Where memory can run out, it must be a tensor that it runs out for. Of the limits between what
   // the program needs to start and what a record takes, one in 45 ended it with a signal.

@@ -2,9 +2,11 @@ if(NOT LONGHAUL_TORCH)
   return()
 endif()
 longhaul_room(torch
-  SOURCES attention_kernel.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp devices.cpp failure.cpp fused_graph.cpp
-          fused_operators.cpp heap_allocator.cpp inspect_module.cpp kernel_choice.cpp
-          model_checks.cpp mps_device.cpp process_settings.cpp product_peak.cpp script_program.cpp tensors.cpp torchscript_encoder.cpp
+  SOURCES attention_kernel.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp devices.cpp
+          encoding_threads.cpp failure.cpp fused_graph.cpp fused_operators.cpp heap_allocator.cpp
+          inspect_module.cpp kernel_choice.cpp model_checks.cpp mps_device.cpp
+          process_settings.cpp product_peak.cpp script_program.cpp tensors.cpp
+          torchscript_encoder.cpp
   LINKS base device encode
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
 # A file that includes torch/script.h takes about 13 s without it.
@@ -21,8 +23,8 @@ if(LONGHAUL_TESTS)
     COMMAND ${LONGHAUL_PYTHON} -W ignore ${PROJECT_SOURCE_DIR}/tests/torch/make_models.py ${models})
   set_tests_properties(torch_models PROPERTIES FIXTURES_SETUP torch_models)
   longhaul_test(torch
-    SOURCES attention_test.cpp blas_test.cpp device_test.cpp encoder_test.cpp failure_test.cpp
-            heap_allocator_test.cpp inspect_test.cpp
+    SOURCES attention_test.cpp blas_test.cpp device_test.cpp encoder_test.cpp
+            encoding_threads_test.cpp failure_test.cpp heap_allocator_test.cpp inspect_test.cpp
     LINKS torch PRIVATE longhaul::torch nlohmann_json::nlohmann_json)
   target_compile_definitions(test_torch PRIVATE LONGHAUL_TEST_MODELS="${models}")
   set_tests_properties(torch PROPERTIES FIXTURES_REQUIRED torch_models)

@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/start_thread.hpp"
+#include "torch/encoding_threads.hpp"
 #include "torch/failure.hpp"
 #include "torch/fused_graph.hpp"
 #include "torch/kernel_choice.hpp"
@@ -77,6 +78,7 @@ class TorchScriptEncoder : public Encoder {
   EmbeddingBlock embed_as_card(const HostBatch& batch, Dtype dtype) {
     return embed(batch, dtype, model_.card.pooling, model_.card.normalize);
   }
+  EmbeddingBlock embed_in_parts(const HostBatch& batch);
   void check_contract(Dtype dtype);
 
   ModelFile model_;
@@ -86,7 +88,8 @@ class TorchScriptEncoder : public Encoder {
   std::shared_ptr<LiveBytes> live_ = std::make_shared<LiveBytes>();  // shared with device_
   std::unique_ptr<TorchDevice> device_;
   std::unique_ptr<ScriptProgram> program_;
-  std::optional<double> slowdown_;  // of a half type without native support, against fp32
+  std::optional<EncodingThreads> threads_;  // where a row's bits are its own
+  std::optional<double> slowdown_;          // of a half type without native support, against fp32
   json choices_;
   json report_;
 };
@@ -108,6 +111,10 @@ TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& op
     at::set_num_threads(static_cast<int>(options.threads));
   }
   load(options);
+  // A program that would not freeze may change itself as it runs.
+  if (!needs_fixed_rows() && program_->frozen()) {
+    threads_.emplace(static_cast<std::uint32_t>(at::get_num_threads()));
+  }
   log_kernels(log);
   if (slowdown_ && *slowdown_ > 1) {
     log.warning("this processor has no instructions for " + std::string(to_string(dtype_)) +
@@ -234,14 +241,21 @@ EmbeddingBlock TorchScriptEncoder::embed(const HostBatch& batch, Dtype dtype, Po
   return pooled_block(card, batch, output, pooling, normalize);
 }
 
+EmbeddingBlock TorchScriptEncoder::embed_in_parts(const HostBatch& batch) {
+  const auto embed_part = [&](const HostBatch& part) {
+    const LiveBytesGuard counted(live_);
+    const c10::InferenceMode inference;
+    const c10::OptionalDeviceGuard guard(device_->torch());
+    return embed(part, dtype_, pooling_, normalize_);
+  };
+  return threads_ ? threads_->encode(batch, embed_part) : embed_part(batch);
+}
+
 EmbeddingBlock TorchScriptEncoder::encode(const HostBatch& batch) {
-  const LiveBytesGuard counted(live_);
-  const c10::InferenceMode inference;
-  const c10::OptionalDeviceGuard guard(device_->torch());
   FailureKind kind{};
   std::string text;
   try {
-    return embed(batch, dtype_, pooling_, normalize_);
+    return embed_in_parts(batch);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {

@@ -7,9 +7,9 @@
 #include <atomic>
 #include <memory>
 
+#include "base/worker_pool.hpp"
 #include "prepare/image_settings.hpp"
 #include "prepare/preprocessor.hpp"
-#include "vision/worker_pool.hpp"
 
 namespace longhaul {
 

@@ -25,7 +25,6 @@ target_link_libraries(longhaul_opencv INTERFACE "${OPENCV_IMGCODECS_LIBRARY}"
 longhaul_room(vision
   SOURCES decode.cpp decode_jpeg.cpp decode_png.cpp decode_other.cpp difference_hash.cpp fit.cpp
           image_bytes.cpp image_kind.cpp image_preprocessor.cpp resample.cpp tiff_header.cpp
-          worker_pool.cpp
   LINKS base input encode prepare
   PRIVATE JPEG::JPEG PNG::PNG longhaul_opencv Threads::Threads)
 if(NOT LONGHAUL_SANITIZE)

@@ -91,6 +91,6 @@ def test_the_job_that_died_half_way_finishes(longhaul, antiberty, tmp_path):
                         "--progress", "none", timeout=6 * 3600)
     assert done.code == 0, done
     memory = last_session(tmp_path / "out")["memory"]
-    assert memory["leak"]["batches"] == 17628
+    assert memory["leak"]["batches"] >= 17628  # smaller ones where a batch would take too long
     assert memory["verdict"] == "flat"
     print(f"{done.seconds:.0f} s, peak {done.peak_rss / MIB:.0f} MiB, {memory['summary']['rss']}")

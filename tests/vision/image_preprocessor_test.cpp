@@ -165,26 +165,6 @@ TEST_CASE("duplicates are asked for in order and leave their rows") {
   CHECK(batch.assembled.batch.rows == 3);
 }
 
-TEST_CASE("a pool runs every item once, and gives back what an item throws") {
-  longhaul::WorkerPool pool(4);
-  for (int round = 0; round < 200; ++round) {
-    std::vector<std::atomic<int>> counts(static_cast<std::size_t>(round));
-    pool.run(counts.size(), [&](std::size_t i) { ++counts[i]; });
-    REQUIRE(
-        std::all_of(counts.begin(), counts.end(), [](const auto& count) { return count == 1; }));
-  }
-  CHECK_THROWS_AS(pool.run(50,
-                           [](std::size_t i) {
-                             if (i == 20) {
-                               throw std::runtime_error("item");
-                             }
-                           }),
-                  std::runtime_error);
-  std::atomic<int> after{0};
-  pool.run(3, [&](std::size_t) { ++after; });
-  CHECK(after == 3);
-}
-
 TEST_CASE("any bytes can be asked for an orientation") {
   const std::string whole =
       std::string("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0", 22);
