@@ -120,6 +120,12 @@ int run(int argc, char** argv, Context& context) {
   return longhaul::to_int(context.chosen());
 }
 
+Error internal_error(const std::exception& error) {
+  const std::string text = error.what();  // a library's may hold its stack, line by line
+  return {ExitCode::kInternal, "internal error: " + text.substr(0, text.find('\n')),
+          "please report it with the command that caused it"};
+}
+
 // What is thrown where nothing can catch it, as in a thread of a library's. What is committed
 // stays.
 [[noreturn]] void end_uncaught() {
@@ -135,8 +141,7 @@ int run(int argc, char** argv, Context& context) {
     [[maybe_unused]] const auto written = write(STDERR_FILENO, kLine.data(), kLine.size());
     std::_Exit(longhaul::to_int(ExitCode::kMemory));
   } catch (const std::exception& error) {
-    std::cerr << "longhaul: internal error: " << error.what()
-              << "; please report it with the command that caused it" << std::endl;
+    fail({}, internal_error(error));
   }
   std::abort();
 }
@@ -161,9 +166,7 @@ int run_to_end(int argc, char** argv) {
     return fail(context,
                 {ExitCode::kMemory, "out of memory", "use a smaller --batch-tokens or --window"});
   } catch (const std::exception& error) {
-    const std::string text = error.what();  // a library's may hold its stack, line by line
-    return fail(context, {ExitCode::kInternal, "internal error: " + text.substr(0, text.find('\n')),
-                          "please report it with the command that caused it"});
+    return fail(context, internal_error(error));
   }
 }
 

@@ -1,5 +1,6 @@
 """Long runs of a real TorchScript encoder: memory does not grow with the number of batches."""
 
+import json
 import os
 import random
 import subprocess
@@ -90,6 +91,7 @@ def test_the_job_that_died_half_way_finishes(longhaul, antiberty, tmp_path):
                         "--order", "input", "--batch-size", 8, "--clear-cache-every", 10,
                         "--progress", "none", timeout=6 * 3600)
     assert done.code == 0, done
+    assert json.loads((tmp_path / "out/run.json").read_text())["counts"]["ok"] == 141021
     memory = last_session(tmp_path / "out")["memory"]
     assert memory["leak"]["batches"] >= 17628  # smaller ones where a batch would take too long
     assert memory["verdict"] == "flat"
