@@ -11,7 +11,8 @@
 namespace longhaul {
 namespace {
 
-// CUresult values that mean "no device here": none, hidden by CUDA_VISIBLE_DEVICES, a stub library.
+// CUresult values. No device is here, or CUDA_VISIBLE_DEVICES hides it, with kNoDevice; with
+// kStubLibrary the driver found is the one that programs are linked with where there is none.
 constexpr int kSuccess = 0;
 constexpr int kStubLibrary = 34;
 constexpr int kNoDevice = 100;
