@@ -5,7 +5,11 @@
 #include <cstring>
 #include <numbers>
 
-// Where the compiler can, the two inner loops are also built for AVX2 and chosen at load time.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+// Where the compiler can, the plain loops are also built for AVX2 and chosen at load time.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(LONGHAUL_CLONES)
 #define LONGHAUL_WIDE __attribute__((target_clones("avx2", "default")))
 #else
@@ -61,48 +65,67 @@ std::uint8_t to_pixel(std::int32_t sum) {
   return static_cast<std::uint8_t>(std::clamp(sum >> kWeightBits, 0, 255));
 }
 
-using Quad = std::int32_t __attribute__((vector_size(16)));
-using QuadBytes = std::uint8_t __attribute__((vector_size(4)));
-using Oct = std::int32_t __attribute__((vector_size(32)));
-using OctBytes = std::uint8_t __attribute__((vector_size(8)));
-
-// Two neighbouring pixels as eight numbers. A reference out: vectors this wide have no one way of
-// being returned.
-inline void load_pair(const std::uint8_t* rgbx, Oct& pair) {
-  OctBytes bytes;
-  std::memcpy(&bytes, rgbx, sizeof bytes);
-  pair = __builtin_convertvector(bytes, Oct);
-}
-
 // One row of RGBX pixels to taps.ranges.size() RGBX pixels.
-LONGHAUL_WIDE
-void resample_row(const Taps& taps, const std::uint8_t* rgbx, std::uint8_t* out) {
+void resample_row_any(const Taps& taps, const std::uint8_t* rgbx, std::uint8_t* out) {
   const std::int32_t* weights = taps.weights.data();
   for (const Taps::Range& range : taps.ranges) {
     const std::uint8_t* source = rgbx + static_cast<std::size_t>(range.start) * 4;
-    Oct pairs{};
-    std::uint32_t x = 0;
-    for (; x + 2 <= range.count; x += 2) {
-      const std::int32_t a = weights[x];
-      const std::int32_t b = weights[x + 1];
-      Oct pixels;
-      load_pair(source + static_cast<std::size_t>(x) * 4, pixels);
-      pairs += pixels * Oct{a, a, a, a, b, b, b, b};
+    std::int32_t sums[3] = {kHalf, kHalf, kHalf};
+    for (std::uint32_t x = 0; x < range.count; ++x) {
+      for (std::size_t channel = 0; channel < 3; ++channel) {
+        sums[channel] += source[std::size_t{x} * 4 + channel] * weights[x];
+      }
     }
-    Quad sum = {pairs[0] + pairs[4], pairs[1] + pairs[5], pairs[2] + pairs[6], 0};
-    sum += kHalf;
-    if (x < range.count) {
-      QuadBytes bytes;
-      std::memcpy(&bytes, source + static_cast<std::size_t>(x) * 4, sizeof bytes);
-      sum += __builtin_convertvector(bytes, Quad) * weights[x];
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+      out[channel] = to_pixel(sums[channel]);
     }
-    out[0] = to_pixel(sum[0]);
-    out[1] = to_pixel(sum[1]);
-    out[2] = to_pixel(sum[2]);
     out[3] = 0;
     out += 4;
     weights += taps.stride;
   }
+}
+
+#if defined(__x86_64__)
+// Two pixels a step. Written out, because compilers take the bytes of a pixel apart one by one.
+[[gnu::target("avx2")]] void resample_row_avx2(const Taps& taps, const std::uint8_t* rgbx,
+                                               std::uint8_t* out) {
+  const __m256i first_and_second = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
+  const __m128i colours = _mm_cvtsi32_si128(0x00FFFFFF);
+  const std::int32_t* weights = taps.weights.data();
+  for (const Taps::Range& range : taps.ranges) {
+    const std::uint8_t* source = rgbx + static_cast<std::size_t>(range.start) * 4;
+    __m256i pairs = _mm256_setzero_si256();
+    std::uint32_t x = 0;
+    for (; x + 2 <= range.count; x += 2) {
+      const __m256i pixels =
+          _mm256_cvtepu8_epi32(_mm_loadu_si64(source + static_cast<std::size_t>(x) * 4));
+      const __m256i factors = _mm256_permutevar8x32_epi32(
+          _mm256_castsi128_si256(_mm_loadu_si64(weights + x)), first_and_second);
+      pairs = _mm256_add_epi32(pairs, _mm256_mullo_epi32(pixels, factors));
+    }
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
+    if (x < range.count) {
+      const __m128i pixel =
+          _mm_cvtepu8_epi32(_mm_loadu_si32(source + static_cast<std::size_t>(x) * 4));
+      sum = _mm_add_epi32(sum, _mm_mullo_epi32(pixel, _mm_set1_epi32(weights[x])));
+    }
+    const __m128i level = _mm_srai_epi32(_mm_add_epi32(sum, _mm_set1_epi32(kHalf)), kWeightBits);
+    const __m128i words = _mm_packs_epi32(level, level);
+    _mm_storeu_si32(out, _mm_and_si128(_mm_packus_epi16(words, words), colours));
+    out += 4;
+    weights += taps.stride;
+  }
+}
+#endif
+
+void resample_row(const Taps& taps, const std::uint8_t* rgbx, std::uint8_t* out) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) {
+    resample_row_avx2(taps, rgbx, out);
+    return;
+  }
+#endif
+  resample_row_any(taps, rgbx, out);
 }
 
 // Output position `index` of every column, from `rows`, which starts at source row `first_row`.
