@@ -36,8 +36,8 @@ class Encoder {
   virtual EmbeddingBlock encode(const HostBatch& batch) = 0;
   virtual std::uint32_t dimension() const = 0;
   virtual Device& device() = 0;
-  // True when a row's bits depend on the number of rows (GPUs, image encoders): batches then have a
-  // fixed number of rows.
+  // True when a row's bits depend on the number of rows (GPUs): batches then have a fixed number of
+  // rows.
   virtual bool needs_fixed_rows() const = 0;
   // What was decided on this machine and must hold for a resume: kernels, threads...
   virtual nlohmann::json choices() const = 0;

@@ -23,16 +23,38 @@ class OperatorsAlone {
   const int before_ = at::get_num_threads();
 };
 
+template <typename T>
+std::vector<T> rows_of(const std::vector<T>& values, const HostBatch& batch, std::uint32_t first,
+                       std::uint32_t rows) {
+  const std::size_t per_row = values.size() / batch.rows;
+  const auto begin = values.begin() + static_cast<std::ptrdiff_t>(first * per_row);
+  return {begin, begin + static_cast<std::ptrdiff_t>(rows * per_row)};
+}
+
 HostBatch part_of(const HostBatch& batch, std::uint32_t first, std::uint32_t rows) {
-  const auto token = batch.tokens.begin() + std::ptrdiff_t{first} * batch.width;
-  const auto length = batch.lengths.begin() + std::ptrdiff_t{first};
   HostBatch part;
   part.rows = rows;
   part.used_rows = std::min(rows, batch.used_rows - std::min(batch.used_rows, first));
   part.width = batch.width;
-  part.tokens.assign(token, token + std::ptrdiff_t{rows} * batch.width);
-  part.lengths.assign(length, length + std::ptrdiff_t{rows});
+  part.tokens = rows_of(batch.tokens, batch, first, rows);
+  part.lengths = rows_of(batch.lengths, batch, first, rows);
+  part.pixels = rows_of(batch.pixels, batch, first, rows);
   return part;
+}
+
+std::vector<HostBatch> parts_of(const HostBatch& batch, std::uint32_t part_rows) {
+  std::vector<HostBatch> parts;
+  for (std::uint32_t first = 0; first < batch.rows; first += part_rows) {
+    parts.push_back(part_of(batch, first, std::min(part_rows, batch.rows - first)));
+  }
+  return parts;
+}
+
+void fill_with_dummies(HostBatch& part, std::uint32_t rows) {
+  part.tokens.resize(part.tokens.size() / part.rows * rows);
+  part.pixels.resize(part.pixels.size() / part.rows * rows);
+  part.lengths.resize(rows);
+  part.rows = rows;
 }
 
 }  // namespace
@@ -51,17 +73,24 @@ std::uint32_t rows_per_part(std::uint32_t rows, std::uint32_t width, std::uint32
 
 EncodingThreads::EncodingThreads(std::uint32_t count) : count_(count), pool_(count) {}
 
-EmbeddingBlock EncodingThreads::encode(
-    const HostBatch& batch, const std::function<EmbeddingBlock(const HostBatch&)>& encode) {
-  const std::uint32_t part = rows_per_part(batch.rows, batch.width, count_);
-  if (part == batch.rows) {
-    return encode(batch);
-  }
-  std::vector<EmbeddingBlock> blocks((batch.rows + part - 1) / part);
-  pool_.run(blocks.size(), [&](std::size_t i) {
+EmbeddingBlock EncodingThreads::encode(const HostBatch& batch, const Encode& encode) {
+  const std::uint32_t part_rows = rows_per_part(batch.rows, batch.width, count_);
+  return part_rows == batch.rows ? encode(batch) : encode_parts(parts_of(batch, part_rows), encode);
+}
+
+EmbeddingBlock EncodingThreads::encode_filled(const HostBatch& batch, std::uint32_t part_rows,
+                                              const Encode& encode) {
+  std::vector<HostBatch> parts = parts_of(batch, part_rows);
+  fill_with_dummies(parts.back(), part_rows);
+  return encode_parts(parts, encode);
+}
+
+EmbeddingBlock EncodingThreads::encode_parts(const std::vector<HostBatch>& parts,
+                                             const Encode& encode) {
+  std::vector<EmbeddingBlock> blocks(parts.size());
+  pool_.run(parts.size(), [&](std::size_t i) {
     const OperatorsAlone alone;
-    const std::uint32_t first = static_cast<std::uint32_t>(i) * part;
-    blocks[i] = encode(part_of(batch, first, std::min(part, batch.rows - first)));
+    blocks[i] = encode(parts[i]);
   });
   EmbeddingBlock whole = std::move(blocks.front());
   for (auto block = blocks.begin() + 1; block != blocks.end(); ++block) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "base/worker_pool.hpp"
 #include "encode/batch.hpp"
@@ -18,16 +19,24 @@ std::uint32_t rows_per_part(std::uint32_t rows, std::uint32_t width, std::uint32
 // The encoding thread makes one and calls it; the others are its own.
 class EncodingThreads {
  public:
+  using Encode = std::function<EmbeddingBlock(const HostBatch&)>;
+
   // `count` in all; LibTorch has been told so. Fewer, where the system refuses some.
   explicit EncodingThreads(std::uint32_t count);
 
   // `encode` must compute a row's vector from that row alone, and is called from several threads at
   // once, each with some rows of `batch`; or once, with all of them and every thread at its
   // operators' service. What it throws is thrown when no part is being computed any more.
-  EmbeddingBlock encode(const HostBatch& batch,
-                        const std::function<EmbeddingBlock(const HostBatch&)>& encode);
+  EmbeddingBlock encode(const HostBatch& batch, const Encode& encode);
+
+  // For an `encode` whose bits depend on the number of rows and of threads: every call has
+  // `part_rows` rows, the last one's filled with dummies, and one thread.
+  EmbeddingBlock encode_filled(const HostBatch& batch, std::uint32_t part_rows,
+                               const Encode& encode);
 
  private:
+  EmbeddingBlock encode_parts(const std::vector<HostBatch>& parts, const Encode& encode);
+
   const std::uint32_t count_;
   WorkerPool pool_;
 };

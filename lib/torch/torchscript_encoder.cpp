@@ -26,6 +26,10 @@ namespace {
 
 using nlohmann::json;
 
+// The bits of an image's vector depend on how many images are computed together: on a CPU always
+// this many, enough for their products to be fast.
+constexpr std::uint32_t kImagePartRows = 4;
+
 constexpr const char* kCardEntry = "extra/longhaul.json";
 
 // Float32 means float32, and the same kernels each time.
@@ -65,7 +69,8 @@ class TorchScriptEncoder : public Encoder {
   std::uint32_t dimension() const override { return model_.card.dimension; }
   Device& device() override { return *device_; }
   bool needs_fixed_rows() const override {
-    return device_->kind() != DeviceKind::kCpu || model_.card.modality == Modality::kImage;
+    return device_->kind() != DeviceKind::kCpu ||
+           (model_.card.modality == Modality::kImage && !part_rows_);
   }
   json choices() const override { return choices_; }
   json report() const override { return report_; }
@@ -73,6 +78,7 @@ class TorchScriptEncoder : public Encoder {
  private:
   void load(const EncoderOptions& options);
   void choose_cpu_kernels(const EncoderOptions& options);
+  void share_rows(const EncoderOptions& options);
   void log_kernels(Log& log) const;
   EmbeddingBlock embed(const HostBatch& batch, Dtype dtype, Pooling pooling, Normalize normalize);
   EmbeddingBlock embed_as_card(const HostBatch& batch, Dtype dtype) {
@@ -88,7 +94,8 @@ class TorchScriptEncoder : public Encoder {
   std::shared_ptr<LiveBytes> live_ = std::make_shared<LiveBytes>();  // shared with device_
   std::unique_ptr<TorchDevice> device_;
   std::unique_ptr<ScriptProgram> program_;
-  std::optional<EncodingThreads> threads_;  // where a row's bits are its own
+  std::optional<EncodingThreads> threads_;
+  std::optional<std::uint32_t> part_rows_;  // images computed together, on a CPU
   std::optional<double> slowdown_;          // of a half type without native support, against fp32
   json choices_;
   json report_;
@@ -111,10 +118,7 @@ TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& op
     at::set_num_threads(static_cast<int>(options.threads));
   }
   load(options);
-  // A program that would not freeze may change itself as it runs.
-  if (!needs_fixed_rows() && program_->frozen()) {
-    threads_.emplace(static_cast<std::uint32_t>(at::get_num_threads()));
-  }
+  share_rows(options);
   log_kernels(log);
   if (slowdown_ && *slowdown_ > 1) {
     log.warning("this processor has no instructions for " + std::string(to_string(dtype_)) +
@@ -176,6 +180,19 @@ void TorchScriptEncoder::load(const EncoderOptions& options) {
         dtype_);
   }
   report_["golden"] = card.golden.empty() ? json("unchecked") : std::move(golden);
+}
+
+void TorchScriptEncoder::share_rows(const EncoderOptions& options) {
+  // A program that would not freeze may change itself as it runs.
+  if (device_->kind() != DeviceKind::kCpu || !program_->frozen()) {
+    return;
+  }
+  threads_.emplace(static_cast<std::uint32_t>(at::get_num_threads()));
+  if (model_.card.modality == Modality::kImage) {
+    part_rows_ = options.choices.is_object() ? options.choices.value("part_rows", kImagePartRows)
+                                             : kImagePartRows;
+    choices_["part_rows"] = *part_rows_;
+  }
 }
 
 void TorchScriptEncoder::choose_cpu_kernels(const EncoderOptions& options) {
@@ -248,7 +265,11 @@ EmbeddingBlock TorchScriptEncoder::embed_in_parts(const HostBatch& batch) {
     const c10::OptionalDeviceGuard guard(device_->torch());
     return embed(part, dtype_, pooling_, normalize_);
   };
-  return threads_ ? threads_->encode(batch, embed_part) : embed_part(batch);
+  if (!threads_) {
+    return embed_part(batch);
+  }
+  return part_rows_ ? threads_->encode_filled(batch, *part_rows_, embed_part)
+                    : threads_->encode(batch, embed_part);
 }
 
 EmbeddingBlock TorchScriptEncoder::encode(const HostBatch& batch) {

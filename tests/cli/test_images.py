@@ -120,6 +120,24 @@ def small_images(folder, count, first=0):
         Image.fromarray(picture(60 + i % 7, 50, i)).save(folder / f"{i:03d}.jpg", quality=85)
 
 
+@pytest.mark.parametrize("encoder, count", [("small", 19), ("resnet", 7)])
+def test_no_batch_size_or_thread_changes_the_bits_of_an_image(encoder, count, longhaul, request,
+                                                              tmp_path):
+    model = request.getfixturevalue(encoder)
+    small_images(tmp_path / "images", count)
+
+    def vectors(name, *options):
+        result = longhaul("embed", model, tmp_path / "images", "-o", tmp_path / name, "-q",
+                          "--cpu-kernels", "onednn", *options)
+        assert result.code == 0, result
+        return read(tmp_path / name)[1].tobytes()
+
+    usual = vectors("usual")
+    assert vectors("alone", "-b", "1") == usual
+    assert vectors("uneven", "-b", "6", "-j", "1") == usual
+    assert vectors("one_thread", "--threads", "1") == usual
+
+
 def test_broken_files_are_rejected_and_the_other_rows_keep_their_bits(longhaul, small, tmp_path):
     images = tmp_path / "images"
     small_images(images, 40)

@@ -65,6 +65,27 @@ TEST_CASE("a batch's vectors come back in its order, each row computed once") {
   }
 }
 
+TEST_CASE("filled parts all have the same rows, and dummies give no vector") {
+  EncodingThreads threads(2);
+  for (const std::uint32_t rows : {1U, 3U, 4U, 5U, 8U, 9U}) {
+    INFO(rows);
+    HostBatch batch = numbered(rows, 3);
+    batch.pixels.assign(std::size_t{rows} * 7, 1);
+    std::atomic<std::uint32_t> parts{0};
+    std::atomic<bool> alike{true};
+    const EmbeddingBlock block = threads.encode_filled(batch, 4, [&](const HostBatch& part) {
+      ++parts;
+      alike = alike && part.rows == 4 && part.tokens.size() == 12 && part.pixels.size() == 28 &&
+              part.lengths.size() == 4 && at::get_num_threads() == 1;
+      return numbers_of(part);
+    });
+    CHECK(parts == (rows + 3) / 4);
+    CHECK(alike);
+    CHECK(block.rows == rows);
+    CHECK(block.values == numbers_of(batch).values);
+  }
+}
+
 TEST_CASE("in a part an operator has one thread; with the whole batch, and afterwards, all") {
   at::set_num_threads(2);
   EncodingThreads threads(2);
