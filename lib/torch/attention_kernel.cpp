@@ -1,9 +1,14 @@
 #include "torch/attention_kernel.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>
 #include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #define LONGHAUL_INLINE [[gnu::always_inline]] inline
 
@@ -66,11 +71,11 @@ LONGHAUL_INLINE void exponentials(float* values) {
   std::memcpy(values, &p, sizeof p);
 }
 
-// out[r][0 .. W*C) = sum over k of left[k * R + r] * right[k * right_stride + ...]
+// out[r][0 .. W*C) = sum over k of left[r * left_stride + k] * right[k * right_stride + ...]
 template <int W, int R, int C>
-LONGHAUL_INLINE void product(const float* left, std::int64_t left_k, std::int64_t left_row,
-                             const float* right, std::int64_t right_stride, std::int64_t depth,
-                             float* out, std::int64_t out_stride) {
+LONGHAUL_INLINE void product(const float* left, std::int64_t left_stride, const float* right,
+                             std::int64_t right_stride, std::int64_t depth, float* out,
+                             std::int64_t out_stride) {
   using Floats = typename Lanes<W>::Floats;
   Floats sums[std::size_t{R}][std::size_t{C}] = {};
   for (std::int64_t k = 0; k < depth; ++k) {
@@ -79,7 +84,7 @@ LONGHAUL_INLINE void product(const float* left, std::int64_t left_k, std::int64_
       std::memcpy(&columns[c], right + k * right_stride + c * W, sizeof(Floats));
     }
     for (int r = 0; r < R; ++r) {
-      const float factor = left[k * left_k + r * left_row];
+      const float factor = left[r * left_stride + k];
       for (int c = 0; c < C; ++c) {
         sums[r][c] += columns[c] * factor;
       }
@@ -92,17 +97,16 @@ LONGHAUL_INLINE void product(const float* left, std::int64_t left_k, std::int64_
 
 // The same over any number of columns that is a multiple of W.
 template <int W, int R, int C>
-LONGHAUL_INLINE void wide_product(const float* left, std::int64_t left_k, std::int64_t left_row,
-                                  const float* right, std::int64_t right_stride,
-                                  std::int64_t columns, std::int64_t depth, float* out,
-                                  std::int64_t out_stride) {
+LONGHAUL_INLINE void wide_product(const float* left, std::int64_t left_stride, const float* right,
+                                  std::int64_t right_stride, std::int64_t columns,
+                                  std::int64_t depth, float* out, std::int64_t out_stride) {
   std::int64_t column = 0;
   for (; column + W * C <= columns; column += W * C) {
-    product<W, R, C>(left, left_k, left_row, right + column, right_stride, depth, out + column,
+    product<W, R, C>(left, left_stride, right + column, right_stride, depth, out + column,
                      out_stride);
   }
   for (; column < columns; column += W) {
-    product<W, R, 1>(left, left_k, left_row, right + column, right_stride, depth, out + column,
+    product<W, R, 1>(left, left_stride, right + column, right_stride, depth, out + column,
                      out_stride);
   }
 }
@@ -147,14 +151,29 @@ struct Workspace {
   std::vector<float> keys;     // width x columns: transposed
   std::vector<float> values;   // keys x value_columns
   std::vector<float> bias;     // columns
-  std::vector<float> queries;  // width x R
+  std::vector<float> queries;  // R x width
   std::vector<float> scores;   // R x columns
   std::vector<float> result;   // R x value_columns
 };
 
+// to[d * columns + j] = from[j * stride + d], for `tokens` j and `width` d.
+template <typename T>
+using Transpose = void (*)(const T* from, std::int64_t stride, std::int64_t tokens,
+                           std::int64_t width, float* to, std::int64_t columns);
+
+template <typename T>
+void transpose_any(const T* from, std::int64_t stride, std::int64_t tokens, std::int64_t width,
+                   float* to, std::int64_t columns) {
+  for (std::int64_t j = 0; j < tokens; ++j) {
+    for (std::int64_t d = 0; d < width; ++d) {
+      to[d * columns + j] = to_float(from[j * stride + d]);
+    }
+  }
+}
+
 template <typename T, int W, int R, int C>
 LONGHAUL_INLINE void attend_pairs(const AttentionTask<T>& task, std::int64_t first,
-                                  std::int64_t last, Workspace& work) {
+                                  std::int64_t last, Workspace& work, Transpose<T> transpose) {
   const std::int64_t columns = rounded_up(task.keys, W);
   const std::int64_t value_columns = rounded_up(task.width, W);
   work.keys.assign(static_cast<std::size_t>(task.width * columns), 0.0F);
@@ -176,27 +195,31 @@ LONGHAUL_INLINE void attend_pairs(const AttentionTask<T>& task, std::int64_t fir
     const T* value = task.value.data + row * task.value.row + head * task.value.head;
     const T* query = task.query.data + row * task.query.row + head * task.query.head;
     T* out = task.out.data + row * task.out.row + head * task.out.head;
+    transpose(key, task.key.token, task.keys, task.width, keys, columns);
     for (std::int64_t j = 0; j < task.keys; ++j) {
       bias[j] = task.bias == nullptr ? 0.0F : task.bias[row * task.bias_row + j];
+    }
+    for (std::int64_t j = 0; j < task.keys; ++j) {
       for (std::int64_t d = 0; d < task.width; ++d) {
-        keys[d * columns + j] = to_float(key[j * task.key.token + d]);
         values[j * value_columns + d] = to_float(value[j * task.value.token + d]);
       }
     }
     for (std::int64_t i = 0; i < task.queries; i += R) {
       const std::int64_t count = task.queries - i < R ? task.queries - i : R;
-      for (std::int64_t r = 0; r < R; ++r) {
+      for (std::int64_t r = 0; r < count; ++r) {
         for (std::int64_t d = 0; d < task.width; ++d) {
-          queries[d * R + r] =
-              r < count ? to_float(query[(i + r) * task.query.token + d]) * task.scale : 0.0F;
+          queries[r * task.width + d] =
+              to_float(query[(i + r) * task.query.token + d]) * task.scale;
         }
       }
-      wide_product<W, R, C>(queries, R, 1, keys, columns, columns, task.width, scores, columns);
+      std::fill(queries + count * task.width, queries + R * task.width, 0.0F);
+      wide_product<W, R, C>(queries, task.width, keys, columns, columns, task.width, scores,
+                            columns);
       float sums[std::size_t{R}];
       for (int r = 0; r < R; ++r) {
         sums[r] = soften<W>(scores + r * columns, bias, columns);
       }
-      wide_product<W, R, C>(scores, 1, columns, values, value_columns, value_columns, task.keys,
+      wide_product<W, R, C>(scores, columns, values, value_columns, value_columns, task.keys,
                             result, value_columns);
       for (std::int64_t r = 0; r < count; ++r) {
         const float share = 1.0F / sums[r];
@@ -211,22 +234,91 @@ LONGHAUL_INLINE void attend_pairs(const AttentionTask<T>& task, std::int64_t fir
 template <typename T>
 void attend_any(const AttentionTask<T>& task, std::int64_t first, std::int64_t last,
                 Workspace& work) {
-  attend_pairs<T, 4, 4, 2>(task, first, last, work);
+  attend_pairs<T, 4, 4, 2>(task, first, last, work, transpose_any<T>);
 }
 
 #if defined(__x86_64__)
+#define LONGHAUL_AVX512 [[gnu::target("avx512f"), gnu::always_inline]] inline
+
+LONGHAUL_AVX512 __m512 load_16(const float* from) {
+  return _mm512_loadu_ps(from);
+}
+LONGHAUL_AVX512 __m512 load_16(const Bfloat16* from) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+
+LONGHAUL_AVX512 __m512 low_pairs(__m512 a, __m512 b) {
+  return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
+LONGHAUL_AVX512 __m512 high_pairs(__m512 a, __m512 b) {
+  return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
+LONGHAUL_AVX512 __m512 even_quarters(__m512 a, __m512 b) {
+  return _mm512_shuffle_f32x4(a, b, 0x88);
+}
+LONGHAUL_AVX512 __m512 odd_quarters(__m512 a, __m512 b) {
+  return _mm512_shuffle_f32x4(a, b, 0xDD);
+}
+
+// 16 rows of 16, in place. Within each quarter 4 x 4 first, then the quarters among each other.
+LONGHAUL_AVX512 void transpose_16(__m512* rows) {
+  for (int i = 0; i < 16; i += 4) {
+    const __m512 low = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+    const __m512 high = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+    const __m512 next_low = _mm512_unpacklo_ps(rows[i + 2], rows[i + 3]);
+    const __m512 next_high = _mm512_unpackhi_ps(rows[i + 2], rows[i + 3]);
+    rows[i] = low_pairs(low, next_low);
+    rows[i + 1] = high_pairs(low, next_low);
+    rows[i + 2] = low_pairs(high, next_high);
+    rows[i + 3] = high_pairs(high, next_high);
+  }
+  for (int i = 0; i < 4; ++i) {
+    const __m512 even = even_quarters(rows[i], rows[i + 4]);
+    const __m512 odd = odd_quarters(rows[i], rows[i + 4]);
+    const __m512 next_even = even_quarters(rows[i + 8], rows[i + 12]);
+    const __m512 next_odd = odd_quarters(rows[i + 8], rows[i + 12]);
+    rows[i] = even_quarters(even, next_even);
+    rows[i + 4] = even_quarters(odd, next_odd);
+    rows[i + 8] = odd_quarters(even, next_even);
+    rows[i + 12] = odd_quarters(odd, next_odd);
+  }
+}
+
+// `columns` is a multiple of 16; those beyond `tokens` become 0. One by one, the stores would be
+// most of the time of a short record's attention: a column's lines fall into few sets of the cache.
+template <typename T>
+[[gnu::target("avx512f")]] void transpose_avx512(const T* from, std::int64_t stride,
+                                                 std::int64_t tokens, std::int64_t width, float* to,
+                                                 std::int64_t columns) {
+  const std::int64_t blocks = width / 16 * 16;
+  for (std::int64_t j = 0; j < tokens; j += 16) {
+    for (std::int64_t d = 0; d < blocks; d += 16) {
+      __m512 rows[16];
+      for (std::int64_t r = 0; r < 16; ++r) {
+        rows[r] = j + r < tokens ? load_16(from + (j + r) * stride + d) : _mm512_setzero_ps();
+      }
+      transpose_16(rows);
+      for (std::int64_t r = 0; r < 16; ++r) {
+        _mm512_storeu_ps(to + (d + r) * columns + j, rows[r]);
+      }
+    }
+  }
+  transpose_any(from + blocks, stride, tokens, width - blocks, to + blocks * columns, columns);
+}
+
 template <typename T>
 [[gnu::target("avx512f,avx512dq,avx512vl,fma")]] void attend_avx512(const AttentionTask<T>& task,
                                                                     std::int64_t first,
                                                                     std::int64_t last,
                                                                     Workspace& work) {
-  attend_pairs<T, 16, 8, 2>(task, first, last, work);
+  attend_pairs<T, 16, 8, 2>(task, first, last, work, transpose_avx512<T>);
 }
 
 template <typename T>
 [[gnu::target("avx2,fma")]] void attend_avx2(const AttentionTask<T>& task, std::int64_t first,
                                              std::int64_t last, Workspace& work) {
-  attend_pairs<T, 8, 4, 2>(task, first, last, work);
+  attend_pairs<T, 8, 4, 2>(task, first, last, work, transpose_any<T>);
 }
 
 template <typename T>
