@@ -1,75 +1,15 @@
 #include "torch/attention_kernel.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
-#include <limits>
 #include <vector>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-#define LONGHAUL_INLINE [[gnu::always_inline]] inline
+#include "torch/attention_bf16.hpp"
+#include "torch/attention_lanes.hpp"
+#include "torch/transpose_avx512.hpp"
 
 namespace longhaul {
 namespace {
-
-constexpr float kLowest = -std::numeric_limits<float>::infinity();
-
-template <int W>
-struct Lanes {
-  typedef float Floats __attribute__((vector_size(W * 4)));
-  typedef std::int32_t Integers __attribute__((vector_size(W * 4)));
-};
-
-LONGHAUL_INLINE float to_float(float value) {
-  return value;
-}
-LONGHAUL_INLINE float to_float(Bfloat16 value) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16);
-}
-LONGHAUL_INLINE void store(float value, float& place) {
-  place = value;
-}
-LONGHAUL_INLINE void store(float value, Bfloat16& place) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  // To nearest, ties to even; a NaN stays one.
-  const std::uint32_t rounded =
-      value == value ? bits + 0x7FFF + ((bits >> 16) & 1) : bits | 0x400000;
-  place.bits = static_cast<std::uint16_t>(rounded >> 16);
-}
-
-constexpr std::int64_t rounded_up(std::int64_t value, std::int64_t step) {
-  return (value + step - 1) / step * step;
-}
-
-// e^x to about 2 units in the last place, 0 below -87; a NaN stays one.
-template <int W>
-LONGHAUL_INLINE void exponentials(float* values) {
-  using Floats = typename Lanes<W>::Floats;
-  using Integers = typename Lanes<W>::Integers;
-  Floats x;
-  std::memcpy(&x, values, sizeof x);
-  const Integers too_low = x < -87.0F;
-  x = too_low ? x - x - 87.0F : x;
-  x = too_low ? Floats{} - 87.0F : x;
-  constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to a whole number
-  const Floats n = (x * 1.44269504088896341F + kRound) - kRound;
-  const Floats r = (x - n * 0.693359375F) - n * -2.12194440e-4F;
-  Floats p = r * 1.9875691500e-4F + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  p = p * (r * r) + r + 1.0F;
-  const Integers power = (__builtin_convertvector(n, Integers) + 127) << 23;
-  Floats scale;
-  std::memcpy(&scale, &power, sizeof scale);
-  p = p * scale;
-  p = too_low ? Floats{} : p;
-  std::memcpy(values, &p, sizeof p);
-}
 
 // out[r][0 .. W*C) = sum over k of left[r * left_stride + k] * right[k * right_stride + ...]
 template <int W, int R, int C>
@@ -109,41 +49,6 @@ LONGHAUL_INLINE void wide_product(const float* left, std::int64_t left_stride, c
     product<W, R, 1>(left, left_stride, right + column, right_stride, depth, out + column,
                      out_stride);
   }
-}
-
-// Turns scores into weights that are not yet divided by their sum, which is returned.
-template <int W>
-LONGHAUL_INLINE float soften(float* scores, const float* bias, std::int64_t columns) {
-  using Floats = typename Lanes<W>::Floats;
-  Floats greatest = Floats{} + kLowest;
-  for (std::int64_t j = 0; j < columns; j += W) {
-    Floats score;
-    Floats added;
-    std::memcpy(&score, scores + j, sizeof score);
-    std::memcpy(&added, bias + j, sizeof added);
-    score += added;
-    greatest = greatest > score ? greatest : score;
-    std::memcpy(scores + j, &score, sizeof score);
-  }
-  float most = greatest[0];
-  for (int lane = 1; lane < W; ++lane) {
-    most = most > greatest[lane] ? most : greatest[lane];
-  }
-  Floats sums = {};
-  for (std::int64_t j = 0; j < columns; j += W) {
-    Floats score;
-    std::memcpy(&score, scores + j, sizeof score);
-    score -= most;
-    std::memcpy(scores + j, &score, sizeof score);
-    exponentials<W>(scores + j);
-    std::memcpy(&score, scores + j, sizeof score);
-    sums += score;
-  }
-  float sum = 0;
-  for (int lane = 0; lane < W; ++lane) {
-    sum += sums[lane];
-  }
-  return sum;
 }
 
 // Working memory of one thread, grown to the longest record it has seen.
@@ -238,51 +143,12 @@ void attend_any(const AttentionTask<T>& task, std::int64_t first, std::int64_t l
 }
 
 #if defined(__x86_64__)
-#define LONGHAUL_AVX512 [[gnu::target("avx512f"), gnu::always_inline]] inline
-
 LONGHAUL_AVX512 __m512 load_16(const float* from) {
   return _mm512_loadu_ps(from);
 }
 LONGHAUL_AVX512 __m512 load_16(const Bfloat16* from) {
   const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
-}
-
-LONGHAUL_AVX512 __m512 low_pairs(__m512 a, __m512 b) {
-  return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
-}
-LONGHAUL_AVX512 __m512 high_pairs(__m512 a, __m512 b) {
-  return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
-}
-LONGHAUL_AVX512 __m512 even_quarters(__m512 a, __m512 b) {
-  return _mm512_shuffle_f32x4(a, b, 0x88);
-}
-LONGHAUL_AVX512 __m512 odd_quarters(__m512 a, __m512 b) {
-  return _mm512_shuffle_f32x4(a, b, 0xDD);
-}
-
-// 16 rows of 16, in place. Within each quarter 4 x 4 first, then the quarters among each other.
-LONGHAUL_AVX512 void transpose_16(__m512* rows) {
-  for (int i = 0; i < 16; i += 4) {
-    const __m512 low = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
-    const __m512 high = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
-    const __m512 next_low = _mm512_unpacklo_ps(rows[i + 2], rows[i + 3]);
-    const __m512 next_high = _mm512_unpackhi_ps(rows[i + 2], rows[i + 3]);
-    rows[i] = low_pairs(low, next_low);
-    rows[i + 1] = high_pairs(low, next_low);
-    rows[i + 2] = low_pairs(high, next_high);
-    rows[i + 3] = high_pairs(high, next_high);
-  }
-  for (int i = 0; i < 4; ++i) {
-    const __m512 even = even_quarters(rows[i], rows[i + 4]);
-    const __m512 odd = odd_quarters(rows[i], rows[i + 4]);
-    const __m512 next_even = even_quarters(rows[i + 8], rows[i + 12]);
-    const __m512 next_odd = odd_quarters(rows[i + 8], rows[i + 12]);
-    rows[i] = even_quarters(even, next_even);
-    rows[i + 4] = even_quarters(odd, next_odd);
-    rows[i + 8] = odd_quarters(even, next_even);
-    rows[i + 12] = odd_quarters(odd, next_odd);
-  }
 }
 
 // `columns` is a multiple of 16; those beyond `tokens` become 0. One by one, the stores would be
@@ -349,6 +215,10 @@ void attend(const AttentionTask<float>& task, std::int64_t first, std::int64_t l
 }
 
 void attend(const AttentionTask<Bfloat16>& task, std::int64_t first, std::int64_t last) {
+  if (attends_in_bf16(task)) {
+    attend_in_bf16(task, first, last);
+    return;
+  }
   thread_local Workspace work;
   attend_here(task, first, last, work);
 }

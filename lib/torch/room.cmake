@@ -2,7 +2,7 @@ if(NOT LONGHAUL_TORCH)
   return()
 endif()
 longhaul_room(torch
-  SOURCES attention_kernel.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp devices.cpp
+  SOURCES attention_bf16.cpp attention_kernel.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp devices.cpp
           encoding_threads.cpp failure.cpp fused_graph.cpp fused_operators.cpp heap_allocator.cpp
           inspect_module.cpp kernel_choice.cpp model_checks.cpp mps_device.cpp
           process_settings.cpp product_peak.cpp script_program.cpp tensors.cpp
@@ -11,9 +11,10 @@ longhaul_room(torch
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
 # A file that includes torch/script.h takes about 13 s without it.
 target_precompile_headers(longhaul_torch PRIVATE <torch/script.h>)
-# Its loops are written for vector registers: unrolled, with fused multiply-add where there is one.
+# Their loops are written for vector registers: unrolled, with fused multiply-add where there is one.
 # GCC 12's own AVX-512 header leaves variables uninitialised on purpose, and warns of it.
-set_source_files_properties("${PROJECT_SOURCE_DIR}/lib/torch/attention_kernel.cpp" PROPERTIES
+set_source_files_properties("${PROJECT_SOURCE_DIR}/lib/torch/attention_bf16.cpp"
+  "${PROJECT_SOURCE_DIR}/lib/torch/attention_kernel.cpp" PROPERTIES
   SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS "-O3;-ffp-contract=fast;-Wno-psabi;-Wno-maybe-uninitialized")
 
 if(LONGHAUL_TESTS)
