@@ -99,7 +99,7 @@ class Session {
       // What a device of this kind would be; an explicit other kind is a mismatch, said early.
       const std::string kind = options_.device.substr(0, options_.device.find(':'));
       require_same_fingerprint(begin_.at("fingerprint"),
-                               fingerprint(config_, model_.card, options_, model_.sha256, kind),
+                               fingerprint(config_, model_.card, options_, model_.sha256(), kind),
                                config_.output);
     }
   }
@@ -135,7 +135,7 @@ class Session {
               format_duration(Clock::now() - start));
     if (follows_) {
       require_same_fingerprint(begin_.at("fingerprint"),
-                               fingerprint(config_, model_.card, options_, model_.sha256,
+                               fingerprint(config_, model_.card, options_, model_.sha256(),
                                            device_kind(encoder_->device())),
                                config_.output);
     }
@@ -195,7 +195,7 @@ class Session {
       begin_ = {{"format", 1},
                 {"created", utc_now()},
                 {"longhaul", versions()},
-                {"fingerprint", fingerprint(config_, model_.card, options_, model_.sha256,
+                {"fingerprint", fingerprint(config_, model_.card, options_, model_.sha256(),
                                             device_kind(encoder_->device()))},
                 {"choices", choices_},
                 {"inputs", describe_sources(sources_)},
@@ -408,7 +408,7 @@ class Session {
     }
     nlohmann::json run = {
         {"longhaul", versions()},
-        {"model", {{"path", config_.model}, {"sha256", model_.sha256}}},
+        {"model", {{"path", config_.model}, {"sha256", model_.sha256()}}},
         {"card", card},
         {"fingerprint", begin_.at("fingerprint")},
         {"choices", choices_},

@@ -65,7 +65,7 @@ std::string length_text(const EncoderCard& card) {
 json model_json(const ModelFile& model, const json& module) {
   json card = model.card.text;
   return {{"path", model.path},
-          {"sha256", model.sha256},
+          {"sha256", model.sha256()},
           {"bytes", std::filesystem::file_size(model.path)},
           {"card_source", model.card_source},
           {"card", std::move(card)},
@@ -77,7 +77,7 @@ void print_model(const ModelFile& model, const json& module) {
   const EncoderCard& card = model.card;
   print_row("model",
             model.path + " (" + format_bytes(std::filesystem::file_size(model.path)) + ")");
-  print_row("sha256", model.sha256);
+  print_row("sha256", model.sha256());
   print_row("card", model.card_source);
   print_row("name", card.name);
   print_row("method", card.method);

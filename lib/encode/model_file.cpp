@@ -21,9 +21,9 @@ std::string read_text(const std::string& path) {
 }
 
 void check_pin(const ModelFile& model, const std::optional<std::string>& pin) {
-  if (pin && to_lower(*pin) != model.sha256) {
+  if (pin && to_lower(*pin) != model.sha256()) {
     throw Error(ExitCode::kBadData,
-                model.path + ": its SHA-256 is " + model.sha256 + ", not the pinned " + *pin,
+                model.path + ": its SHA-256 is " + model.sha256() + ", not the pinned " + *pin,
                 "use the model that was meant, or correct --model-sha256");
   }
 }
@@ -31,7 +31,7 @@ void check_pin(const ModelFile& model, const std::optional<std::string>& pin) {
 }  // namespace
 
 ModelFile read_model_file(const std::string& path, const std::optional<std::string>& card_path,
-                          const std::optional<std::string>& sha256,
+                          const std::optional<std::string>& pin,
                           const EmbeddedCard& embedded_card) {
   if (!std::filesystem::is_regular_file(path)) {
     throw Error(ExitCode::kIo, path + ": no such model file",
@@ -39,8 +39,11 @@ ModelFile read_model_file(const std::string& path, const std::optional<std::stri
   }
   ModelFile model;
   model.path = path;
-  model.sha256 = sha256_file(path);
-  check_pin(model, sha256);
+  // Where the system refuses a thread, whoever asks for the hash computes it.
+  model.hash = std::async(std::launch::async | std::launch::deferred, [path] {
+                 return sha256_file(path);
+               }).share();
+  check_pin(model, pin);
   const std::string sidecar = path + ".json";
   std::optional<std::string> text;
   if (card_path) {

@@ -272,7 +272,7 @@ TEST_CASE("a truncated archive, at any point, is one line and 65") {
 
 TEST_CASE("a pinned model is taken, any other refused") {
   EncoderOptions options = options_for("plain");
-  const std::string hash = read_torchscript_model(options.model_path).sha256;
+  const std::string hash = read_torchscript_model(options.model_path).sha256();
   CHECK(hash.size() == 64);
   options.model_sha256 = hash;
   NullLog log;
