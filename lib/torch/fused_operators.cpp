@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "torch/attention_kernel.hpp"
+#include "torch/rotation_kernel.hpp"
 
 namespace longhaul {
 namespace {
@@ -85,8 +86,8 @@ bool kernel_applies(const at::Tensor& query, const at::Tensor& key, const at::Te
 }
 
 template <typename T>
-at::Tensor run_kernel(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                      const OptionalTensor& bias, double scale) {
+at::Tensor run_attention_kernel(const at::Tensor& query, const at::Tensor& key,
+                                const at::Tensor& value, const OptionalTensor& bias, double scale) {
   const std::int64_t rows = query.size(0);
   const std::int64_t heads = query.size(1);
   // Laid out as [rows, tokens, heads, width]: merging the heads afterwards copies nothing.
@@ -113,36 +114,19 @@ at::Tensor run_kernel(const at::Tensor& query, const at::Tensor& key, const at::
 
 // x: [rows, heads, tokens, width] by strides; cos and sin: [tokens, width], contiguous.
 template <typename T>
-at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-  const std::int64_t rows = x.size(0);
-  const std::int64_t heads = x.size(1);
-  const std::int64_t tokens = x.size(2);
-  const std::int64_t width = x.size(3);
-  const std::int64_t half = width / 2;
+at::Tensor run_rotation_kernel(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   // Laid out as [rows, tokens, heads, width]: as the products give and take it.
-  const at::Tensor turned = at::empty({rows, tokens, heads, width}, x.options());
-  const T* from = x.const_data_ptr<T>();
-  T* to = turned.data_ptr<T>();
-  const T* cosines = cos.const_data_ptr<T>();
-  const T* sines = sin.const_data_ptr<T>();
-  at::parallel_for(0, rows * tokens, 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t at = first; at < last; ++at) {
-      const std::int64_t token = at % tokens;
-      const T* c = cosines + token * width;
-      const T* s = sines + token * width;
-      for (std::int64_t head = 0; head < heads; ++head) {
-        const T* in = from + (at / tokens) * x.stride(0) + head * x.stride(1) + token * x.stride(2);
-        T* out = to + (at * heads + head) * width;
-        for (std::int64_t d = 0; d < half; ++d) {
-          const auto low = static_cast<float>(in[d]);
-          const auto high = static_cast<float>(in[d + half]);
-          out[d] = static_cast<T>(low * static_cast<float>(c[d]) - high * static_cast<float>(s[d]));
-          out[d + half] = static_cast<T>(high * static_cast<float>(c[d + half]) +
-                                         low * static_cast<float>(s[d + half]));
-        }
-      }
-    }
-  });
+  const at::Tensor turned = at::empty({x.size(0), x.size(2), x.size(1), x.size(3)}, x.options());
+  RotationTask<T> task;
+  task.x = states_of<const T>(x);
+  task.cos = static_cast<const T*>(cos.const_data_ptr());
+  task.sin = static_cast<const T*>(sin.const_data_ptr());
+  task.out = static_cast<T*>(turned.data_ptr());
+  task.heads = x.size(1);
+  task.tokens = x.size(2);
+  task.width = x.size(3);
+  at::parallel_for(0, x.size(0) * task.tokens, 1,
+                   [&](std::int64_t first, std::int64_t last) { rotate(task, first, last); });
   return turned.transpose(1, 2);
 }
 
@@ -250,10 +234,10 @@ at::Tensor packed_linear(const at::Tensor& input, const at::Tensor& packed,
 at::Tensor fused_rotation(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   if (rotates_at_once(x, cos, sin)) {
     if (x.scalar_type() == c10::kFloat) {
-      return rotate<float>(x, cos, sin);
+      return run_rotation_kernel<float>(x, cos, sin);
     }
     if (x.scalar_type() == c10::kBFloat16) {
-      return rotate<at::BFloat16>(x, cos, sin);
+      return run_rotation_kernel<Bfloat16>(x, cos, sin);
     }
   }
   const std::vector<at::Tensor> halves = x.chunk(2, -1);
@@ -267,8 +251,8 @@ at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& key, const
     if (bias.has_value() == mask.has_value()) {
       const double factor = scale.value_or(1.0 / std::sqrt(static_cast<double>(query.size(3))));
       return query.scalar_type() == c10::kFloat
-                 ? run_kernel<float>(query, key, value, bias, factor)
-                 : run_kernel<Bfloat16>(query, key, value, bias, factor);
+                 ? run_attention_kernel<float>(query, key, value, bias, factor)
+                 : run_attention_kernel<Bfloat16>(query, key, value, bias, factor);
     }
   }
   return at::scaled_dot_product_attention(query, key, value, mask, 0.0, false, scale);
