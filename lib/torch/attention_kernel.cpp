@@ -17,7 +17,12 @@ LONGHAUL_INLINE void product(const float* left, std::int64_t left_stride, const 
                              std::int64_t right_stride, std::int64_t depth, float* out,
                              std::int64_t out_stride) {
   using Floats = typename Lanes<W>::Floats;
-  Floats sums[std::size_t{R}][std::size_t{C}] = {};
+  Floats sums[std::size_t{R}][std::size_t{C}];
+  for (auto& row : sums) {
+    for (Floats& sum : row) {
+      sum = Floats{};
+    }
+  }
   for (std::int64_t k = 0; k < depth; ++k) {
     Floats columns[std::size_t{C}];
     for (int c = 0; c < C; ++c) {
