@@ -11,18 +11,6 @@ namespace {
 // Enough for an operator's own cost not to count, few enough for the thread's cache.
 constexpr std::uint64_t kPartTokens = 1024;
 
-// While it lives, LibTorch's operators called on this thread share their work with no other.
-class OperatorsAlone {
- public:
-  OperatorsAlone() { at::set_num_threads(1); }
-  ~OperatorsAlone() { at::set_num_threads(before_); }
-  OperatorsAlone(const OperatorsAlone&) = delete;
-  OperatorsAlone& operator=(const OperatorsAlone&) = delete;
-
- private:
-  const int before_ = at::get_num_threads();
-};
-
 template <typename T>
 std::vector<T> rows_of(const std::vector<T>& values, const HostBatch& batch, std::uint32_t first,
                        std::uint32_t rows) {
@@ -58,6 +46,14 @@ void fill_with_dummies(HostBatch& part, std::uint32_t rows) {
 }
 
 }  // namespace
+
+OperatorsAlone::OperatorsAlone() : before_(at::get_num_threads()) {
+  at::set_num_threads(1);
+}
+
+OperatorsAlone::~OperatorsAlone() {
+  at::set_num_threads(before_);
+}
 
 std::uint32_t rows_per_part(std::uint32_t rows, std::uint32_t width, std::uint32_t threads) {
   if (threads < 2 || rows < 2) {

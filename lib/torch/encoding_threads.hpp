@@ -12,6 +12,18 @@
 
 namespace longhaul {
 
+// While it lives, LibTorch's operators called on this thread share their work with no other.
+class OperatorsAlone {
+ public:
+  OperatorsAlone();
+  ~OperatorsAlone();
+  OperatorsAlone(const OperatorsAlone&) = delete;
+  OperatorsAlone& operator=(const OperatorsAlone&) = delete;
+
+ private:
+  const int before_;
+};
+
 // The rows of a part when `threads` share `rows` of `width` tokens; all of them where that would
 // leave threads idle for longer than they would wait for each other.
 std::uint32_t rows_per_part(std::uint32_t rows, std::uint32_t width, std::uint32_t threads);

@@ -3,13 +3,14 @@
 #include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/passes/remove_mutation.h>
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "torch/fused_operators.hpp"
+#include "torch/graph_nodes.hpp"
 
 namespace longhaul {
 namespace {
@@ -27,17 +28,6 @@ namespace attr = torch::jit::attr;
 // Rows of input that weights are packed for: a batch of the size that suits a CPU's caches.
 constexpr std::int64_t kPackedRows = 1024;
 
-std::optional<at::Tensor> constant_tensor(const Value* value) {
-  const auto constant = torch::jit::toIValue(value);
-  return constant && constant->isTensor() ? std::optional<at::Tensor>(constant->toTensor())
-                                          : std::nullopt;
-}
-
-bool is_none(const Value* value) {
-  const auto constant = torch::jit::toIValue(value);
-  return constant && constant->isNone();
-}
-
 bool has_constant_weight(const Node* node) {
   const auto weight = constant_tensor(node->input(1));
   return weight && weight->dim() == 2;
@@ -53,17 +43,6 @@ bool is_packable(const Node* node) {
          has_packed_linear(weight.scalar_type());
 }
 
-void collect(Block* block, c10::Symbol kind, std::vector<Node*>& nodes) {
-  for (Node* node : block->nodes()) {
-    for (Block* inner : node->blocks()) {
-      collect(inner, kind, nodes);
-    }
-    if (node->kind() == kind) {
-      nodes.push_back(node);
-    }
-  }
-}
-
 std::vector<Node*> packable_linears(Graph& graph) {
   std::vector<Node*> nodes;
   collect(graph.block(), aten::linear, nodes);
@@ -71,23 +50,10 @@ std::vector<Node*> packable_linears(Graph& graph) {
   return nodes;
 }
 
-// insertConstant() refuses tensors of oneDNN's layout.
-Value* insert_tensor(Graph& graph, const at::Tensor& tensor) {
-  Node* node = graph.create(prim::Constant);
-  node->t_(attr::value, tensor);
-  node->output()->setType(c10::TensorType::get());
-  return graph.insertNode(node)->output();
-}
-
-void destroy_if_unused(Value* value) {
-  if (!value->hasUses() && value->node()->kind() == prim::Constant) {
-    value->node()->destroy();
-  }
-}
-
 class Fuser {
  public:
-  explicit Fuser(std::shared_ptr<Graph> graph) : graph_(std::move(graph)) {}
+  Fuser(std::shared_ptr<Graph> graph, const InputSizes& sizes)
+      : graph_(std::move(graph)), sizes_(sizes) {}
 
   nlohmann::json run() {
     merge_siblings();
@@ -96,6 +62,7 @@ class Fuser {
     }
     fuse_rotations();
     fuse_attention();
+    fuse_convolutions(*graph_, sizes_, counts_);
     torch::jit::EliminateDeadCode(graph_);
     return counts_;
   }
@@ -169,7 +136,12 @@ class Fuser {
   void pack(Node* linear) {
     Node* last = linear;  // the node whose output the new one takes over
     const std::string activation = fused_activation(linear, last);
-    Value* other = activation == "none" ? residual(linear, last) : nullptr;
+    Value* other = nullptr;
+    if (const auto sum = activation == "none" ? residual_of(linear) : std::nullopt) {
+      last = sum->sum;
+      other = sum->other;
+      count("add", 1);
+    }
     torch::jit::WithInsertPoint guard(last);
     Value* weight =
         insert_tensor(*graph_, pack_weight(*constant_tensor(linear->input(1)), kPackedRows));
@@ -191,12 +163,6 @@ class Fuser {
     count("linear", 1);
   }
 
-  static Node* only_user(const Node* node) {
-    const auto& uses = node->output()->uses();
-    return uses.size() == 1 && uses[0].user->owningBlock() == node->owningBlock() ? uses[0].user
-                                                                                  : nullptr;
-  }
-
   std::string fused_activation(Node* linear, Node*& last) {
     Node* user = only_user(linear);
     if (user == nullptr) {
@@ -216,24 +182,6 @@ class Fuser {
       count(activation.substr(0, 4).c_str(), 1);
     }
     return activation;
-  }
-
-  // The other operand of a plain sum that is all this layer's output is used for.
-  Value* residual(Node* linear, Node*& last) {
-    Node* user = only_user(linear);
-    if (user == nullptr || user->kind() != aten::add || user->inputs().size() != 3) {
-      return nullptr;
-    }
-    const auto alpha = torch::jit::toIValue(user->input(2));
-    const bool plain = alpha && alpha->isInt() && alpha->toInt() == 1;
-    Value* other = user->input(0) == linear->output() ? user->input(1) : user->input(0);
-    if (!plain || other == linear->output() ||
-        !other->type()->isSubtypeOf(*c10::TensorType::get())) {
-      return nullptr;
-    }
-    last = user;
-    count("add", 1);
-    return other;
   }
 
   // Rotary positions as they are usually written: x * cos + cat(-second half, first half) * sin.
@@ -330,6 +278,7 @@ class Fuser {
   }
 
   std::shared_ptr<Graph> graph_;
+  const InputSizes& sizes_;
   nlohmann::json counts_ = nlohmann::json::object();
 };
 
@@ -357,9 +306,13 @@ std::vector<LinearShape> linear_shapes(Graph& graph) {
   return shapes;
 }
 
-nlohmann::json fuse_graph(const std::shared_ptr<Graph>& graph) {
+void remove_mutation(const std::shared_ptr<Graph>& graph) {
+  torch::jit::RemoveTensorMutation(graph);
+}
+
+nlohmann::json fuse_graph(const std::shared_ptr<Graph>& graph, const InputSizes& sizes) {
   register_fused_operators();
-  return Fuser(graph).run();
+  return Fuser(graph, sizes).run();
 }
 
 }  // namespace longhaul

@@ -1,8 +1,8 @@
 // The graph pass that puts this program's CPU operators (fused_operators.hpp) into a frozen graph:
 // linear layers that share an input become one, weights are packed once, gelu and residual sums are
-// fused into the products, rotary positions are one pass, attention runs in our kernel. Weights
-// that are packed are released. The encoding thread. Numbers change by rounding only; the caller
-// checks golden vectors afterwards.
+// fused into the products, rotary positions are one pass, attention runs in our kernel, the weights
+// of convolutions are packed (fused_convolutions.hpp). Weights that are packed are released. The
+// encoding thread. Numbers change by rounding only; the caller checks golden vectors afterwards.
 #pragma once
 
 #include <torch/csrc/jit/ir/ir.h>
@@ -10,6 +10,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
+
+#include "torch/fused_convolutions.hpp"
 
 namespace longhaul {
 
@@ -22,7 +24,12 @@ struct LinearShape {
 };
 std::vector<LinearShape> linear_shapes(torch::jit::Graph& graph);
 
-// {"linear": 48, "merged": 24, "gelu": 8, "add": 16, "attention": 8}: how many of each were found.
-nlohmann::json fuse_graph(const std::shared_ptr<torch::jit::Graph>& graph);
+// Turns what is computed in place into what gives new tensors, where that is the same, so that an
+// operand is the same wherever it is read. Nodes may change places.
+void remove_mutation(const std::shared_ptr<torch::jit::Graph>& graph);
+
+// After remove_mutation(). {"linear": 48, "merged": 24, "gelu": 8, "add": 16, "attention": 8}: how
+// many of each were found. `sizes` as fuse_convolutions() takes them.
+nlohmann::json fuse_graph(const std::shared_ptr<torch::jit::Graph>& graph, const InputSizes& sizes);
 
 }  // namespace longhaul

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "torch/attention_kernel.hpp"
+#include "torch/packed_convolution.hpp"
 #include "torch/rotation_kernel.hpp"
 
 namespace longhaul {
@@ -167,6 +168,7 @@ void run_attention(Stack& stack) {
 }  // namespace
 
 void register_fused_operators() {
+  register_packed_convolution();
   static const bool registered = [] {
     const auto by_schema = c10::AliasAnalysisKind::FROM_SCHEMA;
     torch::jit::registerOperator(Operator(

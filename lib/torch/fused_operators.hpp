@@ -4,6 +4,7 @@
 //     sum in the same pass over the result
 //   longhaul::attention(q, k, v, mask?, scale?): attention_kernel.hpp where it applies, else
 //     LibTorch's scaled_dot_product_attention
+//   longhaul::convolution: packed_convolution.hpp
 //   longhaul::rotation(x, cos, sin): x * cos + cat(-second half of x, first half) * sin along the
 //     last dimension, in one pass; to the bit what these operations give in float32
 #pragma once

@@ -84,12 +84,14 @@ std::vector<LinearShape> heaviest_of(std::vector<LinearShape> shapes) {
 
 }  // namespace
 
-KernelChoice choose_kernels(const std::string& wanted, const std::vector<LinearShape>& shapes) {
+KernelChoice choose_kernels(const std::string& wanted, const std::vector<LinearShape>& shapes,
+                            bool convolutions) {
   KernelChoice choice;
-  if (wanted == "mkl" || shapes.empty() || !has_packed_linear(shapes.front().type)) {
+  const bool products = !shapes.empty() && has_packed_linear(shapes.front().type);
+  if (wanted == "mkl" || (!products && !convolutions)) {
     return choice;
   }
-  if (wanted == "onednn") {
+  if (wanted == "onednn" || !products) {
     choice.kernels = "onednn";
     return choice;
   }

@@ -17,8 +17,10 @@ struct KernelChoice {
 };
 
 // `wanted` is auto, onednn or mkl. auto times products of the model's own shapes, a fraction of a
-// second in all. onednn where it cannot be had falls back to mkl.
-KernelChoice choose_kernels(const std::string& wanted, const std::vector<LinearShape>& shapes);
+// second in all; without any, `convolutions` are reason enough for onednn, which LibTorch runs them
+// with in any case. onednn where it cannot be had falls back to mkl.
+KernelChoice choose_kernels(const std::string& wanted, const std::vector<LinearShape>& shapes,
+                            bool convolutions);
 
 // How many times as long products take in `type` as in float32, on the heaviest shape. Nothing
 // where the processor has instructions for `type`, or where there are no products.

@@ -48,17 +48,6 @@ HostBatch token_batch(const EncoderCard& card, std::uint32_t rows, std::uint32_t
   return batch;
 }
 
-HostBatch pixel_batch(const EncoderCard& card, std::uint32_t rows) {
-  HostBatch batch;
-  batch.rows = batch.used_rows = rows;
-  for (std::uint32_t row = 0; row < rows; ++row) {
-    const HostBatch image = golden_batch(card, "pattern:" + std::to_string(row));
-    batch.pixels.insert(batch.pixels.end(), image.pixels.begin(), image.pixels.end());
-    batch.lengths.push_back(1);
-  }
-  return batch;
-}
-
 double greatest_difference(std::span<const float> left, std::span<const float> right) {
   double greatest = 0;
   for (std::size_t i = 0; i < left.size(); ++i) {
@@ -87,6 +76,17 @@ double cosine(std::span<const float> left, std::span<const float> right) {
 }
 
 }  // namespace
+
+HostBatch pixel_batch(const EncoderCard& card, std::uint32_t rows) {
+  HostBatch batch;
+  batch.rows = batch.used_rows = rows;
+  for (std::uint32_t row = 0; row < rows; ++row) {
+    const HostBatch image = golden_batch(card, "pattern:" + std::to_string(row));
+    batch.pixels.insert(batch.pixels.end(), image.pixels.begin(), image.pixels.end());
+    batch.lengths.push_back(1);
+  }
+  return batch;
+}
 
 std::vector<HostBatch> contract_batches(const EncoderCard& card) {
   std::vector<HostBatch> batches;

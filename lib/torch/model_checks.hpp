@@ -16,6 +16,9 @@ namespace longhaul {
 // Batches of two shapes, of no record's content: two rows, and three rows of another width.
 std::vector<HostBatch> contract_batches(const EncoderCard& card);
 
+// `rows` generated images.
+HostBatch pixel_batch(const EncoderCard& card, std::uint32_t rows);
+
 // Embeds as the card says: its pooling and normalisation.
 using EmbedAsCard = std::function<EmbeddingBlock(const HostBatch&)>;
 

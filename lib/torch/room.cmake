@@ -3,9 +3,9 @@ if(NOT LONGHAUL_TORCH)
 endif()
 longhaul_room(torch
   SOURCES attention_bf16.cpp attention_kernel.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp
-          devices.cpp encoding_threads.cpp failure.cpp fused_graph.cpp fused_operators.cpp
-          heap_allocator.cpp inspect_module.cpp kernel_choice.cpp model_checks.cpp mps_device.cpp
-          process_settings.cpp product_peak.cpp rotation_kernel.cpp script_program.cpp tensors.cpp
+          devices.cpp encoding_threads.cpp failure.cpp fused_convolutions.cpp fused_graph.cpp
+          fused_operators.cpp graph_nodes.cpp heap_allocator.cpp inspect_module.cpp kernel_choice.cpp model_checks.cpp mps_device.cpp
+          packed_convolution.cpp process_settings.cpp product_peak.cpp rotation_kernel.cpp script_program.cpp tensors.cpp
           torchscript_encoder.cpp
   LINKS base device encode
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})

@@ -119,7 +119,7 @@ void ScriptProgram::compile() {
   executor_.emplace(graph_, kGraphName, torch::jit::ExecutorExecutionMode::SIMPLE);
 }
 
-IValue ScriptProgram::run(const std::vector<at::Tensor>& inputs) {
+torch::jit::Stack ScriptProgram::stack_of(const std::vector<at::Tensor>& inputs) const {
   torch::jit::Stack stack;
   stack.reserve(inputs.size() + defaults_.size() + 1);
   if (self_) {
@@ -127,6 +127,34 @@ IValue ScriptProgram::run(const std::vector<at::Tensor>& inputs) {
   }
   stack.insert(stack.end(), inputs.begin(), inputs.end());
   stack.insert(stack.end(), defaults_.begin(), defaults_.end());
+  return stack;
+}
+
+std::vector<std::vector<std::int64_t>> ScriptProgram::input_sizes(
+    const std::function<std::vector<torch::jit::Node*>(torch::jit::Graph&)>& choose,
+    const std::vector<at::Tensor>& inputs) const {
+  const std::shared_ptr<torch::jit::Graph> graph = graph_->copy();
+  std::vector<std::vector<std::int64_t>> sizes;
+  std::vector<std::size_t> places;
+  for (torch::jit::Node* node : choose(*graph)) {
+    if (node->owningBlock() == graph->block()) {
+      const torch::jit::WithInsertPoint guard(node);
+      graph->registerOutput(graph->insert(torch::jit::aten::size, {node->input(0)}));
+      places.push_back(sizes.size());
+    }
+    sizes.emplace_back();
+  }
+  torch::jit::GraphExecutor executor(graph, kGraphName, torch::jit::ExecutorExecutionMode::SIMPLE);
+  torch::jit::Stack stack = stack_of(inputs);
+  executor.run(stack);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    sizes[places[i]] = stack[stack.size() - places.size() + i].toIntVector();
+  }
+  return sizes;
+}
+
+IValue ScriptProgram::run(const std::vector<at::Tensor>& inputs) {
+  torch::jit::Stack stack = stack_of(inputs);
   executor_->run(stack);
   if (stack.empty()) {
     return {};

@@ -29,6 +29,12 @@ class ScriptProgram {
 
   torch::jit::IValue run(const std::vector<at::Tensor>& inputs);
 
+  // What the first inputs of some nodes of the graph's outermost block measure in such a run. The
+  // nodes are chosen from a copy of the graph.
+  std::vector<std::vector<std::int64_t>> input_sizes(
+      const std::function<std::vector<torch::jit::Node*>(torch::jit::Graph&)>& choose,
+      const std::vector<at::Tensor>& inputs) const;
+
   // False when the module would not freeze and runs as it was loaded.
   bool frozen() const { return frozen_; }
   const std::shared_ptr<torch::jit::Graph>& graph() const { return graph_; }
@@ -38,6 +44,7 @@ class ScriptProgram {
 
  private:
   void compile();
+  torch::jit::Stack stack_of(const std::vector<at::Tensor>& inputs) const;
 
   std::shared_ptr<torch::jit::Graph> graph_;
   std::optional<torch::jit::GraphExecutor> executor_;

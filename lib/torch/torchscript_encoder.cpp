@@ -14,6 +14,7 @@
 #include "base/start_thread.hpp"
 #include "torch/encoding_threads.hpp"
 #include "torch/failure.hpp"
+#include "torch/fused_convolutions.hpp"
 #include "torch/fused_graph.hpp"
 #include "torch/kernel_choice.hpp"
 #include "torch/model_checks.hpp"
@@ -78,6 +79,7 @@ class TorchScriptEncoder : public Encoder {
  private:
   void load(const EncoderOptions& options);
   void choose_cpu_kernels(const EncoderOptions& options);
+  InputSizes convolution_sizes();
   void share_rows(const EncoderOptions& options);
   void log_kernels(Log& log) const;
   EmbeddingBlock embed(const HostBatch& batch, Dtype dtype, Pooling pooling, Normalize normalize);
@@ -203,15 +205,34 @@ void TorchScriptEncoder::choose_cpu_kernels(const EncoderOptions& options) {
   const bool chosen_before = options.choices.is_object() && options.choices.contains("kernels");
   const KernelChoice choice = choose_kernels(
       chosen_before ? options.choices["kernels"].get<std::string>() : options.cpu_kernels,
-      linear_shapes(*program_->graph()));
+      linear_shapes(*program_->graph()), !packable_convolutions(*program_->graph()).empty());
   choices_["kernels"] = choice.kernels;
   report_["kernels"] = {{"choice", choice.kernels}, {"probe", choice.probe}};
   if (choice.kernels == "onednn") {
+    program_->change(&remove_mutation);
+    const InputSizes sizes = convolution_sizes();
+    std::optional<OperatorsAlone> alone;  // as its weights will be used
+    if (model_.card.modality == Modality::kImage) {
+      alone.emplace();
+    }
     program_->change([&](const std::shared_ptr<torch::jit::Graph>& graph) {
-      report_["kernels"]["fused"] = fuse_graph(graph);
+      report_["kernels"]["fused"] = fuse_graph(graph, sizes);
     });
+    alone.reset();
     check_contract(dtype_);
   }
+}
+
+// As they are met when a batch is encoded.
+InputSizes TorchScriptEncoder::convolution_sizes() {
+  if (packable_convolutions(*program_->graph()).empty()) {
+    return {};
+  }
+  const EncoderCard& card = model_.card;
+  const HostBatch batch = card.modality == Modality::kImage ? pixel_batch(card, kImagePartRows)
+                                                            : contract_batches(card).back();
+  return program_->input_sizes(&packable_convolutions,
+                               input_tensors(card, batch, device_->torch(), dtype_));
 }
 
 void TorchScriptEncoder::log_kernels(Log& log) const {

@@ -1,3 +1,7 @@
+#include "torch/kernel_choice.hpp"
+// LibTorch's own ends the process.
+#undef CHECK
+
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
@@ -8,7 +12,6 @@
 #include "base/error.hpp"
 #include "encode/golden.hpp"
 #include "models.hpp"
-#include "torch/kernel_choice.hpp"
 #include "torch/torchscript_encoder.hpp"
 
 using namespace longhaul;
@@ -151,13 +154,52 @@ TEST_CASE("an earlier session's choice of kernels is taken over without a probe"
   }
 }
 
+HostBatch images(const EncoderCard& card, std::uint32_t rows) {
+  HostBatch batch;
+  batch.rows = batch.used_rows = rows;
+  batch.lengths.assign(rows, 1);
+  for (std::uint32_t row = 0; row < rows; ++row) {
+    const HostBatch image = golden_batch(card, "pattern:" + std::to_string(row));
+    batch.pixels.insert(batch.pixels.end(), image.pixels.begin(), image.pixels.end());
+  }
+  return batch;
+}
+
+TEST_CASE("convolutions are packed, their sums and relus fused, and each image keeps its bits") {
+  NullLog log;
+  const ModelFile model = read_torchscript_model(model_path("image_residual"));
+  const HostBatch batch = images(model.card, 7);
+  EncoderOptions options = options_for("image_residual");
+  options.cpu_kernels = "mkl";
+  const auto expected = make_encoder(model, options, log)->encode(batch).values;
+  options.cpu_kernels = GENERATE("auto", "onednn");
+  const auto encoder = make_encoder(model, options, log);
+  CHECK(encoder->choices() == nlohmann::json({{"kernels", "onednn"}, {"part_rows", 4}}));
+  CHECK(!encoder->needs_fixed_rows());
+  // The last sum is with numbers that are not of the result's shape.
+  CHECK(encoder->report()["kernels"]["fused"] ==
+        nlohmann::json({{"convolution", 7}, {"add", 3}, {"relu", 6}}));
+  const EmbeddingBlock actual = encoder->encode(batch);
+  REQUIRE(actual.values.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(actual.values[i] == Approx(expected[i]).margin(1e-5));
+  }
+  for (const std::uint32_t rows : {1U, 4U, 6U}) {
+    const auto fewer = encoder->encode(images(model.card, rows)).values;
+    CHECK(std::equal(fewer.begin(), fewer.end(), actual.values.begin()));
+  }
+}
+
 TEST_CASE("only products that a clock can compare are timed before kernels are chosen") {
   const auto choose = [](std::int64_t width) {
-    return choose_kernels("auto", {{width, width, 4, c10::kFloat}});
+    return choose_kernels("auto", {{width, width, 4, c10::kFloat}}, false);
   };
   CHECK(choose(512).probe["onednn_gflops"].get<double>() > 0);
   CHECK(choose(64).kernels == "onednn");
   CHECK(choose(64).probe.is_null());
+  CHECK(choose_kernels("auto", {}, false).kernels == "mkl");
+  CHECK(choose_kernels("auto", {}, true).kernels == "onednn");
+  CHECK(choose_kernels("mkl", {}, true).kernels == "mkl");
 }
 
 TEST_CASE("fused kernels hold less memory than the plain ones and packed copies together") {

@@ -128,6 +128,32 @@ class Picture(nn.Module):
         return x.mean([2, 3]) if self.pooled else x
 
 
+class Residual(nn.Module):
+    """Convolutions of every kind: strided, dilated, grouped, of one pixel, with sums that have the
+    result's shape and one that has not, and relu in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 7, stride=2, padding=3, bias=False)
+        self.norm = nn.BatchNorm2d(8)
+        self.narrow = nn.Conv2d(8, 4, 1)
+        self.dilated = nn.Conv2d(4, 4, 3, padding=2, dilation=2)
+        self.grouped = nn.Conv2d(4, 8, (3, 1), padding=(1, 0), groups=2)
+        self.down = nn.Conv2d(8, 8, 1, stride=2)
+        self.last = nn.Conv2d(8, 8, 3, stride=2, padding=1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        x = self.norm(self.stem(pixels)).relu_()
+        y = self.narrow(x).relu_()
+        y = self.grouped(self.dilated(y).relu_())
+        y += x
+        y.relu_()
+        z = self.last(y)
+        z += self.down(y)
+        z.relu_()
+        return (self.last(z) + z.mean([2, 3], keepdim=True)).relu_().mean([2, 3])
+
+
 def tokenise(residues):
     number = {token: i for i, token in enumerate(TOKENS)}
     return torch.tensor([[number["^"], *(number[r] for r in residues), number["$"]]])
@@ -209,6 +235,8 @@ def main(folder):
         for name, pooled in (("image_pooled", True), ("image_map", False)):
             picture = Picture(pooled).eval()
             save(name, picture, image_card(name, picture, pooled))
+        residual = Residual().eval()
+        save("image_residual", residual, image_card("image_residual", residual, True))
 
 
 if __name__ == "__main__":

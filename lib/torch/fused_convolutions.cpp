@@ -1,0 +1,146 @@
+#include "torch/fused_convolutions.hpp"
+
+#include <torch/csrc/jit/ir/constants.h>
+
+#include <optional>
+#include <vector>
+
+#include "torch/fused_operators.hpp"
+#include "torch/graph_nodes.hpp"
+#include "torch/packed_convolution.hpp"
+
+namespace longhaul {
+namespace {
+
+using torch::jit::Graph;
+using torch::jit::IValue;
+using torch::jit::Node;
+using torch::jit::Value;
+namespace aten = torch::jit::aten;
+
+struct Found {
+  Node* node = nullptr;
+  at::Tensor weight;
+  ConvolutionSteps steps;
+};
+
+// One number for both dimensions, or one for each.
+std::optional<std::vector<std::int64_t>> two_numbers(const Value* value) {
+  const auto constant = torch::jit::toIValue(value);
+  if (!constant || !constant->isIntList()) {
+    return std::nullopt;
+  }
+  std::vector<std::int64_t> numbers = constant->toIntVector();
+  if (numbers.size() == 1) {
+    numbers.push_back(numbers[0]);
+  }
+  return numbers.size() == 2 ? std::optional(std::move(numbers)) : std::nullopt;
+}
+
+// conv2d(x, weight, bias, stride, padding, dilation, groups), or as tracing writes it:
+// _convolution(x, weight, bias, stride, padding, dilation, transposed, output padding, groups,
+// ...).
+std::optional<Found> packable(Node* node) {
+  const bool traced = node->kind() == aten::_convolution;
+  if (node->inputs().size() < (traced ? 9 : 7)) {
+    return std::nullopt;
+  }
+  const auto weight = constant_tensor(node->input(1));
+  const bool bias_known = is_none(node->input(2)) || constant_tensor(node->input(2));
+  const auto stride = two_numbers(node->input(3));
+  const auto padding = two_numbers(node->input(4));
+  const auto dilation = two_numbers(node->input(5));
+  const auto transposed =
+      traced ? torch::jit::toIValue(node->input(6)) : std::optional<IValue>(IValue(false));
+  const auto groups = torch::jit::toIValue(node->input(traced ? 8 : 6));
+  if (!weight || weight->dim() != 4 || !weight->is_cpu() || weight->layout() != c10::kStrided ||
+      !has_packed_convolution(weight->scalar_type()) || !bias_known || !stride || !padding ||
+      !dilation || !transposed || transposed->toBool() || !groups || !groups->isInt()) {
+    return std::nullopt;
+  }
+  return Found{node, *weight, {*stride, *padding, *dilation, groups->toInt()}};
+}
+
+std::vector<Found> find_convolutions(Graph& graph) {
+  std::vector<Node*> nodes;
+  collect(graph.block(), aten::conv2d, nodes);
+  collect(graph.block(), aten::_convolution, nodes);
+  std::vector<Found> all;
+  for (Node* node : nodes) {
+    if (std::optional<Found> found = packable(node)) {
+      all.push_back(std::move(*found));
+    }
+  }
+  return all;
+}
+
+void count(nlohmann::json& counts, const char* what) {
+  counts[what] = counts.value(what, 0) + 1;
+}
+
+void pack(Graph& graph, const Found& found, const std::vector<std::int64_t>& input_size,
+          nlohmann::json& counts) {
+  Node* convolution = found.node;
+  Node* last = convolution;  // the node whose output the new one takes over
+  Value* other = nullptr;
+  Node* sum = nullptr;
+  if (const auto residual = residual_of(convolution)) {
+    last = sum = residual->sum;
+    other = residual->other;
+    count(counts, "add");
+  }
+  std::string activation = "none";
+  Node* user = only_user(last);
+  if (user != nullptr && user->kind() == aten::relu) {
+    last = user;
+    activation = "relu";
+    count(counts, "relu");
+  }
+  torch::jit::WithInsertPoint guard(last);
+  Value* none = graph.insertConstant(IValue());
+  Value* bias = convolution->input(2);
+  if (const auto values = constant_tensor(bias)) {
+    bias = insert_tensor(graph, values->contiguous());
+  }
+  Node* fused = graph.insertNode(graph.create(
+      c10::Symbol::fromQualString("longhaul::convolution"),
+      {convolution->input(0),
+       insert_tensor(graph, pack_filter(found.weight, found.steps, input_size)), bias,
+       graph.insertConstant(found.steps.stride), graph.insertConstant(found.steps.padding),
+       graph.insertConstant(found.steps.dilation), graph.insertConstant(found.steps.groups),
+       graph.insertConstant(activation), other == nullptr ? none : other}));
+  fused->output()->setType(c10::TensorType::get());
+  last->output()->replaceAllUsesWith(fused->output());
+  if (last != convolution && last != sum) {
+    last->destroy();
+  }
+  if (sum != nullptr) {
+    sum->destroy();
+  }
+  Value* weight = convolution->input(1);
+  Value* old_bias = convolution->input(2);
+  convolution->destroy();
+  destroy_if_unused(weight);
+  destroy_if_unused(old_bias);
+  count(counts, "convolution");
+}
+
+}  // namespace
+
+std::vector<Node*> packable_convolutions(Graph& graph) {
+  std::vector<Node*> nodes;
+  for (const Found& found : find_convolutions(graph)) {
+    nodes.push_back(found.node);
+  }
+  return nodes;
+}
+
+void fuse_convolutions(Graph& graph, const InputSizes& sizes, nlohmann::json& counts) {
+  const std::vector<Found> all = find_convolutions(graph);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    pack(graph, all[i], sizes.size() == all.size() ? sizes[i] : std::vector<std::int64_t>(),
+         counts);
+  }
+}
+
+}  // namespace longhaul
