@@ -28,10 +28,11 @@ void require_room_for_model(std::uint64_t model_bytes, const MemoryReading& read
     const std::uint64_t room = checked_difference(*limit, *used).value_or(0);
     if (needed > room) {
       throw Error(ExitCode::kMemory,
-                  "the model cannot be loaded: it needs about " + format_bytes(needed) + " (" +
-                      std::to_string(kCopies) + " copies of " + format_bytes(model_bytes) +
-                      " while loading) and " + std::string(what) + " leaves " + format_bytes(room) +
-                      " (" + format_bytes(*used) + " of " + format_bytes(*limit) + " in use)",
+                  "the model cannot be loaded: it needs about " + format_bytes(needed) +
+                      " of memory (" + std::to_string(kCopies) + " copies of " +
+                      format_bytes(model_bytes) + " while loading) and " + std::string(what) +
+                      " leaves " + format_bytes(room) + " (" + format_bytes(*used) + " of " +
+                      format_bytes(*limit) + " in use)",
                   remedy);
     }
   };
