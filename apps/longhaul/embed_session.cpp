@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "duplicate_memory.hpp"
+#include "exact_encoder.hpp"
 #include "memory_log.hpp"
 #include "plan/model_room.hpp"
 #include "prepare/image_settings.hpp"
@@ -272,7 +273,7 @@ class Session {
             },
         .leak_suspected = [this](const std::string&) { return leak_action(config_); },
         .recall_ids = ids_of_earlier_sessions(),
-        .exact_encoder = exact_encoder_factory(),
+        .exact_encoder = exact_encoder(inputs_.backend, model_, options_, log_),
     };
     const PipelineParts parts{*reader_, *preprocessor_, *encoder_, *store_, governor, leaks, log_};
     RunReport done;
@@ -444,21 +445,6 @@ class Session {
     return [this, bytes](RepeatedIds& ids) { recall_ids(*files_, config_.output, bytes, ids); };
   }
 
-  std::function<Encoder&()> exact_encoder_factory() {
-    if (options_.dtype == Dtype::kFp32) {
-      return {};
-    }
-    return [this]() -> Encoder& {
-      if (!exact_encoder_) {
-        EncoderOptions exact = options_;
-        exact.dtype = Dtype::kFp32;
-        exact.choices = nullptr;
-        exact_encoder_ = inputs_.backend.make_encoder(model_, exact, log_);
-      }
-      return *exact_encoder_;
-    };
-  }
-
   const SessionInputs& inputs_;
   const RunConfig& config_;
   Log& log_;
@@ -482,7 +468,6 @@ class Session {
   std::vector<SourceIdentity> sources_;
   InputMatch match_ = InputMatch::kReadAgain;
   std::unique_ptr<Encoder> encoder_;
-  std::unique_ptr<Encoder> exact_encoder_;
   std::optional<DuplicateFilter> duplicates_;
   std::unique_ptr<Preprocessor> preprocessor_;
   nlohmann::json choices_;

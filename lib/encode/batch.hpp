@@ -18,6 +18,9 @@ struct HostBatch {
   std::vector<std::uint8_t> pixels;    // rows x channels x height x width (card's layout), RGB
 };
 
+// Rows [from, from + count) of a batch.
+HostBatch slice(const HostBatch& batch, std::uint32_t from, std::uint32_t count);
+
 // `rows` x `dimension` float32, row by row: one vector per used row.
 struct EmbeddingBlock {
   std::uint32_t rows = 0;

@@ -20,26 +20,7 @@ bool is_finite(const EmbeddingBlock& block, std::uint32_t row) {
   return std::all_of(vector, vector + block.dimension, [](float x) { return std::isfinite(x); });
 }
 
-template <typename T>
-std::vector<T> rows_of(const std::vector<T>& values, std::uint32_t rows, std::uint32_t from,
-                       std::uint32_t count) {
-  const std::size_t per_row = rows == 0 ? 0 : values.size() / rows;
-  const auto begin = values.begin() + static_cast<std::ptrdiff_t>(per_row * from);
-  return {begin, begin + static_cast<std::ptrdiff_t>(per_row * count)};
-}
-
 }  // namespace
-
-HostBatch slice(const HostBatch& batch, std::uint32_t from, std::uint32_t count) {
-  HostBatch part;
-  part.rows = count;
-  part.used_rows = count;
-  part.width = batch.width;
-  part.tokens = rows_of(batch.tokens, batch.rows, from, count);
-  part.lengths = rows_of(batch.lengths, batch.rows, from, count);
-  part.pixels = rows_of(batch.pixels, batch.rows, from, count);
-  return part;
-}
 
 BatchEncoder::Result BatchEncoder::encode(const HostBatch& batch, std::uint32_t width) {
   Result result;

@@ -64,7 +64,4 @@ class BatchEncoder {
   double largest_fitted_ = 0;  // cost
 };
 
-// Rows [from, from + count) of a batch as a batch of its own.
-HostBatch slice(const HostBatch& batch, std::uint32_t from, std::uint32_t count);
-
 }  // namespace longhaul

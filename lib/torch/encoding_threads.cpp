@@ -11,29 +11,10 @@ namespace {
 // Enough for an operator's own cost not to count, few enough for the thread's cache.
 constexpr std::uint64_t kPartTokens = 1024;
 
-template <typename T>
-std::vector<T> rows_of(const std::vector<T>& values, const HostBatch& batch, std::uint32_t first,
-                       std::uint32_t rows) {
-  const std::size_t per_row = values.size() / batch.rows;
-  const auto begin = values.begin() + static_cast<std::ptrdiff_t>(first * per_row);
-  return {begin, begin + static_cast<std::ptrdiff_t>(rows * per_row)};
-}
-
-HostBatch part_of(const HostBatch& batch, std::uint32_t first, std::uint32_t rows) {
-  HostBatch part;
-  part.rows = rows;
-  part.used_rows = std::min(rows, batch.used_rows - std::min(batch.used_rows, first));
-  part.width = batch.width;
-  part.tokens = rows_of(batch.tokens, batch, first, rows);
-  part.lengths = rows_of(batch.lengths, batch, first, rows);
-  part.pixels = rows_of(batch.pixels, batch, first, rows);
-  return part;
-}
-
 std::vector<HostBatch> parts_of(const HostBatch& batch, std::uint32_t part_rows) {
   std::vector<HostBatch> parts;
   for (std::uint32_t first = 0; first < batch.rows; first += part_rows) {
-    parts.push_back(part_of(batch, first, std::min(part_rows, batch.rows - first)));
+    parts.push_back(slice(batch, first, std::min(part_rows, batch.rows - first)));
   }
   return parts;
 }

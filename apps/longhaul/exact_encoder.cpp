@@ -1,0 +1,24 @@
+#include "exact_encoder.hpp"
+
+#include <utility>
+
+namespace longhaul::app {
+
+std::function<Encoder&()> exact_encoder(const Backend& backend, const ModelFile& model,
+                                        EncoderOptions options, Log& log) {
+  if (options.dtype == Dtype::kFp32) {
+    return {};
+  }
+  options.dtype = Dtype::kFp32;
+  options.choices = nullptr;
+  // Functions are copied; the encoder is one.
+  const auto encoder = std::make_shared<std::unique_ptr<Encoder>>();
+  return [&backend, &model, &log, options = std::move(options), encoder]() -> Encoder& {
+    if (!*encoder) {
+      *encoder = backend.make_encoder(model, options, log);
+    }
+    return **encoder;
+  };
+}
+
+}  // namespace longhaul::app

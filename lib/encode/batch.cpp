@@ -1,0 +1,29 @@
+#include "encode/batch.hpp"
+
+#include <algorithm>
+
+namespace longhaul {
+namespace {
+
+template <typename T>
+std::vector<T> rows_of(const std::vector<T>& values, std::uint32_t rows, std::uint32_t from,
+                       std::uint32_t count) {
+  const std::size_t per_row = rows == 0 ? 0 : values.size() / rows;
+  const auto begin = values.begin() + static_cast<std::ptrdiff_t>(per_row * from);
+  return {begin, begin + static_cast<std::ptrdiff_t>(per_row * count)};
+}
+
+}  // namespace
+
+HostBatch slice(const HostBatch& batch, std::uint32_t from, std::uint32_t count) {
+  HostBatch part;
+  part.rows = count;
+  part.used_rows = std::min(count, batch.used_rows - std::min(batch.used_rows, from));
+  part.width = batch.width;
+  part.tokens = rows_of(batch.tokens, batch.rows, from, count);
+  part.lengths = rows_of(batch.lengths, batch.rows, from, count);
+  part.pixels = rows_of(batch.pixels, batch.rows, from, count);
+  return part;
+}
+
+}  // namespace longhaul
