@@ -229,10 +229,16 @@ InputSizes TorchScriptEncoder::convolution_sizes() {
     return {};
   }
   const EncoderCard& card = model_.card;
-  const HostBatch batch = card.modality == Modality::kImage ? pixel_batch(card, kImagePartRows)
-                                                            : contract_batches(card).back();
-  return program_->input_sizes(&packable_convolutions,
-                               input_tensors(card, batch, device_->torch(), dtype_));
+  const bool image = card.modality == Modality::kImage;
+  const HostBatch batch = image ? pixel_batch(card, 1) : contract_batches(card).back();
+  InputSizes sizes = program_->input_sizes(&packable_convolutions,
+                                           input_tensors(card, batch, device_->torch(), dtype_));
+  for (std::vector<std::int64_t>& size : sizes) {
+    if (image && !size.empty()) {
+      size.front() *= kImagePartRows;
+    }
+  }
+  return sizes;
 }
 
 void TorchScriptEncoder::log_kernels(Log& log) const {
