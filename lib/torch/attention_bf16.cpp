@@ -14,6 +14,7 @@ void attend_in_bf16(const AttentionTask<Bfloat16>&, std::int64_t, std::int64_t) 
 #include <immintrin.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <vector>
 

@@ -11,19 +11,12 @@ namespace {
 // Enough for an operator's own cost not to count, few enough for the thread's cache.
 constexpr std::uint64_t kPartTokens = 1024;
 
-std::vector<HostBatch> parts_of(const HostBatch& batch, std::uint32_t part_rows) {
-  std::vector<HostBatch> parts;
-  for (std::uint32_t first = 0; first < batch.rows; first += part_rows) {
-    parts.push_back(slice(batch, first, std::min(part_rows, batch.rows - first)));
-  }
-  return parts;
-}
-
-void fill_with_dummies(HostBatch& part, std::uint32_t rows) {
+HostBatch filled_with_dummies(HostBatch part, std::uint32_t rows) {
   part.tokens.resize(part.tokens.size() / part.rows * rows);
   part.pixels.resize(part.pixels.size() / part.rows * rows);
   part.lengths.resize(rows);
   part.rows = rows;
+  return part;
 }
 
 }  // namespace
@@ -52,22 +45,23 @@ EncodingThreads::EncodingThreads(std::uint32_t count) : count_(count), pool_(cou
 
 EmbeddingBlock EncodingThreads::encode(const HostBatch& batch, const Encode& encode) {
   const std::uint32_t part_rows = rows_per_part(batch.rows, batch.width, count_);
-  return part_rows == batch.rows ? encode(batch) : encode_parts(parts_of(batch, part_rows), encode);
+  return part_rows == batch.rows ? encode(batch) : encode_parts(batch, part_rows, encode);
 }
 
 EmbeddingBlock EncodingThreads::encode_filled(const HostBatch& batch, std::uint32_t part_rows,
                                               const Encode& encode) {
-  std::vector<HostBatch> parts = parts_of(batch, part_rows);
-  fill_with_dummies(parts.back(), part_rows);
-  return encode_parts(parts, encode);
+  return encode_parts(batch, part_rows, [&](const HostBatch& part) {
+    return encode(part.rows == part_rows ? part : filled_with_dummies(part, part_rows));
+  });
 }
 
-EmbeddingBlock EncodingThreads::encode_parts(const std::vector<HostBatch>& parts,
+EmbeddingBlock EncodingThreads::encode_parts(const HostBatch& batch, std::uint32_t part_rows,
                                              const Encode& encode) {
-  std::vector<EmbeddingBlock> blocks(parts.size());
-  pool_.run(parts.size(), [&](std::size_t i) {
+  std::vector<EmbeddingBlock> blocks((batch.rows + part_rows - 1) / part_rows);
+  pool_.run(blocks.size(), [&](std::size_t i) {
     const OperatorsAlone alone;
-    blocks[i] = encode(parts[i]);
+    const std::uint32_t first = static_cast<std::uint32_t>(i) * part_rows;
+    blocks[i] = encode(slice(batch, first, std::min(part_rows, batch.rows - first)));
   });
   EmbeddingBlock whole = std::move(blocks.front());
   for (auto block = blocks.begin() + 1; block != blocks.end(); ++block) {

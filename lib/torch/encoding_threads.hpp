@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <vector>
 
 #include "base/worker_pool.hpp"
 #include "encode/batch.hpp"
@@ -47,7 +46,8 @@ class EncodingThreads {
                                const Encode& encode);
 
  private:
-  EmbeddingBlock encode_parts(const std::vector<HostBatch>& parts, const Encode& encode);
+  EmbeddingBlock encode_parts(const HostBatch& batch, std::uint32_t part_rows,
+                              const Encode& encode);
 
   const std::uint32_t count_;
   WorkerPool pool_;

@@ -2,6 +2,7 @@
 
 #include <torch/csrc/jit/ir/constants.h>
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -18,9 +19,9 @@ using torch::jit::Node;
 using torch::jit::Value;
 namespace aten = torch::jit::aten;
 
+// The weight stays with the node: it is given back as soon as it is packed.
 struct Found {
   Node* node = nullptr;
-  at::Tensor weight;
   ConvolutionSteps steps;
 };
 
@@ -58,7 +59,7 @@ std::optional<Found> packable(Node* node) {
       !dilation || !transposed || transposed->toBool() || !groups || !groups->isInt()) {
     return std::nullopt;
   }
-  return Found{node, *weight, {*stride, *padding, *dilation, groups->toInt()}};
+  return Found{node, {*stride, *padding, *dilation, groups->toInt()}};
 }
 
 std::vector<Found> find_convolutions(Graph& graph) {
@@ -81,47 +82,36 @@ void count(nlohmann::json& counts, const char* what) {
 void pack(Graph& graph, const Found& found, const std::vector<std::int64_t>& input_size,
           nlohmann::json& counts) {
   Node* convolution = found.node;
-  Node* last = convolution;  // the node whose output the new one takes over
+  std::vector<Node*> replaced = {convolution};  // the new one takes over the last one's output
   Value* other = nullptr;
-  Node* sum = nullptr;
   if (const auto residual = residual_of(convolution)) {
-    last = sum = residual->sum;
+    replaced.push_back(residual->sum);
     other = residual->other;
     count(counts, "add");
   }
   std::string activation = "none";
-  Node* user = only_user(last);
-  if (user != nullptr && user->kind() == aten::relu) {
-    last = user;
+  if (Node* user = only_user(replaced.back()); user != nullptr && user->kind() == aten::relu) {
+    replaced.push_back(user);
     activation = "relu";
     count(counts, "relu");
   }
-  torch::jit::WithInsertPoint guard(last);
-  Value* none = graph.insertConstant(IValue());
+  Value* weight = convolution->input(1);
   Value* bias = convolution->input(2);
-  if (const auto values = constant_tensor(bias)) {
-    bias = insert_tensor(graph, values->contiguous());
-  }
+  torch::jit::WithInsertPoint guard(replaced.back());
+  Value* none = graph.insertConstant(IValue());
+  Value* packed =
+      insert_tensor(graph, pack_filter(*constant_tensor(weight), found.steps, input_size));
   Node* fused = graph.insertNode(graph.create(
       c10::Symbol::fromQualString("longhaul::convolution"),
-      {convolution->input(0),
-       insert_tensor(graph, pack_filter(found.weight, found.steps, input_size)), bias,
+      {convolution->input(0), packed, contiguous_constant(graph, bias),
        graph.insertConstant(found.steps.stride), graph.insertConstant(found.steps.padding),
        graph.insertConstant(found.steps.dilation), graph.insertConstant(found.steps.groups),
        graph.insertConstant(activation), other == nullptr ? none : other}));
   fused->output()->setType(c10::TensorType::get());
-  last->output()->replaceAllUsesWith(fused->output());
-  if (last != convolution && last != sum) {
-    last->destroy();
-  }
-  if (sum != nullptr) {
-    sum->destroy();
-  }
-  Value* weight = convolution->input(1);
-  Value* old_bias = convolution->input(2);
-  convolution->destroy();
+  replaced.back()->output()->replaceAllUsesWith(fused->output());
+  std::for_each(replaced.rbegin(), replaced.rend(), [](Node* node) { node->destroy(); });
   destroy_if_unused(weight);
-  destroy_if_unused(old_bias);
+  destroy_if_unused(bias);
   count(counts, "convolution");
 }
 

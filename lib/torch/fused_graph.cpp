@@ -145,10 +145,7 @@ class Fuser {
     torch::jit::WithInsertPoint guard(last);
     Value* weight =
         insert_tensor(*graph_, pack_weight(*constant_tensor(linear->input(1)), kPackedRows));
-    Value* bias = linear->input(2);
-    if (const auto values = constant_tensor(bias)) {
-      bias = insert_tensor(*graph_, values->contiguous());
-    }
+    Value* bias = contiguous_constant(*graph_, linear->input(2));
     Value* none = graph_->insertConstant(IValue());
     Node* fused = graph_->insertNode(
         graph_->create(c10::Symbol::fromQualString("longhaul::linear"),

@@ -1,7 +1,6 @@
 #include "torch/fused_operators.hpp"
 
 #include <ATen/Parallel.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/jit/runtime/custom_operator.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
@@ -9,6 +8,7 @@
 #include <limits>
 
 #include "torch/attention_kernel.hpp"
+#include "torch/find_operator.hpp"
 #include "torch/packed_convolution.hpp"
 #include "torch/rotation_kernel.hpp"
 
@@ -18,12 +18,6 @@ namespace {
 using torch::jit::Operator;
 using torch::jit::Stack;
 using OptionalTensor = std::optional<at::Tensor>;
-
-// LibTorch has no C++ header for the mkldnn:: operators: they are found by name, once.
-template <typename Signature>
-c10::TypedOperatorHandle<Signature> find_operator(const char* name, const char* overload) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Signature>();
-}
 
 bool says_yes(const char* question) {
   const auto schema = c10::Dispatcher::singleton().findSchema({question, ""});

@@ -41,6 +41,11 @@ Value* insert_tensor(Graph& graph, const at::Tensor& tensor) {
   return graph.insertNode(node)->output();
 }
 
+Value* contiguous_constant(Graph& graph, Value* value) {
+  const auto tensor = constant_tensor(value);
+  return tensor ? insert_tensor(graph, tensor->contiguous()) : value;
+}
+
 void destroy_if_unused(Value* value) {
   if (!value->hasUses() && value->node()->kind() == prim::Constant) {
     value->node()->destroy();

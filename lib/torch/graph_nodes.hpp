@@ -18,6 +18,9 @@ void collect(torch::jit::Block* block, c10::Symbol kind, std::vector<torch::jit:
 // At the graph's insertion point; tensors of oneDNN's layout too, which insertConstant() refuses.
 torch::jit::Value* insert_tensor(torch::jit::Graph& graph, const at::Tensor& tensor);
 
+// A constant tensor's value again, contiguous; what is no constant tensor, itself.
+torch::jit::Value* contiguous_constant(torch::jit::Graph& graph, torch::jit::Value* value);
+
 void destroy_if_unused(torch::jit::Value* value);
 
 // The one node of the same block that uses this node's output; null when there are others.

@@ -1,9 +1,9 @@
 #include "torch/packed_convolution.hpp"
 
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/jit/runtime/custom_operator.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
+#include "torch/find_operator.hpp"
 #include "torch/fused_operators.hpp"
 
 namespace longhaul {
@@ -28,11 +28,6 @@ using ConvolveAddSignature = at::Tensor(const at::Tensor&, const at::Tensor&, co
                                         at::IntArrayRef, std::int64_t, c10::string_view,
                                         std::optional<at::Scalar>, OptionalName, Scalars,
                                         OptionalName);
-
-template <typename Signature>
-c10::TypedOperatorHandle<Signature> find_operator(const char* name, const char* overload) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Signature>();
-}
 
 // The sum is fused where the other operand has the result's own shape.
 bool has_result_shape(const at::Tensor& other, const at::Tensor& input, const at::Tensor& packed,
@@ -91,14 +86,8 @@ at::Tensor pack_filter(const at::Tensor& weight, const ConvolutionSteps& steps,
 at::Tensor packed_convolution(const at::Tensor& input, const at::Tensor& packed,
                               const OptionalTensor& bias, const ConvolutionSteps& steps,
                               const std::string& activation, const OptionalTensor& other) {
-  if (input.dim() != 4) {
-    const at::Tensor result =
-        packed_convolution(input.unsqueeze(0), packed, bias, steps, "none", std::nullopt)
-            .squeeze(0);
-    const at::Tensor sum = other ? result + *other : result;
-    return activation == "relu" ? sum.relu() : sum;
-  }
-  if (other && has_result_shape(*other, input, packed, steps)) {
+  const bool batched = input.dim() == 4;
+  if (other && batched && has_result_shape(*other, input, packed, steps)) {
     static const auto convolve_add = find_operator<ConvolveAddSignature>(kConvolve, "binary");
     const OptionalName unary = activation == "relu" ? OptionalName("relu") : std::nullopt;
     return convolve_add.call(input, *other, packed, bias, steps.padding, steps.stride,
@@ -106,9 +95,10 @@ at::Tensor packed_convolution(const at::Tensor& input, const at::Tensor& packed,
                              std::nullopt);
   }
   static const auto convolve = find_operator<ConvolveSignature>(kConvolve, "");
-  const at::Tensor result =
-      convolve.call(input, packed, bias, steps.padding, steps.stride, steps.dilation, steps.groups,
-                    other ? "none" : activation, Scalars(), "");
+  const at::Tensor of_batch =
+      convolve.call(batched ? input : input.unsqueeze(0), packed, bias, steps.padding, steps.stride,
+                    steps.dilation, steps.groups, other ? "none" : activation, Scalars(), "");
+  const at::Tensor result = batched ? of_batch : of_batch.squeeze(0);
   if (!other) {
     return result;
   }

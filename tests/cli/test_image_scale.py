@@ -94,7 +94,7 @@ def test_a_run_killed_twice_has_the_same_bytes_and_verifies(longhaul, tiny_image
         process = subprocess.Popen(command, env=clean_environment(), stderr=subprocess.DEVNULL)
         # Until the session has added to what the one before it left, which may be more than asked.
         while process.poll() is None and (not (out / "journal.jsonl").exists() or
-                                          committed(out)[0] <= max(done, COUNT * part // 5)):
+                                          committed(out)[0] <= max(done, COUNT * part // 4)):
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.wait()

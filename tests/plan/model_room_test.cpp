@@ -41,8 +41,7 @@ TEST_CASE("a model that fits is not refused, nor one about which nothing is know
 TEST_CASE("a model that cannot fit is refused with the figures") {
   CHECK(refusal(3 * kGiB, machine(), 6 * kGiB) ==
         "the model cannot be loaded: it needs about 6.0 GiB of memory (2 copies of 3.0 GiB while "
-        "loading) and "
-        "the memory limit leaves 5.0 GiB (1.0 GiB of 6.0 GiB in use)");
+        "loading) and the memory limit leaves 5.0 GiB (1.0 GiB of 6.0 GiB in use)");
   CHECK(refusal(11 * kGiB, machine()).find("this machine leaves 20.0 GiB") != std::string::npos);
   MemoryReading reading = machine();
   reading.cgroup_limit = 8 * kGiB;

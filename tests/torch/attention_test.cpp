@@ -86,10 +86,11 @@ TEST_CASE("attention in bf16 is as near to exact as bf16 allows") {
             ours, at::scaled_dot_product_attention(s.query.to(c10::kDouble), s.key.to(c10::kDouble),
                                                    s.value.to(c10::kDouble), mask));
       };
-      // Half a unit in the last place of results up to 4.
-      CHECK(error(std::nullopt) < 0.016);
+      // Few tokens average little: half a unit in the last place of results up to 4.
+      const double allowed = tokens < 100 ? 0.016 : 5e-3;
+      CHECK(error(std::nullopt) < allowed);
       if (tokens > 3) {
-        CHECK(error(hidden_tail(3, tokens, 1)) < 0.016);
+        CHECK(error(hidden_tail(3, tokens, 1)) < allowed);
       }
     }
   }

@@ -1,5 +1,6 @@
 #include "torch/kernel_choice.hpp"
-// LibTorch's own ends the process.
+#include "torch/model_checks.hpp"
+// LibTorch's own CHECK ends the process.
 #undef CHECK
 
 #include <catch2/catch.hpp>
@@ -154,21 +155,10 @@ TEST_CASE("an earlier session's choice of kernels is taken over without a probe"
   }
 }
 
-HostBatch images(const EncoderCard& card, std::uint32_t rows) {
-  HostBatch batch;
-  batch.rows = batch.used_rows = rows;
-  batch.lengths.assign(rows, 1);
-  for (std::uint32_t row = 0; row < rows; ++row) {
-    const HostBatch image = golden_batch(card, "pattern:" + std::to_string(row));
-    batch.pixels.insert(batch.pixels.end(), image.pixels.begin(), image.pixels.end());
-  }
-  return batch;
-}
-
 TEST_CASE("convolutions are packed, their sums and relus fused, and each image keeps its bits") {
   NullLog log;
   const ModelFile model = read_torchscript_model(model_path("image_residual"));
-  const HostBatch batch = images(model.card, 7);
+  const HostBatch batch = pixel_batch(model.card, 7);
   EncoderOptions options = options_for("image_residual");
   options.cpu_kernels = "mkl";
   const auto expected = make_encoder(model, options, log)->encode(batch).values;
@@ -185,7 +175,7 @@ TEST_CASE("convolutions are packed, their sums and relus fused, and each image k
     CHECK(actual.values[i] == Approx(expected[i]).margin(1e-5));
   }
   for (const std::uint32_t rows : {1U, 4U, 6U}) {
-    const auto fewer = encoder->encode(images(model.card, rows)).values;
+    const auto fewer = encoder->encode(pixel_batch(model.card, rows)).values;
     CHECK(std::equal(fewer.begin(), fewer.end(), actual.values.begin()));
   }
 }
