@@ -1,5 +1,7 @@
 """What scripts/gpu-check does once the program is built: gpu_check.py LONGHAUL OUT
 
+gpu_check.py --models OUT only exports the models, which needs no program.
+
 Runs the main job on CUDA and on the CPU and compares; measures ESM-2 650M (random weights) at
 bfloat16; forces real out-of-memory with a ballast; runs thousands of batches and looks at reserved
 memory. Prints one line a check and writes OUT/gpu-check.json. Exit 1 when a check fails.
@@ -133,13 +135,22 @@ def sequences(check, name, number):
     return path
 
 
-def main():
-    check = Check(sys.argv[1], sys.argv[2])
-    print(f"{torch.cuda.get_device_name(0)}, torch {torch.__version__}", flush=True)
-    small, large, tiny = (check.out / f"{name}.ts" for name in ("esm2_8m", "esm2_650m", "tiny"))
-    for path in (small, large, tiny):
+def models(check):
+    """ESM-2 with random weights at three sizes."""
+    paths = [check.out / f"{name}.ts" for name in ("esm2_8m", "esm2_650m", "tiny")]
+    for path in paths:
         if not path.exists():
             check.python("export_esm.py", path.stem, path, "--random")
+    return paths
+
+
+def main():
+    check = Check(sys.argv[1], sys.argv[2])
+    if sys.argv[1] == "--models":
+        models(check)
+        return 0
+    print(f"{torch.cuda.get_device_name(0)}, torch {torch.__version__}", flush=True)
+    small, large, tiny = models(check)
     start = time.monotonic()
     compare_devices(check, small, sequences(check, "sequences.csv", 2000))
     speed(check, large)

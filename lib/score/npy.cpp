@@ -160,7 +160,7 @@ NpyHeader parse_npy_header(std::string_view start, const std::string& where) {
 }
 
 void npy_to_double(const NpyHeader& header, std::string_view bytes, std::span<double> values) {
-  const ItemType& type = item_type(header.type, "an array");
+  const ItemType type = item_type(header.type, "an array");
   for (std::size_t i = 0; i < values.size(); ++i) {
     values[i] = type.read(bytes.data() + i * type.bytes);
   }

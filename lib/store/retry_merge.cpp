@@ -110,7 +110,7 @@ class Merge {
     check_table(store_files::kRecords, old_.claims.records_bytes, old_.claims.records_hash);
     check_table(store_files::kRejects, old_.claims.rejects_bytes, old_.claims.rejects_hash);
     const std::string report = read_text(files_, again(store_files::kReport));
-    if (to_hex(hash64(report)) != again_.run.finish->at("report")) {
+    if (to_hex(hash64(report)) != again_.run.finish->at("report").get<std::string>()) {
       unfit(again(store_files::kReport), "is not what the retry wrote when it finished");
     }
     write_atomically(files_, out(store_files::kReport), report);

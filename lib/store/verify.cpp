@@ -425,7 +425,8 @@ class Verifier {
     }
     if (!files_.exists(path)) {
       result_.add(path, "is missing");
-    } else if (to_hex(hash64(read_text(files_, path))) != journal.run.finish->at("report")) {
+    } else if (to_hex(hash64(read_text(files_, path))) !=
+               journal.run.finish->at("report").get<std::string>()) {
       result_.add(path, "is not what the run wrote when it finished");
     }
   }

@@ -193,7 +193,7 @@ bool runs_with(const Module& module, const Trial& like, std::int64_t length, std
   std::vector<std::string> names;
   for (const json& entry : like.inputs) {
     names.push_back(entry.at("kind").get<std::string>());
-    if (names.back() == "mask" && entry.at("dtype") == "bool") {
+    if (names.back() == "mask" && entry.at("dtype").get<std::string>() == "bool") {
       mask_dtype = "bool";
     }
   }
