@@ -19,7 +19,7 @@ add_custom_target(longhaul_version
 set(app_sources
   main.cpp bench.cpp commands.cpp config_options.cpp console.cpp duplicate_memory.cpp embed.cpp
   embed_session.cpp evaluate.cpp exact_encoder.cpp image_match.cpp inspect.cpp memory_log.cpp
-  probe.cpp probe_cv.cpp probe_fit.cpp probe_labels.cpp probe_predict.cpp progress.cpp
+  processor.cpp probe.cpp probe_cv.cpp probe_fit.cpp probe_labels.cpp probe_predict.cpp progress.cpp
   progress_text.cpp recycle.cpp registry.cpp retry_run.cpp run_choices.cpp run_environment.cpp
   run_identity.cpp run_report.cpp session_checks.cpp signals.cpp verify.cpp version.cpp
   vision_module.cpp)

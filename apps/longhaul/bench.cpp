@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <limits>
+#include <numeric>
 #include <thread>
 
 #include "backend.hpp"
@@ -17,6 +19,8 @@
 #include "config/run_config.hpp"
 #include "registry.hpp"
 #include "run/pipeline.hpp"
+#include "run_choices.hpp"
+#include "run_environment.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -36,9 +40,6 @@ struct BenchOptions {
   std::uint64_t batch_tokens = 0;
   bool json = false;
 };
-
-constexpr std::uint64_t kCpuBatchTokens = 4096;
-constexpr std::uint64_t kGpuBatchTokens = 32768;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -123,6 +124,9 @@ class Bench {
     config_.dtype = options.dtype;
     config_.card = options.card;
     config_.cpu_kernels = options.cpu_kernels;
+    if (options.batch_tokens > 0) {
+      config_.batch_tokens = options.batch_tokens;
+    }
     const std::uint32_t threads =
         options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
     model_ = backend_.read_model(options.model, options.card, std::nullopt);
@@ -133,15 +137,16 @@ class Bench {
     const EncoderOptions encoder = encoder_options(config_, model_.card, threads);
     encoder_ = backend_.make_encoder(model_, encoder, log);
     preprocessor_ = make_preprocessor(config_, model_.card, threads, {});
-    settings_.window.order.max_tokens = model_.card.max_tokens;
-    settings_.fixed_rows = encoder_->needs_fixed_rows();
-    settings_.batch_tokens = options.batch_tokens > 0                        ? options.batch_tokens
-                             : encoder_->device().kind() == DeviceKind::kCpu ? kCpuBatchTokens
-                                                                             : kGpuBatchTokens;
+    const json choices = make_choices(config_, model_.card,
+                                      {.device_kind = device_kind(encoder_->device()),
+                                       .parts = encoder_->rows_policy(),
+                                       .choices = encoder_->choices()},
+                                      threads);
+    settings_ = pipeline_settings(config_, model_.card, choices, encoder_->concurrency());
   }
 
   json run() {
-    const std::vector<HostBatch> batches = prepare();
+    const std::vector<std::vector<HostBatch>> batches = prepare();
     encode_all(batches);  // warm: every shape has been met
     const LoopResult bare = encode_all(batches);
     const RunReport whole = run_whole();
@@ -165,7 +170,8 @@ class Bench {
             {"device", encoder_->device().name()},
             {"dtype", options_.dtype},
             {"choices", encoder_->choices()},
-            {"batch_tokens", *settings_.batch_tokens},
+            {"batch_tokens", settings_.batch_tokens.value_or(0)},
+            {"part_tokens", settings_.parts.part_tokens},
             {"records", bare.records},
             {"peak_gflops", peak / 1e9},
             {"useful_gflops", useful / 1e9},
@@ -181,43 +187,41 @@ class Bench {
 
  private:
   // All batches of the run, cut as the pipeline cuts them.
-  std::vector<HostBatch> prepare() {
+  std::vector<std::vector<HostBatch>> prepare() {
     GeneratedReader reader(model_.card, options_);
     WindowSource windows(reader, *preprocessor_, settings_.window, 0, {});
-    std::vector<HostBatch> batches;
+    const BatchLimits limits{.rows = settings_.batch_rows,
+                             .tokens = settings_.batch_tokens,
+                             .budget = std::numeric_limits<double>::infinity(),
+                             .work = std::numeric_limits<double>::infinity(),
+                             .concurrency = encoder_->concurrency()};
+    std::vector<std::vector<HostBatch>> batches;
     while (std::optional<Window> window = windows.next()) {
-      const BatchLimits limits{
-          .rows = settings_.batch_rows, .tokens = settings_.batch_tokens, .budget = budget()};
       for (std::size_t at = 0; at < window->order.size();) {
-        const std::uint32_t count = cut_batch(window->order, at, limits);
-        std::vector<Prepared*> records;
-        for (std::size_t i = at; i < at + count; ++i) {
-          records.push_back(&window->records[window->order[i].index]);
+        std::vector<HostBatch>& batch = batches.emplace_back();
+        for (const Part& part : cut_batch(window->order, at, settings_.parts, limits)) {
+          std::vector<Prepared*> records;
+          for (std::uint32_t i = part.first; i < part.first + part.count; ++i) {
+            records.push_back(&window->records[window->order[i].index]);
+          }
+          batch.push_back(preprocessor_->assemble(records, part.width, part.rows).batch);
+          at += part.count;
         }
-        const std::uint32_t width = window->order[at].width;
-        const auto rows = static_cast<std::uint32_t>(*settings_.batch_tokens / width);
-        batches.push_back(
-            preprocessor_->assemble(records, width, settings_.fixed_rows ? rows : 0).batch);
-        at += count;
       }
     }
     return batches;
   }
 
-  double budget() const {
-    const std::uint32_t widest = model_.card.max_tokens.value_or(kQuadraticWidth);
-    return static_cast<double>(*settings_.batch_tokens) * cost_per_row(widest) / widest;
-  }
-
-  LoopResult encode_all(const std::vector<HostBatch>& batches) {
+  LoopResult encode_all(const std::vector<std::vector<HostBatch>>& batches) {
     LoopResult result;
     const Clock::time_point start = Clock::now();
-    for (const HostBatch& batch : batches) {
-      encoder_->encode(batch);
-      result.records += batch.used_rows;
-      result.tokens_computed += std::uint64_t{batch.rows} * batch.width;
-      for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
-        result.tokens += batch.lengths[row];
+    for (const std::vector<HostBatch>& batch : batches) {
+      encoder_->encode(std::span<const HostBatch>(batch));
+      for (const HostBatch& part : batch) {
+        result.records += part.used_rows;
+        result.tokens_computed += std::uint64_t{part.rows} * part.width;
+        result.tokens +=
+            std::accumulate(part.lengths.begin(), part.lengths.end(), std::uint64_t{0});
       }
     }
     encoder_->device().synchronize();
@@ -233,9 +237,8 @@ class Bench {
         {.dimension = encoder_->dimension(), .dtype = OutputDtype::kFp32, .kept_columns = {}},
         {{"bench", true}});
     GeneratedReader reader(model_.card, options_);
-    GovernorSettings limits;
-    limits.start_budget = budget();
-    MemoryGovernor governor(limits);
+    MemoryGovernor governor(
+        governor_settings(config_, model_.card, settings_, MemoryReading(), *encoder_));
     LeakMonitor leaks;
     NullLog log;
     PipelineHooks hooks;
@@ -268,8 +271,10 @@ void print_table(const json& result) {
   std::cout << result.at("model").get<std::string>() << " on "
             << result.at("device").get<std::string>() << ", "
             << result.at("dtype").get<std::string>() << ", "
-            << format_count(result.at("records").get<std::uint64_t>()) << " records, batches of "
-            << result.at("batch_tokens") << " tokens, " << result.at("choices").dump() << "\n\n";
+            << format_count(result.at("records").get<std::uint64_t>()) << " records, parts of "
+            << format_count(result.at("part_tokens").get<std::uint64_t>()) << " tokens, "
+            << format_count(result.at("batch_tokens").get<std::uint64_t>()) << " in hand, "
+            << result.at("choices").dump() << "\n\n";
   print_row("matrix products, peak", number("peak_gflops"), "GFLOP/s");
   print_row("encoder, useful products", number("useful_gflops"), "GFLOP/s");
   print_row("  over the peak", number("useful_over_peak"), "");
@@ -307,7 +312,7 @@ void add_bench(CLI::App& app, Context& context) {
       ->check(CLI::Range(1U, 10000000U));
   command->add_option("--length", options->length, "middle length of the records; default 120")
       ->check(CLI::Range(1U, 100000U));
-  command->add_option("--batch-tokens", options->batch_tokens, "padded tokens per batch");
+  command->add_option("--batch-tokens", options->batch_tokens, "padded tokens in hand at a time");
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback(
       [options, &context] { context.chosen = [options] { return bench(*options); }; });

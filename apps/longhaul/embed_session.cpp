@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <set>
 #include <thread>
 
 #include "base/text.hpp"
@@ -160,10 +161,13 @@ class Session {
     choices_ = follows_ ? begin_.at("choices")
                         : make_choices(config_, model_.card,
                                        {.device_kind = device_kind(encoder_->device()),
-                                        .fixed_rows = encoder_->needs_fixed_rows(),
+                                        .parts = encoder_->rows_policy(),
                                         .choices = encoder_->choices()},
                                        threads_);
-    settings_ = pipeline_settings(config_, model_.card, choices_);
+    settings_ = pipeline_settings(config_, model_.card, choices_, encoder_->concurrency());
+    governor_.emplace(governor_settings(config_, model_.card, settings_, read_memory(), *encoder_));
+    contract_ =
+        require_contract(*encoder_, model_.card, config_, settings_.parts, *governor_, log_);
     if (retry_) {
       settings_.rejects = {};  // every record of a retry was rejected once
     }
@@ -201,7 +205,8 @@ class Session {
                 {"choices", choices_},
                 {"inputs", describe_sources(sources_)},
                 {"kept_columns", output_columns(config_, *reader_)},
-                {"machine", describe_machine(encoder_->device().name())}};
+                {"machine", describe_machine(encoder_->device().name())},
+                {"bits_machine", describe_bits_machine(encoder_->device())}};
       store_ = directory_->begin(layout, begin_);
     }
     session_ = {{"start", utc_now()},
@@ -209,13 +214,20 @@ class Session {
                 {"machine", describe_machine(encoder_->device().name())},
                 {"threads", threads_},
                 {"longhaul", versions()}};
-    numeric_ = previous_.value("bits", "exact") == "numeric";
-    if (follows_ && begin_.at("machine") != session_.at("machine")) {
-      log_.warning("this session runs on another machine than the first: " +
-                   begin_.at("machine").dump() + " then, " + session_.at("machine").dump() +
-                   " now; low bits may differ and run.json says so");
-      store_->note({{"machine", session_.at("machine")}});
-      numeric_ = true;
+    for (std::string& reason : numeric_reasons(begin_, encoder_->device(), contract_)) {
+      if (follows_) {
+        log_.info("low bits may differ between sessions: " + reason);
+      }
+      numeric_.insert(std::move(reason));
+    }
+    if (previous_.value("bits", "exact") == "numeric") {
+      for (const nlohmann::json& reason :
+           previous_.value("bits_reasons", nlohmann::json::array({"an earlier session"}))) {
+        numeric_.insert(reason.get<std::string>());
+      }
+    }
+    if (from_) {
+      note_reshaped(counters_from_json(from_->counters));
     }
     store_->write_report(report({}, "running", std::nullopt));
   }
@@ -253,8 +265,6 @@ class Session {
   }
 
   ExitCode embed() {
-    MemoryGovernor governor(governor_settings(config_, model_.card, settings_, read_memory(),
-                                              encoder_->device().kind()));
     LeakMonitor leaks;
     MemoryLog memory_log(*files_, config_.output + "/memory.jsonl");
     ProgressDisplay display(*inputs_.console, inputs_.progress, started_);
@@ -275,7 +285,8 @@ class Session {
         .recall_ids = ids_of_earlier_sessions(),
         .exact_encoder = exact_encoder(inputs_.backend, model_, options_, log_),
     };
-    const PipelineParts parts{*reader_, *preprocessor_, *encoder_, *store_, governor, leaks, log_};
+    const PipelineParts parts{*reader_,   *preprocessor_, *encoder_, *store_,
+                              *governor_, leaks,          log_};
     RunReport done;
     try {
       done = run_pipeline(parts, settings_, hooks, from_);
@@ -287,7 +298,7 @@ class Session {
     }
     display.finish(latest, Clock::now());
     memory_log.finish();
-    numeric_ = numeric_ || done.bits_numeric;
+    note_reshaped(done.counters);
     session_["timings"] = describe_timings(done);
     if (nlohmann::json prepared = preprocessor_->report(); !prepared.is_null()) {
       session_["preparing"] = std::move(prepared);
@@ -299,7 +310,7 @@ class Session {
     session_["memory"] = {{"summary", memory_log.summary()},
                           {"leak", leaks.report()},
                           {"verdict", to_string(leaks.verdict())},
-                          {"governor", governor.report()}};
+                          {"governor", governor_->report()}};
     switch (done.end) {
       case RunEnd::kComplete:
         return complete(done, leaks);
@@ -402,7 +413,7 @@ class Session {
     nlohmann::json sessions = previous_.value("sessions", nlohmann::json::array());
     sessions.push_back(session_);
     const nlohmann::json settings =
-        describe_config(inputs_.resolved, decided_settings(choices_, settings_, options_, config_));
+        describe_config(inputs_.resolved, decided_settings(choices_, options_));
     nlohmann::json card = model_.card.text;
     if (card.is_object()) {
       card.erase("golden");
@@ -419,13 +430,21 @@ class Session {
         {"machine", session_.at("machine")},
         {"sessions", std::move(sessions)},
         {"counts", counts.is_null() ? previous_.value("counts", nlohmann::json(nullptr)) : counts},
-        {"bits", numeric_ ? "numeric" : "exact"},
+        {"bits", numeric_.empty() ? "exact" : "numeric"},
+        {"bits_reasons", numeric_},
+        {"contract", contract_.report},
         {"state", state},
         {"code", code ? nlohmann::json(to_int(*code)) : nlohmann::json(nullptr)}};
     if (retry_) {
       return retry_->report(std::move(run), settings, again_);
     }
     return run;
+  }
+
+  void note_reshaped(const Counters& counters) {
+    if (counters.reshaped > 0) {
+      numeric_.insert("vectors were computed in smaller parts, for want of memory");
+    }
   }
 
   MemoryReading read_memory() { return take_reading(host_memory_, encoder_->device(), sanity_); }
@@ -460,7 +479,7 @@ class Session {
   nlohmann::json begin_;
   bool resumed_ = false;
   bool follows_ = false;  // begin_ is that of an earlier session, or of the run that is retried
-  bool numeric_ = false;
+  std::set<std::string> numeric_;  // why low bits may differ; empty: they may not
   std::uint32_t threads_ = 1;
   ModelFile model_;
   EncoderOptions options_;
@@ -472,6 +491,8 @@ class Session {
   std::unique_ptr<Preprocessor> preprocessor_;
   nlohmann::json choices_;
   PipelineSettings settings_;
+  std::optional<MemoryGovernor> governor_;
+  Contract contract_;
   std::unique_ptr<EmbeddingStore> store_;
   std::optional<Progress> from_;
   nlohmann::json previous_ = nlohmann::json::object();

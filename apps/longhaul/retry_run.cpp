@@ -105,6 +105,7 @@ Counters RetryRun::merged(const Counters& again) const {
   all.substituted_characters += again.substituted_characters;
   all.stops_dropped += again.stops_dropped;
   all.residues += again.residues;
+  all.reshaped += again.reshaped;
   return all;
 }
 

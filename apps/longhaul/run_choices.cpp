@@ -1,19 +1,17 @@
 #include "run_choices.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 #include "plan/window.hpp"
 
 namespace longhaul::app {
 namespace {
 
-constexpr std::uint32_t kCompatRows = 32;  // --order input without --batch-size, as the field does
-constexpr std::uint32_t kImageRows = 16;
-// On a CPU the size of a batch cannot change a result, so the run times these and keeps the best.
-constexpr std::uint64_t kTriedTokens[] = {2048, 4096, 8192, 16384};
-constexpr std::uint64_t kFixedTokens = 32768;     // where the row count makes the bits: GPUs
-constexpr std::uint32_t kImageWindowBatches = 4;  // an image window is the unit of commit
+constexpr std::uint32_t kCompatRows = 32;   // --order input without --batch-size, as the field does
+constexpr std::uint32_t kImageWindow = 64;  // an image window is the unit of commit
+// Parts in hand for each that is computed: what is over when the last one of them ends is little.
+constexpr std::uint32_t kPartsAhead = 4;
+constexpr std::uint32_t kMostRows = 256;          // in hand, where a part has no size in tokens
 constexpr std::uint32_t kWidestUnlimited = 8192;  // tokens, where a model sets no limit
 constexpr double kHostShare = 0.8;
 constexpr double kDeviceShare = 0.9;
@@ -35,53 +33,54 @@ std::optional<std::uint64_t> smaller(std::optional<std::uint64_t> a,
 nlohmann::json make_choices(const RunConfig& config, const EncoderCard& card,
                             const EncoderFacts& encoder, std::uint32_t threads) {
   const bool image = card.modality == Modality::kImage;
-  const bool input_order = config.order == "input" || image;
   nlohmann::json choices = {
-      {"window", config.window},
-      {"order", input_order ? "input" : "length"},
-      {"fixed_rows", encoder.fixed_rows},
+      {"window", image ? std::min(config.window, kImageWindow) : config.window},
+      {"order", config.order == "input" || image ? "input" : "length"},
       {"device", config.device == "auto" ? encoder.device_kind : config.device},
       {"threads", threads},
       {"encoder", encoder.choices}};
-  if (input_order) {
-    const std::uint32_t rows = config.batch_size.value_or(image ? kImageRows : kCompatRows);
-    choices["group_rows"] = rows;
-    if (image) {
-      choices["window"] = std::min(config.window, rows * kImageWindowBatches);
-    }
-  } else if (encoder.fixed_rows) {
-    // The bits depend on these, so no later session may change them.
-    if (config.batch_size) {
-      choices["batch_rows"] = *config.batch_size;
-    } else {
-      choices["batch_tokens"] = config.batch_tokens.value_or(kFixedTokens);
-    }
+  // The bits depend on these, so no later session may change them.
+  if (image) {
+    choices["part_images"] = encoder.parts.rows(1);
+  } else if (config.order == "input") {
+    choices["group_rows"] = config.batch_size.value_or(kCompatRows);
+  } else if (encoder.parts.part_tokens > 0) {
+    choices["part_tokens"] = encoder.parts.part_tokens;
+  } else {
+    choices["part_rows"] = encoder.parts.rows_fixed;
   }
   return choices;
 }
 
+RowsPolicy rows_policy(const nlohmann::json& choices) {
+  RowsPolicy policy;
+  policy.part_tokens = choices.value("part_tokens", std::uint64_t{0});
+  policy.rows_fixed = choices.value("part_images", choices.value("part_rows", 0U));
+  return policy;
+}
+
 PipelineSettings pipeline_settings(const RunConfig& config, const EncoderCard& card,
-                                   const nlohmann::json& choices) {
+                                   const nlohmann::json& choices, std::uint32_t concurrency) {
   PipelineSettings settings;
   const bool input_order = choices.at("order") == "input";
   settings.window.records = choices.at("window");
   settings.window.order.order = input_order ? Order::kInput : Order::kLength;
-  settings.window.order.group_rows = choices.value("group_rows", 0U);
   settings.window.order.max_tokens = card.max_tokens;
-  settings.fixed_rows = choices.at("fixed_rows");
-  if (input_order) {
-    settings.batch_rows = settings.window.order.group_rows;
-  } else if (choices.contains("batch_rows")) {
-    settings.batch_rows = choices.at("batch_rows").get<std::uint32_t>();
-  } else if (choices.contains("batch_tokens")) {
-    settings.batch_tokens = choices.at("batch_tokens").get<std::uint64_t>();
+  settings.parts = rows_policy(choices);
+  settings.window.order.group_rows = choices.value("group_rows", settings.parts.rows_fixed);
+  const std::uint64_t parts = std::uint64_t{kPartsAhead} * concurrency;
+  if (choices.contains("group_rows")) {
+    // A group is a part; one for each thread is in hand.
+    settings.batch_rows = settings.window.order.group_rows * concurrency;
   } else if (config.batch_size) {
     settings.batch_rows = config.batch_size;
   } else if (config.batch_tokens) {
     settings.batch_tokens = config.batch_tokens;
+  } else if (settings.parts.part_tokens > 0) {
+    settings.batch_tokens = settings.parts.part_tokens * parts;
   } else {
-    settings.batch_tokens = *std::rbegin(kTriedTokens);
-    settings.tune_tokens.assign(std::begin(kTriedTokens), std::end(kTriedTokens));
+    settings.batch_rows = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(settings.parts.rows_fixed * parts, kMostRows));
   }
   settings.commit_inside_windows = card.modality != Modality::kImage;
   settings.copy_to_duplicates = config.skip_duplicates == SkipDuplicates::kExact;
@@ -94,8 +93,7 @@ PipelineSettings pipeline_settings(const RunConfig& config, const EncoderCard& c
   return settings;
 }
 
-nlohmann::json decided_settings(const nlohmann::json& choices, const PipelineSettings& settings,
-                                const EncoderOptions& encoder, const RunConfig& config) {
+nlohmann::json decided_settings(const nlohmann::json& choices, const EncoderOptions& encoder) {
   nlohmann::json values = {{"device", choices.at("device")},
                            {"threads", encoder.threads},
                            {"pooling", to_string(encoder.pooling)},
@@ -103,10 +101,8 @@ nlohmann::json decided_settings(const nlohmann::json& choices, const PipelineSet
   if (const nlohmann::json& kernels = choices.at("encoder"); kernels.contains("kernels")) {
     values["cpu-kernels"] = kernels.at("kernels");
   }
-  if (settings.batch_rows) {
-    values["batch-size"] = *settings.batch_rows;
-  } else if (settings.batch_tokens && !config.batch_size) {
-    values["batch-tokens"] = *settings.batch_tokens;
+  if (choices.contains("group_rows")) {
+    values["batch-size"] = choices.at("group_rows");
   }
   return values;
 }
@@ -125,20 +121,26 @@ LeakAction leak_action(const RunConfig& config) {
 
 GovernorSettings governor_settings(const RunConfig& config, const EncoderCard& card,
                                    const PipelineSettings& pipeline, const MemoryReading& now,
-                                   DeviceKind device) {
+                                   Encoder& encoder) {
   GovernorSettings settings;
-  // The cost of the largest batch that the limits allow.
+  // The cost of the dearest parts that are computed at a time.
   const std::uint32_t widest = card.max_tokens.value_or(kWidestUnlimited);
+  const std::uint64_t rows = std::max(pipeline.parts.rows_fixed, pipeline.window.order.group_rows);
+  const auto tokens = static_cast<double>(
+      pipeline.parts.part_tokens > 0 ? std::max<std::uint64_t>(pipeline.parts.part_tokens, widest)
+                                     : std::max<std::uint64_t>(rows, 1) * widest);
+  const double in_hand = pipeline.batch_tokens
+                             ? static_cast<double>(*pipeline.batch_tokens) / tokens
+                             : pipeline.batch_rows.value_or(1);
+  settings.part_cost = tokens / widest * cost_per_row(widest);
   settings.start_budget =
-      pipeline.batch_tokens
-          ? static_cast<double>(*pipeline.batch_tokens) * cost_per_row(widest) / widest
-          : pipeline.batch_rows.value_or(1) * cost_per_row(widest);
+      settings.part_cost * std::clamp(in_hand, 1.0, static_cast<double>(encoder.concurrency()));
   settings.host_limit_bytes = host_limit(config, now);
   settings.device_limit_bytes =
       config.device_memory_limit
           ? config.device_memory_limit
           : share(now.device.recommended ? now.device.recommended : now.device.total, kDeviceShare);
-  settings.shared_memory = device != DeviceKind::kCuda;
+  settings.shared_memory = encoder.device().kind() != DeviceKind::kCuda;
   return settings;
 }
 

@@ -18,7 +18,7 @@ namespace longhaul::app {
 // What the encoder that was loaded says of itself.
 struct EncoderFacts {
   std::string device_kind;  // cpu, cuda, mps
-  bool fixed_rows = false;
+  RowsPolicy parts;
   nlohmann::json choices;
 };
 
@@ -27,19 +27,22 @@ nlohmann::json make_choices(const RunConfig& config, const EncoderCard& card,
                             const EncoderFacts& encoder, std::uint32_t threads);
 
 // `choices` are make_choices()' of the first session; the rest is this session's own.
+// `concurrency`: how many parts the encoder computes at a time.
 PipelineSettings pipeline_settings(const RunConfig& config, const EncoderCard& card,
-                                   const nlohmann::json& choices);
+                                   const nlohmann::json& choices, std::uint32_t concurrency);
+
+// How many rows are computed together, from a run's choices.
+RowsPolicy rows_policy(const nlohmann::json& choices);
 
 // What became of settings that were left open; a replay of run.json takes them over.
-nlohmann::json decided_settings(const nlohmann::json& choices, const PipelineSettings& settings,
-                                const EncoderOptions& encoder, const RunConfig& config);
+nlohmann::json decided_settings(const nlohmann::json& choices, const EncoderOptions& encoder);
 
 LeakAction leak_action(const RunConfig& config);  // --on-leak
 
 // `now` is a reading before the first batch.
 GovernorSettings governor_settings(const RunConfig& config, const EncoderCard& card,
                                    const PipelineSettings& pipeline, const MemoryReading& now,
-                                   DeviceKind device);
+                                   Encoder& encoder);
 
 // --memory-limit, else 80 % of the memory that this process may have.
 std::optional<std::uint64_t> host_limit(const RunConfig& config, const MemoryReading& now);

@@ -1,5 +1,8 @@
 #include "run_environment.hpp"
 
+#include "processor.hpp"
+#include "version.hpp"
+
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -25,6 +28,24 @@ nlohmann::json describe_machine(const std::string& device_name) {
           {"architecture", system.machine},
           {"cores", std::thread::hardware_concurrency()},
           {"device", device_name}};
+}
+
+nlohmann::json describe_bits_machine(const Device& device) {
+  const nlohmann::json made_by = versions();
+  nlohmann::json machine = {{"torch", made_by.at("torch")},
+                            {"longhaul", made_by.at("longhaul").get<std::string>() + " " +
+                                             made_by.at("commit").get<std::string>()}};
+  if (device.kind() == DeviceKind::kCpu) {
+    const Processor processor = this_processor();
+    machine["processor"] = processor.model;
+    machine["instruction_sets"] = processor.instruction_sets;
+  } else {
+    // "cuda:1 NVIDIA H200": the ordinal makes no bits.
+    const std::string name = device.name();
+    const std::size_t space = name.find(' ');
+    machine["gpu"] = space == std::string::npos ? name : name.substr(space + 1);
+  }
+  return machine;
 }
 
 std::string lock_holder() {

@@ -12,6 +12,9 @@ namespace longhaul::app {
 std::string utc_now();  // "2026-11-21T12:00:00Z"
 // {"system": "Linux 6.1", "architecture": "x86_64", "cores": 2, "device": "cpu"}
 nlohmann::json describe_machine(const std::string& device_name);
+// What a vector's bits depend on beside model, input and settings: the processor's model and
+// instruction sets, or the GPU's model; LibTorch; this binary. Neither host nor cores nor kernel.
+nlohmann::json describe_bits_machine(const Device& device);
 std::string lock_holder();                      // "process 42 on host since ..."
 std::string device_kind(const Device& device);  // cpu, cuda, mps
 

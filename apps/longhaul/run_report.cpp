@@ -65,7 +65,6 @@ nlohmann::json describe_timings(const RunReport& report) {
        ratio(static_cast<double>(report.tokens_real), static_cast<double>(report.tokens_computed))},
       {"idle_share", ratio(report.seconds_waiting_for_input + report.seconds_waiting_for_output,
                            report.seconds_total)},
-      {"batch_choice", report.batch_choice},
       {"cache_clears", report.cache_clears},
       {"commits", report.commits},
       {"out_of_memory", report.out_of_memory},

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "registry.hpp"
+#include "run_environment.hpp"
 #include "run_identity.hpp"
 #include "signals.hpp"
 
@@ -58,6 +59,37 @@ void require_finished_input(const RunConfig& config, const EncoderCard& card,
                 {state.progress->window_start, state.progress->cursor}, state.progress->input_hash,
                 *files, config.output);
   require_no_more(*reader, config.output);
+}
+
+Contract require_contract(Encoder& encoder, const EncoderCard& card, const RunConfig& config,
+                          const RowsPolicy& parts, const MemoryGovernor& governor, Log& log) {
+  constexpr std::uint32_t kUsualWidth = 128;
+  const Contract contract = check_contract(encoder, card,
+                                           {.parts = parts,
+                                            .tolerance = contract_tolerance(encoder.report()),
+                                            .budget = governor.budget(kUsualWidth),
+                                            .allow_batch_dependent = config.allow_batch_dependent});
+  for (const std::string& warning : contract.warnings) {
+    log.warning(warning);
+  }
+  return contract;
+}
+
+std::vector<std::string> numeric_reasons(const nlohmann::json& begin, const Device& device,
+                                         const Contract& contract) {
+  std::vector<std::string> reasons;
+  if (begin.at("choices").contains("group_rows")) {
+    reasons.emplace_back("--order input: a record is computed in the shape of its batch");
+  }
+  if (!contract.exact) {
+    reasons.push_back("the model's contract: " + contract.report.at("verdict").get<std::string>());
+  }
+  const nlohmann::json now = describe_bits_machine(device);
+  if (const auto then = begin.value("bits_machine", nlohmann::json(nullptr)); then != now) {
+    reasons.push_back("sessions on unlike machines or binaries: " + then.dump() + " and " +
+                      now.dump());
+  }
+  return reasons;
 }
 
 nlohmann::json previous_report(Files& files, const std::string& directory, Log& log) {

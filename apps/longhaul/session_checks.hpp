@@ -10,7 +10,9 @@
 #include "base/log.hpp"
 #include "config/run_config.hpp"
 #include "encode/card.hpp"
+#include "encode/contract.hpp"
 #include "input/record_reader.hpp"
+#include "plan/memory_governor.hpp"
 #include "store/embedding_store.hpp"
 
 namespace longhaul::app {
@@ -31,6 +33,16 @@ void require_recyclable(const RunConfig& config, const std::vector<SourceIdentit
 // where it is still there and can be read twice.
 void require_finished_input(const RunConfig& config, const EncoderCard& card,
                             const StoreState& state, Log& log);
+
+// Tries on this machine, with this encoder, that vectors are their records' own; says what is not
+// so. Throws Error(kBadData) for a model that is not fit (encode/contract.hpp).
+Contract require_contract(Encoder& encoder, const EncoderCard& card, const RunConfig& config,
+                          const RowsPolicy& parts, const MemoryGovernor& governor, Log& log);
+
+// Why the vectors of a session that ran as `begin` says may differ in their low bits from those of
+// another; empty where they may not.
+std::vector<std::string> numeric_reasons(const nlohmann::json& begin, const Device& device,
+                                         const Contract& contract);
 
 // run.json in a directory; an empty object when there is none, or, with a warning, a damaged one.
 nlohmann::json previous_report(Files& files, const std::string& directory, Log& log);

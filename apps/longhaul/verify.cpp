@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iostream>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <random>
@@ -15,20 +14,18 @@
 #include "base/text.hpp"
 #include "command.hpp"
 #include "config/run_config.hpp"
+#include "encode/contract.hpp"
 #include "image_match.hpp"
 #include "input/record_reader.hpp"
 #include "plan/window.hpp"
 #include "registry.hpp"
+#include "run_choices.hpp"
+#include "run_environment.hpp"
 
 namespace longhaul::app {
 namespace {
 
 using nlohmann::json;
-
-// The greatest difference that recomputed components may have. On the machine that made them they
-// are the same bits; another processor rounds differently.
-constexpr double kTolerance = 1e-4;
-constexpr double kHalfTolerance = 2e-2;  // half precision in the computation or in the file
 
 struct VerifyOptions {
   std::string output;
@@ -68,7 +65,6 @@ class VerifyCommand {
     settings.seed = options_.seed ? *options_.seed : std::random_device{}();
     if (options_.recompute > 0) {
       require_report();
-      settings.tolerance = tolerance();
       settings.recompute = [this](std::span<const std::uint64_t> rows) { return embed(rows); };
     }
     result_ = verify_store(*files_, options_.output, settings);
@@ -128,16 +124,12 @@ class VerifyCommand {
     }
   }
 
-  double tolerance() const {
-    return config_->dtype == "fp32" && config_->output_dtype == "fp32" ? kTolerance
-                                                                       : kHalfTolerance;
-  }
-
   ModelFile read_model() const {
     return backend_.read_model(config_->model, config_->card, std::nullopt);
   }
 
-  std::vector<std::vector<float>> embed(std::span<const std::uint64_t> rows) {
+  // On the machine that made them, rows that claim it are the same bits.
+  RecomputedRows embed(std::span<const std::uint64_t> rows) {
     const ModelFile model = read_model();
     EncoderOptions options = encoder_options(
         *config_, model.card,
@@ -150,8 +142,13 @@ class VerifyCommand {
     const std::unique_ptr<Preprocessor> preprocessor =
         make_preprocessor(*config_, model.card, 1, {});
     const Alone alone{*preprocessor, *encoder, model.card, choices};
+    exact_ = report_.value("bits", "numeric") == "exact" &&
+             state_->begin.value("bits_machine", json(nullptr)) ==
+                 describe_bits_machine(encoder->device());
+    RecomputedRows again;
+    again.tolerance = exact_ ? 0 : contract_tolerance(encoder->report());
+    std::vector<std::vector<float>>& vectors = again.vectors;
     const std::unique_ptr<RecordReader> reader = make_reader(*config_, model.card, {});
-    std::vector<std::vector<float>> vectors;
     while (vectors.size() < rows.size()) {
       std::optional<Record> record = reader->next();
       if (!record) {
@@ -163,7 +160,7 @@ class VerifyCommand {
         vectors.push_back(embed_alone(alone, std::move(*record)));
       }
     }
-    return vectors;
+    return again;
   }
 
   // What embedding one record takes.
@@ -182,29 +179,11 @@ class VerifyCommand {
     const bool image = alone.card.modality == Modality::kImage;
     const std::uint32_t width = image ? 1 : rung_of(prepared.tokens, alone.card.max_tokens);
     Prepared* const one = &prepared;
+    // The rows that its part had, filled up with dummies.
     const Assembled assembled =
-        alone.preprocessor.assemble({&one, 1}, width, fixed_rows(alone.choices, width));
+        alone.preprocessor.assemble({&one, 1}, width, rows_policy(alone.choices).rows(width));
     return assembled.rejected.empty() ? alone.encoder.encode(assembled.batch).values
                                       : std::vector<float>{};
-  }
-
-  // Where the bits depend on the number of rows, the same number, filled up with dummies.
-  static std::uint32_t fixed_rows(const json& choices, std::uint32_t width) {
-    if (!choices.at("fixed_rows").get<bool>()) {
-      return 0;
-    }
-    BatchLimits limits;
-    if (choices.contains("group_rows")) {
-      limits.rows = choices.at("group_rows").get<std::uint32_t>();
-    }
-    if (choices.contains("batch_rows")) {
-      limits.rows = choices.at("batch_rows").get<std::uint32_t>();
-    }
-    if (choices.contains("batch_tokens")) {
-      limits.tokens = choices.at("batch_tokens").get<std::uint64_t>();
-    }
-    limits.budget = std::numeric_limits<double>::infinity();
-    return rows_per_batch(width, limits);
   }
 
   void check_model() {
@@ -280,7 +259,8 @@ class VerifyCommand {
       out["recomputed"] = {{"rows", result_.recomputed},
                            {"equal", result_.recomputed_equal},
                            {"greatest_difference", result_.greatest_difference},
-                           {"tolerance", tolerance()}};
+                           {"asked", exact_ ? "same bits" : "within tolerance"},
+                           {"tolerance", result_.tolerance}};
     }
     std::cout << out.dump() << '\n';
     return verdict();
@@ -301,10 +281,18 @@ class VerifyCommand {
     if (options_.recompute > 0) {
       std::cout << "recomputed " << format_count(result_.recomputed)
                 << " rows: " << format_count(result_.recomputed_equal)
-                << " the same bits, greatest difference " << json(result_.greatest_difference)
+                << " the same bits, greatest difference "
+                << short_number(result_.greatest_difference) << "; asked for: "
+                << (exact_ ? std::string("the same bits, on the machine that made them")
+                           : "within " + short_number(result_.tolerance) + ", since " + why_not())
                 << '\n';
     }
     return verdict();
+  }
+
+  std::string why_not() const {
+    return report_.value("bits", "numeric") == "exact" ? "this is another machine or binary"
+                                                       : "the output is marked as numeric";
   }
 
   ExitCode verdict() const {
@@ -327,6 +315,7 @@ class VerifyCommand {
   std::optional<RunConfig> config_;
   std::optional<StoreState> state_;
   Verification result_;
+  bool exact_ = false;  // recomputed rows must be the same bits
   AtHand model_ = AtHand::kNotAsked;
   AtHand input_ = AtHand::kNotAsked;
 };

@@ -103,6 +103,12 @@ std::string format_bytes(std::uint64_t bytes) {
   return buffer.data();
 }
 
+std::string short_number(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g", value);
+  return text.data();
+}
+
 std::string format_duration(std::chrono::duration<double> duration) {
   const double seconds = duration.count();
   std::array<char, 48> buffer{};

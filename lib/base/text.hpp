@@ -13,6 +13,8 @@ namespace longhaul {
 
 // "1.5 GiB", "512 MiB", "12 B".
 std::string format_bytes(std::uint64_t bytes);
+// Three significant digits: "0.00213", "2e-07".
+std::string short_number(double value);
 // "1h 02m", "3m 07s", "4.2 s", "120 ms".
 std::string format_duration(std::chrono::duration<double> duration);
 // "25,007".

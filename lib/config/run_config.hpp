@@ -58,6 +58,7 @@ struct RunConfig {
   std::optional<std::uint32_t> max_length;  // tokens, special ones included; none: the card's
   TooLong too_long = TooLong::kReject;
   Unknown unknown = Unknown::kReject;
+  bool allow_batch_dependent = false;
 
   std::string device = "auto";
   std::optional<std::uint32_t> threads;

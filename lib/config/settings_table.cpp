@@ -99,14 +99,21 @@ std::vector<Setting> make_table() {
           "what to do with characters outside the model's alphabet: reject the record, or embed "
           "them as the unknown token",
           v::choice(&C::unknown, {{"reject", Unknown::kReject}, {"token", Unknown::kToken}})),
+      row(kNumbers, {"allow-batch-dependent"}, "",
+          "embed with a model whose vectors depend on the other records of their batch; the output "
+          "is marked as numeric",
+          v::toggle(&C::allow_batch_dependent)),
       row(kNumbers, {"card"}, "FILE", "the encoder card from elsewhere", v::text(&C::card)),
       row(kNumbers, {"model-sha256"}, "HEX", "refuse any other model file",
           v::sha256(&C::model_sha256)),
 
-      row(kBatches, {"batch-size", "b"}, "N", "records per batch, fixed (default: auto)",
+      row(kBatches, {"batch-size", "b"}, "N",
+          "records in hand at a time, in whole parts (a part is what is computed together, about "
+          "1,024 "
+          "tokens on a CPU): 1 is one part (default: auto)",
           v::count(&C::batch_size, {1, 1'000'000}, "auto")),
       row(kBatches, {"batch-tokens"}, "N",
-          "padded tokens per batch (default: auto); excludes --batch-size",
+          "padded tokens in hand at a time, in whole parts (default: auto); excludes --batch-size",
           v::count(&C::batch_tokens, kPositive, "auto")),
       row(kBatches, {"window"}, "N", "records read ahead and sorted by length",
           v::count(&C::window, {1, 1U << 24})),

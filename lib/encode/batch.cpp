@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plan/window.hpp"
+
 namespace longhaul {
 namespace {
 
@@ -15,6 +17,10 @@ std::vector<T> rows_of(const std::vector<T>& values, std::uint32_t rows, std::ui
 
 }  // namespace
 
+double cost_of(const HostBatch& part) {
+  return cost_per_row(std::max(part.width, 1U)) * part.rows;
+}
+
 HostBatch slice(const HostBatch& batch, std::uint32_t from, std::uint32_t count) {
   HostBatch part;
   part.rows = count;
@@ -24,6 +30,17 @@ HostBatch slice(const HostBatch& batch, std::uint32_t from, std::uint32_t count)
   part.lengths = rows_of(batch.lengths, batch.rows, from, count);
   part.pixels = rows_of(batch.pixels, batch.rows, from, count);
   return part;
+}
+
+HostBatch filled(HostBatch batch, std::uint32_t rows) {
+  if (batch.rows >= rows) {
+    return batch;
+  }
+  batch.tokens.resize(batch.tokens.size() / batch.rows * rows);
+  batch.pixels.resize(batch.pixels.size() / batch.rows * rows);
+  batch.lengths.resize(rows);
+  batch.rows = rows;
+  return batch;
 }
 
 }  // namespace longhaul

@@ -7,8 +7,9 @@
 
 namespace longhaul {
 
-// `rows` x `width` tokens, or `rows` images. Rows from `used_rows` on are dummies that fill a batch
-// to a fixed number of rows; they have length 0 and their result is dropped.
+// A part: `rows` x `width` tokens, or `rows` images, computed together. Rows from `used_rows` on
+// are dummies that fill a batch to a fixed number of rows; they have length 0 and their result is
+// dropped.
 struct HostBatch {
   std::uint32_t rows = 0;
   std::uint32_t used_rows = 0;
@@ -18,8 +19,14 @@ struct HostBatch {
   std::vector<std::uint8_t> pixels;    // rows x channels x height x width (card's layout), RGB
 };
 
+// What computing it costs (plan/window.hpp). An image counts as one token.
+double cost_of(const HostBatch& part);
+
 // Rows [from, from + count) of a batch.
 HostBatch slice(const HostBatch& batch, std::uint32_t from, std::uint32_t count);
+
+// The same batch with dummies up to `rows`: rows without tokens, or black images.
+HostBatch filled(HostBatch batch, std::uint32_t rows);
 
 // `rows` x `dimension` float32, row by row: one vector per used row.
 struct EmbeddingBlock {

@@ -1,15 +1,19 @@
-// The encoder: turns batches into vectors on one device.
+// The encoder: turns parts of batches into vectors on one device.
 // One thread at a time; the thread that makes it uses it. encode() throws DeviceOutOfMemory when,
 // and only when, a smaller batch could help; every other failure is an Error that ends the run.
 #pragma once
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "device/device.hpp"
 #include "encode/batch.hpp"
 #include "encode/card.hpp"
+#include "plan/rows_policy.hpp"
 
 namespace longhaul {
 
@@ -32,13 +36,18 @@ class Encoder {
  public:
   virtual ~Encoder() = default;
 
-  // One vector per used row: pooled and normalised.
-  virtual EmbeddingBlock encode(const HostBatch& batch) = 0;
+  // One block a part, in their order; one vector per used row: pooled and normalised. Each part is
+  // computed in the shape it has, rows x width, on its own: its bits do not depend on the others.
+  virtual std::vector<EmbeddingBlock> encode(std::span<const HostBatch> parts) = 0;
+  EmbeddingBlock encode(const HostBatch& part) {
+    return std::move(encode(std::span(&part, 1)).front());
+  }
+  // How many parts are computed at the same time.
+  virtual std::uint32_t concurrency() const { return 1; }
+  // How many rows a part should have on this device. A run keeps it in its choices.
+  virtual RowsPolicy rows_policy() const = 0;
   virtual std::uint32_t dimension() const = 0;
   virtual Device& device() = 0;
-  // True when a row's bits depend on the number of rows (GPUs): batches then have a fixed number of
-  // rows.
-  virtual bool needs_fixed_rows() const = 0;
   // What was decided on this machine and must hold for a resume: kernels, threads...
   virtual nlohmann::json choices() const = 0;
   // For run.json: golden check, drift, parameters, versions.

@@ -1,6 +1,6 @@
 longhaul_room(encode
-  SOURCES batch.cpp card.cpp golden.cpp model_file.cpp pooling.cpp
-  LINKS base device
+  SOURCES batch.cpp card.cpp contract.cpp golden.cpp model_checks.cpp model_file.cpp pooling.cpp
+  LINKS base device plan
   PRIVATE nlohmann_json::nlohmann_json)
-longhaul_test(encode SOURCES card_test.cpp golden_test.cpp pooling_test.cpp LINKS encode
+longhaul_test(encode SOURCES card_test.cpp contract_test.cpp golden_test.cpp pooling_test.cpp LINKS encode fakes
               PRIVATE nlohmann_json::nlohmann_json)

@@ -273,7 +273,8 @@ void MemoryGovernor::ran_out(std::uint32_t width, double cost) {
   at->second = std::min(at->second, cost);
   // One record that does not fit alone says nothing of batches of others.
   if (cost > cost_per_row(width) * 1.5) {
-    impl.budget = std::min(impl.budget, cost / 2);
+    const double part = impl.settings.part_cost;
+    impl.budget = std::min(impl.budget, cost > part ? std::max(cost / 2, part) : cost / 2);
     impl.least_budget = std::min(impl.least_budget, impl.budget);
   }
 }

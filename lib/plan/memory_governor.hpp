@@ -3,8 +3,9 @@
 // one.
 //
 // Three rules, the least of which counts:
-// - The budget: halved when a batch runs out of memory, grown by an eighth after 16 batches that
-//   used at least half of it, never above the one at the start.
+// - The budget: halved when a batch runs out of memory, but not below one part while none has
+//   failed alone; grown by an eighth after 16 batches that used at least half of it, never above
+//   the one at the start.
 // - Ceilings: 7/8 of the least cost that ran out of memory at a padded width. A cost that failed is
 //   never tried again there, and each further failure is lower by an eighth: there are few.
 // - Room: what lies between the memory in use and the nearest limit, over what a batch of this
@@ -24,6 +25,7 @@ namespace longhaul {
 
 struct GovernorSettings {
   double start_budget = 0;  // cost a batch may have at first; also the most it ever has
+  double part_cost = 0;     // of the dearest single part
   std::optional<std::uint64_t> host_limit_bytes;    // --memory-limit
   std::optional<std::uint64_t> device_limit_bytes;  // --device-memory-limit
   bool shared_memory = false;  // host and device are the same memory: one limit covers both

@@ -1,6 +1,8 @@
 #include "plan/window.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 namespace longhaul {
 namespace {
@@ -43,29 +45,54 @@ std::vector<Slot> order_window(std::span<const Shape> shapes, const OrderSetting
   return order;
 }
 
-std::uint32_t rows_per_batch(std::uint32_t width, const BatchLimits& limits) {
-  const double by_budget = limits.budget / cost_per_row(width);
-  std::uint64_t rows = by_budget < 1 ? 1 : static_cast<std::uint64_t>(std::min(by_budget, 1e9));
-  if (limits.rows) {
-    rows = std::min<std::uint64_t>(rows, *limits.rows);
+double cost_at_a_time(std::span<const Part> parts, std::uint32_t concurrency) {
+  std::vector<double> costs;
+  costs.reserve(parts.size());
+  for (const Part& part : parts) {
+    costs.push_back(part.cost());
   }
-  if (limits.tokens) {
-    rows = std::min<std::uint64_t>(rows, *limits.tokens / width);
-  }
-  return static_cast<std::uint32_t>(std::max<std::uint64_t>(rows, 1));
+  const auto counted =
+      costs.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(concurrency, costs.size()));
+  std::partial_sort(costs.begin(), counted, costs.end(), std::greater<>());
+  return std::accumulate(costs.begin(), counted, 0.0);
 }
 
-std::uint32_t cut_batch(std::span<const Slot> order, std::size_t position,
-                        const BatchLimits& limits) {
-  const Slot& first = order[position];
-  const std::uint32_t rows = rows_per_batch(first.width, limits);
-  std::uint32_t count = 1;
-  while (count < rows && position + count < order.size() &&
-         order[position + count].width == first.width &&
-         order[position + count].group == first.group) {
-    ++count;
+std::vector<Part> cut_batch(std::span<const Slot> order, std::size_t position,
+                            const RowsPolicy& policy, const BatchLimits& limits) {
+  std::vector<Part> parts;
+  std::uint64_t records = 0;
+  std::uint64_t tokens = 0;
+  double work = 0;
+  while (position < order.size()) {
+    const Slot& first = order[position];
+    const std::uint32_t rows = policy.rows(first.width);
+    Part part{.first = static_cast<std::uint32_t>(position),
+              .count = 1,
+              .width = first.width,
+              .rows = rows};
+    while ((rows == 0 || part.count < rows) && position + part.count < order.size() &&
+           order[position + part.count].width == first.width &&
+           order[position + part.count].group == first.group) {
+      ++part.count;
+    }
+    part.rows = std::max(part.rows, part.count);
+    records += part.count;
+    tokens += std::uint64_t{part.rows} * part.width;
+    work += part.cost();
+    parts.push_back(part);
+    const bool too_much = (limits.rows && records > *limits.rows) ||
+                          (limits.tokens && tokens > *limits.tokens) || work > limits.work ||
+                          cost_at_a_time(parts, limits.concurrency) > limits.budget;
+    if (too_much && parts.size() > 1) {
+      parts.pop_back();
+      break;
+    }
+    if (too_much) {
+      break;
+    }
+    position += part.count;
   }
-  return count;
+  return parts;
 }
 
 }  // namespace longhaul

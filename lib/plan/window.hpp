@@ -1,14 +1,17 @@
 // The order in which the records of a window are encoded, and how batches are cut from it.
 // Pure functions of their arguments; any thread.
 //
-// A record's padded length is a rung of a short ladder, a function of its own length alone, and a
-// batch holds records of one rung. So the batch a record lands in cannot change its vector.
+// A record's padded length is a rung of a short ladder, a function of its own length alone, and it
+// is computed in a part of records of one rung, whose rows follow from the rung. So the batch that
+// a record lands in cannot change its vector.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
+
+#include "plan/rows_policy.hpp"
 
 namespace longhaul {
 
@@ -22,7 +25,7 @@ enum class Order { kLength, kInput };
 struct Slot {
   std::uint32_t index = 0;  // of the record in its window
   std::uint32_t width = 0;  // padded length in tokens
-  std::uint32_t group = 0;  // batches never cross groups; one group per batch with Order::kInput
+  std::uint32_t group = 0;  // parts never cross groups; a group is a part with Order::kInput
 };
 
 struct Shape {
@@ -32,7 +35,7 @@ struct Shape {
 
 struct OrderSettings {
   Order order = Order::kLength;
-  std::uint32_t group_rows = 0;  // Order::kInput: consecutive accepted records per batch
+  std::uint32_t group_rows = 0;  // Order::kInput: consecutive accepted records per part
   std::optional<std::uint32_t> max_tokens;
 };
 
@@ -47,17 +50,31 @@ constexpr double cost_per_row(std::uint32_t width) {
   return static_cast<double>(width) * (1.0 + static_cast<double>(width) / kQuadraticWidth);
 }
 
-struct BatchLimits {
-  std::optional<std::uint32_t> rows;    // --batch-size
-  std::optional<std::uint64_t> tokens;  // --batch-tokens: rows x width
-  double budget = 0;                    // the governor's, in cost
+// Consecutive slots that are computed together: of one width and one group, in `rows` rows of which
+// the last are dummies where `count` is less.
+struct Part {
+  std::uint32_t first = 0;  // slot
+  std::uint32_t count = 0;
+  std::uint32_t width = 0;
+  std::uint32_t rows = 0;
+
+  double cost() const { return cost_per_row(width) * rows; }
 };
 
-// Rows that a batch of this width may have: at least one.
-std::uint32_t rows_per_batch(std::uint32_t width, const BatchLimits& limits);
+// How much is in hand at a time. No limit changes what a part is.
+struct BatchLimits {
+  std::optional<std::uint32_t> rows;    // --batch-size: records
+  std::optional<std::uint64_t> tokens;  // --batch-tokens: padding and dummies included
+  double budget = 0;                    // the governor's: cost of the parts computed at a time
+  double work = 0;                      // cost of all parts, for their time
+  std::uint32_t concurrency = 1;        // parts that the encoder computes at a time
+};
 
-// How many slots from `position` on make the next batch: at least one, all of one width and group.
-std::uint32_t cut_batch(std::span<const Slot> order, std::size_t position,
-                        const BatchLimits& limits);
+// What the dearest `concurrency` of these parts cost: what is in memory at a time.
+double cost_at_a_time(std::span<const Part> parts, std::uint32_t concurrency);
+
+// The parts, in order and at least one, that the slots from `position` on are computed in next.
+std::vector<Part> cut_batch(std::span<const Slot> order, std::size_t position,
+                            const RowsPolicy& policy, const BatchLimits& limits);
 
 }  // namespace longhaul

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -15,40 +18,76 @@ namespace {
 constexpr double kMostNotFinite = 0.01;
 constexpr std::uint64_t kFewNotFinite = 10;
 
-bool is_finite(const EmbeddingBlock& block, std::uint32_t row) {
-  const float* vector = block.values.data() + std::size_t{row} * block.dimension;
-  return std::all_of(vector, vector + block.dimension, [](float x) { return std::isfinite(x); });
+std::span<float> row_of(EmbeddingBlock& block, std::uint32_t row) {
+  return std::span(block.values).subspan(std::size_t{row} * block.dimension, block.dimension);
+}
+
+bool is_finite(std::span<const float> vector) {
+  return std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); });
+}
+
+std::uint32_t used_rows(std::span<const HostBatch> parts) {
+  return std::accumulate(
+      parts.begin(), parts.end(), 0U,
+      [](std::uint32_t sum, const HostBatch& part) { return sum + part.used_rows; });
+}
+
+std::uint32_t widest(std::span<const HostBatch> parts) {
+  std::uint32_t width = 1;  // of images
+  for (const HostBatch& part : parts) {
+    width = std::max(width, part.width);
+  }
+  return width;
 }
 
 }  // namespace
 
-BatchEncoder::Result BatchEncoder::encode(const HostBatch& batch, std::uint32_t width) {
+BatchEncoder::Result BatchEncoder::encode(Parts parts) {
   Result result;
-  result.block.rows = batch.used_rows;
+  result.block.rows = used_rows(parts);
   result.block.dimension = encoder_.dimension();
-  result.block.values.resize(std::size_t{batch.used_rows} * result.block.dimension);
-  encode_rows(batch, width, 0, batch.used_rows, result);
-  rows_ += batch.used_rows;
-  check_finite(batch, result);
+  result.block.values.resize(std::size_t{result.block.rows} * result.block.dimension);
+  encode_parts(parts, 0, result);
+  rows_ += result.block.rows;
+  std::uint32_t first = 0;
+  for (const HostBatch& part : parts) {
+    check_finite(part, first, result);
+    first += part.used_rows;
+  }
+  std::sort(result.failures.begin(), result.failures.end(),
+            [](const Failure& a, const Failure& b) { return a.row < b.row; });
   return result;
 }
 
-bool BatchEncoder::attempt(const HostBatch& batch, std::uint32_t width, std::uint32_t from,
-                           Result& result) {
-  const double cost = cost_per_row(width) * batch.rows;
+double BatchEncoder::cost_at_a_time(Parts parts) const {
+  std::vector<Part> shapes;
+  for (const HostBatch& part : parts) {
+    shapes.push_back({.first = 0,
+                      .count = part.used_rows,
+                      .width = std::max(part.width, 1U),
+                      .rows = part.rows});
+  }
+  return longhaul::cost_at_a_time(shapes, encoder_.concurrency());
+}
+
+bool BatchEncoder::attempt(Parts parts, std::uint32_t first, Result& result) {
+  const std::uint32_t width = widest(parts);
+  const double cost = cost_at_a_time(parts);
   std::string reason;
   try {
-    const EmbeddingBlock block = encoder_.encode(batch);
-    if (block.rows != batch.used_rows || block.dimension != result.block.dimension) {
-      throw Error(ExitCode::kBadData,
-                  "the encoder gave " + std::to_string(block.rows) + " x " +
-                      std::to_string(block.dimension) + " values for " +
-                      std::to_string(batch.used_rows) + " records",
-                  "check the model with `longhaul inspect`");
+    const std::vector<EmbeddingBlock> blocks = encoder_.encode(parts);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const EmbeddingBlock& block = blocks.at(i);
+      if (block.rows != parts[i].used_rows || block.dimension != result.block.dimension) {
+        throw Error(ExitCode::kBadData,
+                    "the encoder gave " + std::to_string(block.rows) + " x " +
+                        std::to_string(block.dimension) + " values for " +
+                        std::to_string(parts[i].used_rows) + " records",
+                    "check the model with `longhaul inspect`");
+      }
+      std::copy(block.values.begin(), block.values.end(), row_of(result.block, first).begin());
+      first += block.rows;
     }
-    std::copy(block.values.begin(), block.values.end(),
-              result.block.values.begin() +
-                  static_cast<std::ptrdiff_t>(std::size_t{from} * block.dimension));
     governor_.succeeded(width, cost);
     largest_fitted_ = std::max(largest_fitted_, cost);
     return true;
@@ -59,72 +98,107 @@ bool BatchEncoder::attempt(const HostBatch& batch, std::uint32_t width, std::uin
   governor_.ran_out(width, cost);
   encoder_.device().release_cache();
   if (++out_of_memory_ == 1) {
-    log_.warning("out of memory with " + std::to_string(batch.rows) +
-                 (batch.rows == 1 ? " record of " : " records of ") + std::to_string(width) +
+    const std::uint32_t rows = used_rows(parts);
+    log_.warning("out of memory with " + std::to_string(rows) +
+                 (rows == 1 ? " record of " : " records of ") + std::to_string(width) +
                  " tokens: going on with smaller batches (" + printable(reason, 200) + ")");
   }
   return false;
 }
 
-void BatchEncoder::encode_rows(const HostBatch& batch, std::uint32_t width, std::uint32_t from,
-                               std::uint32_t count, Result& result) {
-  const bool whole = count == batch.used_rows;
-  const double cost = cost_per_row(width) * (whole ? batch.rows : count);
-  // A ceiling may have been met since this batch was cut: respect it instead of failing again.
-  if (count > 1 && cost > governor_.budget(width)) {
-    split_rows(batch, width, from, count, result);
-  } else if (attempt(whole ? batch : slice(batch, from, count), width, from, result)) {
+void BatchEncoder::encode_parts(Parts parts, std::uint32_t first, Result& result) {
+  if (parts.empty()) {
     return;
-  } else if (count > 1) {
-    split_rows(batch, width, from, count, result);
-  } else if (!attempt(slice(batch, from, 1), width, from, result)) {
-    // Twice: without dummy rows, and with the caches released.
-    if (cost_per_row(width) <= largest_fitted_) {
-      // Not the record's fault: rejecting it, and all after it, would be false.
-      throw Error(ExitCode::kMemory,
-                  "out of memory with a single record of " + std::to_string(width) +
-                      " tokens, though as much fitted before: something else took the memory",
-                  "free some memory and give the same command again: what is done is kept");
+  }
+  // A ceiling may have been met since this batch was cut: respect it instead of failing again.
+  const bool over = cost_at_a_time(parts) > governor_.budget(widest(parts));
+  const bool single = parts.size() == 1 && parts.front().rows == 1;
+  if ((!over || single) && attempt(parts, first, result)) {
+    return;
+  }
+  if (parts.size() == 1) {
+    encode_in_pieces(parts.front(), first, result);
+    return;
+  }
+  const std::size_t half = parts.size() / 2;
+  encode_parts(parts.first(half), first, result);
+  encode_parts(parts.subspan(half), first + used_rows(parts.first(half)), result);
+}
+
+void BatchEncoder::encode_in_pieces(const HostBatch& part, std::uint32_t first, Result& result) {
+  if (part.used_rows == 1) {
+    result.reshaped += encode_single(slice(part, 0, 1), first, result) && part.rows > 1 ? 1U : 0U;
+    return;
+  }
+  const std::uint32_t half = part.used_rows / 2;
+  const std::uint32_t rest = part.used_rows - half;
+  for (const auto& [from, count] : {std::pair(0U, half), std::pair(half, rest)}) {
+    const HostBatch piece = slice(part, from, count);
+    const bool over = cost_of(piece) > governor_.budget(widest({&piece, 1}));
+    if ((!over || count == 1) && attempt({&piece, 1}, first + from, result)) {
+      result.reshaped += count;
+    } else if (count == 1) {
+      result.reshaped += encode_single(piece, first + from, result) ? 1U : 0U;
+    } else {
+      encode_in_pieces(piece, first + from, result);
     }
-    result.failures.push_back({from,
-                               {Reason::kOutOfMemory, "does not fit alone, padded to " +
-                                                          std::to_string(width) + " tokens"}});
   }
 }
 
-void BatchEncoder::split_rows(const HostBatch& batch, std::uint32_t width, std::uint32_t from,
-                              std::uint32_t count, Result& result) {
-  has_split_ = true;
-  const std::uint32_t half = count / 2;
-  encode_rows(batch, width, from, half, result);
-  encode_rows(batch, width, from + half, count - half, result);
+bool BatchEncoder::encode_single(const HostBatch& part, std::uint32_t first, Result& result) {
+  // Without dummies, and with the caches released.
+  if (attempt({&part, 1}, first, result)) {
+    return true;
+  }
+  if (cost_of(part) <= largest_fitted_) {
+    // Not the record's fault: rejecting it, and all after it, would be false.
+    throw Error(ExitCode::kMemory,
+                "out of memory with a single record of " + std::to_string(part.width) +
+                    " tokens, though as much fitted before: something else took the memory",
+                "free some memory and give the same command again: what is done is kept");
+  }
+  result.failures.push_back({first,
+                             {Reason::kOutOfMemory, "does not fit alone, padded to " +
+                                                        std::to_string(part.width) + " tokens"}});
+  return false;
 }
 
-void BatchEncoder::check_finite(const HostBatch& batch, Result& result) {
+// In its own shape if that gives numbers, else by itself.
+EmbeddingBlock BatchEncoder::once_more(const HostBatch& part, std::uint32_t row, Result& result) {
+  Encoder& exact = exact_encoder_ ? exact_encoder_() : encoder_;
+  const HostBatch alone = slice(part, row, 1);
+  for (const std::uint32_t rows : std::set<std::uint32_t, std::greater<>>{part.rows, 1}) {
+    try {
+      EmbeddingBlock block = exact.encode(filled(alone, rows));
+      if (block.rows == 1 && is_finite(block.values)) {
+        result.reshaped += rows < part.rows ? 1U : 0U;
+        return block;
+      }
+    } catch (const DeviceOutOfMemory&) {
+      // The next try is smaller.
+    }
+  }
+  return {};
+}
+
+void BatchEncoder::check_finite(const HostBatch& part, std::uint32_t first, Result& result) {
   const auto failed = [&](std::uint32_t row) {
     return std::any_of(result.failures.begin(), result.failures.end(),
                        [&](const Failure& failure) { return failure.row == row; });
   };
-  for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
-    if (is_finite(result.block, row) || failed(row)) {
+  for (std::uint32_t row = 0; row < part.used_rows; ++row) {
+    const std::span<float> vector = row_of(result.block, first + row);
+    if (is_finite(vector) || failed(first + row)) {
       continue;
     }
     if (++not_finite_ == 1) {
-      log_.warning("a vector is not finite: computing it again alone, in float32");
+      log_.warning("a vector is not finite: computing it again, in float32");
     }
-    Encoder& exact = exact_encoder_ ? exact_encoder_() : encoder_;
-    EmbeddingBlock alone;
-    try {
-      alone = exact.encode(slice(batch, row, 1));
-    } catch (const DeviceOutOfMemory&) {
-      alone = {};
-    }
-    if (alone.rows == 1 && is_finite(alone, 0)) {
-      std::copy(alone.values.begin(), alone.values.end(),
-                result.block.values.begin() +
-                    static_cast<std::ptrdiff_t>(std::size_t{row} * alone.dimension));
+    if (const EmbeddingBlock again = once_more(part, row, result); again.rows == 1) {
+      std::copy(again.values.begin(), again.values.end(), vector.begin());
     } else {
-      result.failures.push_back({row, {Reason::kNotFinite, "the vector holds NaN or infinity"}});
+      result.failures.push_back(
+          {first + row, {Reason::kNotFinite, "the vector holds NaN or infinity"}});
       ++stayed_not_finite_;
     }
     if (stayed_not_finite_ >= kFewNotFinite &&
@@ -135,8 +209,6 @@ void BatchEncoder::check_finite(const HostBatch& batch, Result& result) {
                   "use --dtype fp32 or another --device");
     }
   }
-  std::sort(result.failures.begin(), result.failures.end(),
-            [](const Failure& a, const Failure& b) { return a.row < b.row; });
 }
 
 }  // namespace longhaul

@@ -1,10 +1,12 @@
-// Encodes one batch whatever memory allows: splits it when it does not fit, rejects a row that does
-// not fit alone, and computes rows that are not finite once more by themselves.
+// Encodes the parts of one batch whatever memory allows: fewer at a time where they do not fit
+// together, a part in pieces where it does not fit alone; rejects a row that does not fit by
+// itself, and computes rows that are not finite once more in float32.
 // The encoder's thread; borrows all it is given.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "base/log.hpp"
@@ -21,8 +23,9 @@ class BatchEncoder {
     Defect defect;
   };
   struct Result {
-    EmbeddingBlock block;           // one row per used row; undefined where it failed
+    EmbeddingBlock block;           // one row per used row of the parts; undefined where it failed
     std::vector<Failure> failures;  // ascending
+    std::uint64_t reshaped = 0;     // rows computed in a part of other rows than theirs
   };
 
   BatchEncoder(Encoder& encoder, std::function<Encoder&()> exact_encoder, MemoryGovernor& governor,
@@ -33,24 +36,27 @@ class BatchEncoder {
         log_(log) {}
 
   // A single record that does not fit is rejected, unless as much fitted before: then it is no
-  // record's fault, and Error(kMemory) ends the session.
-  // `width` is what the batch's cost is reckoned with. Throws Error(kBadData) when more than 1 % of
-  // all rows, and no fewer than ten, stay not finite.
-  Result encode(const HostBatch& batch, std::uint32_t width);
+  // record's fault, and Error(kMemory) ends the session. Throws Error(kBadData) when more than 1 %
+  // of all rows, and no fewer than ten, stay not finite.
+  Result encode(std::span<const HostBatch> parts);
 
   std::uint64_t out_of_memory_count() const { return out_of_memory_; }
   std::uint64_t not_finite_count() const { return not_finite_; }
-  bool has_split() const { return has_split_; }
 
  private:
-  // Rows [from, from + count) of the batch.
-  void encode_rows(const HostBatch& batch, std::uint32_t width, std::uint32_t from,
-                   std::uint32_t count, Result& result);
-  void split_rows(const HostBatch& batch, std::uint32_t width, std::uint32_t from,
-                  std::uint32_t count, Result& result);
-  // False when it ran out of memory. `from` is the place of its first row in the result.
-  bool attempt(const HostBatch& batch, std::uint32_t width, std::uint32_t from, Result& result);
-  void check_finite(const HostBatch& batch, Result& result);
+  using Parts = std::span<const HostBatch>;
+
+  // `first` is the place of the parts' first row in the result.
+  void encode_parts(Parts parts, std::uint32_t first, Result& result);
+  // One part that does not fit whole.
+  void encode_in_pieces(const HostBatch& part, std::uint32_t first, Result& result);
+  // False when it is rejected.
+  bool encode_single(const HostBatch& part, std::uint32_t first, Result& result);
+  // False when they ran out of memory.
+  bool attempt(Parts parts, std::uint32_t first, Result& result);
+  double cost_at_a_time(Parts parts) const;
+  void check_finite(const HostBatch& part, std::uint32_t first, Result& result);
+  EmbeddingBlock once_more(const HostBatch& part, std::uint32_t row, Result& result);
 
   Encoder& encoder_;
   std::function<Encoder&()> exact_encoder_;
@@ -60,8 +66,7 @@ class BatchEncoder {
   std::uint64_t out_of_memory_ = 0;
   std::uint64_t not_finite_ = 0;         // rows, cured or not
   std::uint64_t stayed_not_finite_ = 0;  // rows
-  bool has_split_ = false;
-  double largest_fitted_ = 0;  // cost
+  double largest_fitted_ = 0;            // cost
 };
 
 }  // namespace longhaul

@@ -34,6 +34,37 @@ bool BatchSource::read_window() {
   return true;
 }
 
+void BatchSource::assemble(const Part& part, BatchJob& job) {
+  std::vector<Prepared*> records;
+  records.reserve(part.count);
+  const auto index_of = [&](std::uint32_t i) { return window_->order[part.first + i].index; };
+  for (std::uint32_t i = 0; i < part.count; ++i) {
+    records.push_back(&window_->records[index_of(i)]);
+  }
+  Assembled assembled = preprocessor_.assemble(records, part.width, part.rows);
+  for (const std::uint32_t index : assembled.accepted) {
+    job.records.push_back(index_of(index));
+  }
+  if (!assembled.accepted.empty()) {
+    job.parts.push_back(std::move(assembled.batch));
+  }
+  for (const Assembled::Late& late : assembled.rejected) {
+    rejects_.rejected_late(records[late.index]->record, late.defect);
+    job.late.push_back({.row = records[late.index]->record.ordinal,
+                        .status = Status::kRejected,
+                        .defect = late.defect,
+                        .duplicate_of = std::nullopt,
+                        .hash = std::nullopt});
+  }
+  for (const Assembled::Duplicate& duplicate : assembled.duplicates) {
+    job.late.push_back({.row = records[duplicate.index]->record.ordinal,
+                        .status = Status::kDuplicate,
+                        .defect = std::nullopt,
+                        .duplicate_of = duplicate.of,
+                        .hash = std::nullopt});
+  }
+}
+
 std::optional<BatchJob> BatchSource::next() {
   if (!window_ && !read_window()) {
     return std::nullopt;
@@ -42,44 +73,14 @@ std::optional<BatchJob> BatchSource::next() {
   job.window = window_;
   job.first = static_cast<std::uint32_t>(position_);
   if (position_ < window_->order.size()) {
-    const std::uint32_t width = window_->order[position_].width;
-    double budget = governor_.budget(width);
-    if (!cut_.fixed_rows) {
-      budget = std::min(budget, time_budget_.load(std::memory_order_relaxed));
-    }
-    job.target_tokens = tokens_.load(std::memory_order_relaxed);
-    const BatchLimits limits{
-        .rows = cut_.rows,
-        .tokens = job.target_tokens > 0 ? std::optional(job.target_tokens) : cut_.tokens,
-        .budget = budget};
-    job.width = width;
-    job.count = cut_batch(window_->order, position_, limits);
-    std::vector<Prepared*> records;
-    records.reserve(job.count);
-    for (std::uint32_t i = 0; i < job.count; ++i) {
-      records.push_back(&window_->records[window_->order[position_ + i].index]);
-    }
-    // With fixed rows the shape is the same for every batch of this width, full or not.
-    const std::uint32_t rows = cut_.fixed_rows ? rows_per_batch(width, limits) : 0;
-    Assembled assembled = preprocessor_.assemble(records, width, rows);
-    job.batch = std::move(assembled.batch);
-    for (const std::uint32_t index : assembled.accepted) {
-      job.records.push_back(window_->order[position_ + index].index);
-    }
-    for (const Assembled::Late& late : assembled.rejected) {
-      rejects_.rejected_late(records[late.index]->record, late.defect);
-      job.late.push_back({.row = records[late.index]->record.ordinal,
-                          .status = Status::kRejected,
-                          .defect = late.defect,
-                          .duplicate_of = std::nullopt,
-                          .hash = std::nullopt});
-    }
-    for (const Assembled::Duplicate& duplicate : assembled.duplicates) {
-      job.late.push_back({.row = records[duplicate.index]->record.ordinal,
-                          .status = Status::kDuplicate,
-                          .defect = std::nullopt,
-                          .duplicate_of = duplicate.of,
-                          .hash = std::nullopt});
+    const BatchLimits limits{.rows = cut_.rows,
+                             .tokens = cut_.tokens,
+                             .budget = governor_.budget(window_->order[position_].width),
+                             .work = time_budget_.load(std::memory_order_relaxed),
+                             .concurrency = cut_.concurrency};
+    for (const Part& part : cut_batch(window_->order, position_, cut_.parts, limits)) {
+      assemble(part, job);
+      job.count += part.count;
     }
     position_ += job.count;
   }

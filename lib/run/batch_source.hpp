@@ -1,5 +1,5 @@
-// Reads windows and cuts them into assembled batches: the prepare thread's work.
-// Borrows all it is given; one thread at a time, but for the setters, which any thread may call.
+// Reads windows and cuts them into batches of assembled parts: the prepare thread's work.
+// Borrows all it is given; one thread at a time, but for the setter, which any thread may call.
 #pragma once
 
 #include <atomic>
@@ -14,9 +14,10 @@
 namespace longhaul {
 
 struct CutSettings {
-  std::optional<std::uint32_t> rows;
-  std::optional<std::uint64_t> tokens;
-  bool fixed_rows = false;
+  RowsPolicy parts;
+  std::optional<std::uint32_t> rows;    // in hand at a time
+  std::optional<std::uint64_t> tokens;  // likewise, padding and dummies included
+  std::uint32_t concurrency = 1;        // parts that the encoder computes at a time
 };
 
 class BatchSource {
@@ -31,11 +32,10 @@ class BatchSource {
 
   // What a batch may cost to be done in time; the encoder's thread says so.
   void set_time_budget(double cost) { time_budget_.store(cost, std::memory_order_relaxed); }
-  // Tokens that a batch should have, instead of CutSettings::tokens.
-  void set_tokens(std::uint64_t tokens) { tokens_.store(tokens, std::memory_order_relaxed); }
 
  private:
   bool read_window();
+  void assemble(const Part& part, BatchJob& job);
 
   WindowSource windows_;
   const Preprocessor& preprocessor_;
@@ -46,7 +46,6 @@ class BatchSource {
   std::shared_ptr<Window> window_;  // see BatchJob
   std::size_t position_ = 0;
   std::atomic<double> time_budget_;
-  std::atomic<std::uint64_t> tokens_{0};  // 0: as the settings say
 };
 
 }  // namespace longhaul

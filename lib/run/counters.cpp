@@ -37,6 +37,7 @@ nlohmann::json to_json(const Counters& counters) {
           {"substituted_characters", counters.substituted_characters},
           {"stops_dropped", counters.stops_dropped},
           {"residues", counters.residues},
+          {"reshaped", counters.reshaped},
           {"rejected_by_reason", counters.rejected_by_reason}};
 }
 
@@ -53,6 +54,7 @@ Counters counters_from_json(const nlohmann::json& json) {
   counters.substituted_characters = json.at("substituted_characters");
   counters.stops_dropped = json.at("stops_dropped");
   counters.residues = json.at("residues");
+  counters.reshaped = json.value("reshaped", std::uint64_t{0});
   counters.rejected_by_reason =
       json.at("rejected_by_reason").get<std::map<std::string, std::uint64_t>>();
   return counters;

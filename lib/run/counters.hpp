@@ -23,6 +23,8 @@ struct Counters {
   std::uint64_t substituted_characters = 0;
   std::uint64_t stops_dropped = 0;  // records whose final '*' was left out
   std::uint64_t residues = 0;
+  // Vectors computed in other shapes than their own, for want of memory: low bits may differ.
+  std::uint64_t reshaped = 0;
   std::map<std::string, std::uint64_t> rejected_by_reason;
 
   void add(const RecordRow& row, bool stop_dropped);

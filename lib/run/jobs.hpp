@@ -19,10 +19,8 @@ struct BatchJob {
   std::shared_ptr<Window> window;
   std::uint32_t first = 0;
   std::uint32_t count = 0;
-  std::uint32_t width = 0;
-  std::uint64_t target_tokens = 0;  // what it was cut for; 0: no target
-  HostBatch batch;
-  std::vector<std::uint32_t> records;  // of the window, one per used row
+  std::vector<HostBatch> parts;
+  std::vector<std::uint32_t> records;  // of the window, one per used row of the parts
   std::vector<LateOutcome> late;
   bool last = false;  // of its window
 };
@@ -35,6 +33,7 @@ struct EncodedJob {
   EmbeddingBlock block;
   std::vector<std::uint32_t> records;  // of the window, one per row of the block
   std::vector<bool> has_vector;        // one per row of the block
+  std::uint64_t reshaped = 0;  // rows that were computed in a part of other rows than theirs
   std::vector<LateOutcome> late;
   bool last = false;
 };

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <exception>
 #include <map>
+#include <numeric>
+#include <set>
 
 #include "base/bounded_queue.hpp"
 #include "base/start_thread.hpp"
-#include "plan/batch_tuner.hpp"
 #include "run/batch_encoder.hpp"
 #include "run/batch_source.hpp"
 #include "run/jobs.hpp"
@@ -90,9 +91,11 @@ class Pipeline {
         source_(WindowSource(parts.reader, parts.preprocessor, settings.window,
                              from ? from->window : 0, from ? from->input_hash : Hash128{}),
                 parts.preprocessor, parts.governor,
-                {settings.batch_rows, settings.batch_tokens, settings.fixed_rows}, rejects_,
-                from ? from->position : 0),
-        tuner_(settings.tune_tokens),
+                {.parts = settings.parts,
+                 .rows = settings.batch_rows,
+                 .tokens = settings.batch_tokens,
+                 .concurrency = parts.encoder.concurrency()},
+                rejects_, from ? from->position : 0),
         encoder_(parts.encoder, hooks.exact_encoder, parts.governor, parts.log),
         writer_(parts.store,
                 {settings.commit_every, settings.commit_inside_windows, settings.copy_to_duplicates,
@@ -101,7 +104,6 @@ class Pipeline {
         batches_(kBatchesAhead),
         results_(kBatchesAhead) {
     source_.set_time_budget(cost_per_row(kFirstBatchTokens));
-    source_.set_tokens(tuner_.target());
   }
 
   RunReport run() {
@@ -141,7 +143,6 @@ class Pipeline {
     report_.seconds_committing = writer_.seconds_committing();
     report_.out_of_memory = encoder_.out_of_memory_count();
     report_.not_finite = encoder_.not_finite_count();
-    report_.bits_numeric = settings_.fixed_rows && encoder_.has_split();
     return report_;
   }
 
@@ -238,6 +239,7 @@ class Pipeline {
                        .block = {},
                        .records = std::move(job.records),
                        .has_vector = {},
+                       .reshaped = 0,
                        .late = std::move(job.late),
                        .last = job.last};
     encoded.has_vector.assign(encoded.records.size(), true);
@@ -245,17 +247,24 @@ class Pipeline {
       return encoded;
     }
     const Clock::time_point start = hooks_.now();
-    BatchEncoder::Result result = encoder_.encode(job.batch, job.width);
+    BatchEncoder::Result result = encoder_.encode(job.parts);
     const double took = seconds(hooks_.now() - start);
     report_.seconds_encoding += took;
     ++report_.batches;
     report_.records += encoded.records.size();
-    for (std::uint32_t row = 0; row < job.batch.used_rows; ++row) {
-      report_.tokens_real += row < job.batch.lengths.size() ? job.batch.lengths[row] : 0;
+    last_rows_ = 0;
+    last_width_ = 0;
+    double work = 0;
+    std::set<std::uint32_t> widths;
+    for (const HostBatch& part : job.parts) {
+      report_.tokens_real +=
+          std::accumulate(part.lengths.begin(), part.lengths.end(), std::uint64_t{0});
+      report_.tokens_computed += std::uint64_t{part.rows} * part.width;
+      last_rows_ += part.used_rows;
+      last_width_ = std::max(last_width_, part.width);
+      work += cost_of(part);
+      widths.insert(part.width);
     }
-    report_.tokens_computed += std::uint64_t{job.batch.rows} * job.batch.width;
-    last_rows_ = job.batch.used_rows;
-    last_width_ = job.batch.width;
     for (BatchEncoder::Failure& failure : result.failures) {
       const Record& record = encoded.window->records[encoded.records[failure.row]].record;
       encoded.has_vector[failure.row] = false;
@@ -267,9 +276,11 @@ class Pipeline {
                               .hash = std::nullopt});
     }
     encoded.block = std::move(result.block);
-    adapt_time_budget(cost_per_row(job.width) * job.batch.rows, took);
-    tune(job, took);
-    ++widths_seen_[job.width];
+    encoded.reshaped = result.reshaped;
+    adapt_time_budget(work, took);
+    for (const std::uint32_t width : widths) {
+      ++widths_seen_[width];
+    }
     const bool due =
         settings_.clear_cache_every > 0 && report_.batches % settings_.clear_cache_every == 0;
     if (due || parts_.governor.near_limit()) {
@@ -283,18 +294,6 @@ class Pipeline {
     const double in_time = cost / std::max(took, 1e-6) * seconds(settings_.batch_time);
     time_budget_ = std::min(in_time, std::max(time_budget_, cost) * kGrowth);
     source_.set_time_budget(time_budget_);
-  }
-
-  void tune(const BatchJob& job, double took) {
-    if (tuner_.settled()) {
-      return;
-    }
-    tuner_.measured(job.target_tokens, std::uint64_t{job.batch.rows} * job.batch.width, took);
-    source_.set_tokens(tuner_.target());
-    if (tuner_.settled()) {
-      report_.batch_choice = tuner_.summary();
-      parts_.log.info("batch size: " + report_.batch_choice);
-    }
   }
 
   void release_cache() {
@@ -381,7 +380,6 @@ class Pipeline {
   const PipelineHooks& hooks_;
   RejectPolicy rejects_;
   BatchSource source_;    // the prepare thread's
-  BatchTuner tuner_;      // the caller's thread
   BatchEncoder encoder_;  // the caller's thread
   WindowWriter writer_;   // the write thread's, until it is joined
   BoundedQueue<BatchJob> batches_;

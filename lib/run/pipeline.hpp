@@ -33,17 +33,16 @@ struct RunSnapshot {
   std::uint64_t records_rejected = 0;
   std::uint64_t batches = 0;  // of this session
   std::uint32_t batch_rows = 0;
-  std::uint32_t batch_width = 0;
-  InputProgress input;  // bytes of what is encoded, scaled from reading
+  std::uint32_t batch_width = 0;  // of its widest part
+  InputProgress input;            // bytes of what is encoded, scaled from reading
   MemoryReading memory;
 };
 
 struct PipelineSettings {
   WindowSettings window;
-  std::optional<std::uint32_t> batch_rows;
+  RowsPolicy parts;                         // what is computed together, and so the bits
+  std::optional<std::uint32_t> batch_rows;  // in hand at a time, in whole parts
   std::optional<std::uint64_t> batch_tokens;
-  std::vector<std::uint64_t> tune_tokens;  // sizes to choose from by timing; empty: none
-  bool fixed_rows = false;                 // fill every batch to the rows its width allows
   bool commit_inside_windows = true;
   bool copy_to_duplicates = false;  // an exact duplicate has the vector of the row it repeats
   std::chrono::milliseconds commit_every{5000};
@@ -102,8 +101,6 @@ struct RunReport {
   double seconds_waiting_for_output = 0;
   double seconds_clearing = 0;
   double seconds_committing = 0;  // the writer's thread
-  std::string batch_choice;       // what tuning found; empty while it had not settled
-  bool bits_numeric = false;      // a batch of fixed rows had to be split
 };
 
 // Runs from `from` (nothing: the beginning; the reader must stand there) to the end of the input or

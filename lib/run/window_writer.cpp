@@ -55,6 +55,7 @@ std::uint64_t WindowWriter::embedded(std::uint64_t position) const {
 
 void WindowWriter::write(EncodedJob job) {
   const Window& window = *job.window;
+  counters_.reshaped += job.reshaped;
   for (std::size_t i = 0; i < job.records.size(); ++i) {
     const std::uint64_t row = window.records[job.records[i]].record.ordinal;
     if (job.has_vector[i] &&

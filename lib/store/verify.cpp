@@ -396,24 +396,29 @@ class Verifier {
       return;
     }
     std::sort(chosen_.begin(), chosen_.end());
-    const std::vector<std::vector<float>> again = settings_.recompute(chosen_);
+    const RecomputedRows recomputed = settings_.recompute(chosen_);
+    const std::vector<std::vector<float>>& again = recomputed.vectors;
+    result_.tolerance = recomputed.tolerance;
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
       const std::vector<float> stored = rows.stored(chosen_[i]);
       double greatest =
           again.at(i).size() == stored.size() ? 0 : std::numeric_limits<double>::infinity();
+      double scale = 1;
       for (std::size_t j = 0; j < stored.size() && std::isfinite(greatest); ++j) {
         const float value =
             layout.dtype == OutputDtype::kFp16 ? from_half(to_half(again[i][j])) : again[i][j];
         const double difference = std::abs(double{value} - double{stored[j]});
         greatest = std::isnan(difference) ? std::numeric_limits<double>::infinity()
                                           : std::max(greatest, difference);
+        scale = std::max(scale, std::abs(double{stored[j]}));
       }
+      greatest /= scale;
       ++result_.recomputed;
       result_.recomputed_equal += greatest == 0 ? 1 : 0;
       result_.greatest_difference = std::max(result_.greatest_difference, greatest);
-      if (greatest > settings_.tolerance) {
+      if (greatest > recomputed.tolerance) {
         result_.add(embeddings() + " row " + std::to_string(chosen_[i]),
-                    "differs from a new computation by " + std::to_string(greatest));
+                    "differs from a new computation by " + short_number(greatest));
       }
     }
   }

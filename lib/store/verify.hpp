@@ -29,7 +29,8 @@ struct Verification {
   std::uint64_t duplicates = 0;
   std::uint64_t recomputed = 0;
   std::uint64_t recomputed_equal = 0;  // bit for bit
-  double greatest_difference = 0;      // of a recomputed component
+  double greatest_difference = 0;      // of a recomputed component, as RecomputedRows measures it
+  double tolerance = 0;                // that was asked for
   std::vector<Finding> findings;       // the first of them
   std::uint64_t finding_count = 0;
 
@@ -37,15 +38,20 @@ struct Verification {
   void add(std::string where, std::string what);
 };
 
+struct RecomputedRows {
+  std::vector<std::vector<float>> vectors;  // float32, one a row; empty where it has none now
+  // Greatest difference of a component, in proportion to the vector's values where these exceed 1;
+  // 0: the same bits.
+  double tolerance = 0;
+};
+
 struct VerifySettings {
   bool empty_duplicates = false;  // duplicates have no vector, rather than their original's
-  // Embeds these rows (ascending) again, each alone; one vector each, float32.
-  using Recompute =
-      std::function<std::vector<std::vector<float>>(std::span<const std::uint64_t> rows)>;
+  // Embeds these rows (ascending) again.
+  using Recompute = std::function<RecomputedRows(std::span<const std::uint64_t> rows)>;
   Recompute recompute;
   std::uint64_t recompute_rows = 0;
   std::uint64_t seed = 0;
-  double tolerance = 0;  // greatest difference of a recomputed component; 0: the same bits
 };
 
 Verification verify_store(Files& files, const std::string& path,

@@ -1,10 +1,13 @@
-// How the threads of a CPU share a batch: whole rows to each, which computes them alone from the
-// first operator to the last. They wait for each other once a batch; with every operator's work
-// shared out they do so a hundred times, and each time for the slowest.
+// How the threads of a CPU share a batch: each computes whole parts alone, from the first operator
+// to the last. They wait for each other once a batch; with every operator's work shared out they do
+// so a hundred times, and each time for the slowest. And a part's bits cannot depend on how many
+// threads there are.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <vector>
 
 #include "base/worker_pool.hpp"
 #include "encode/batch.hpp"
@@ -23,32 +26,21 @@ class OperatorsAlone {
   const int before_;
 };
 
-// The rows of a part when `threads` share `rows` of `width` tokens; all of them where that would
-// leave threads idle for longer than they would wait for each other.
-std::uint32_t rows_per_part(std::uint32_t rows, std::uint32_t width, std::uint32_t threads);
-
 // The encoding thread makes one and calls it; the others are its own.
 class EncodingThreads {
  public:
   using Encode = std::function<EmbeddingBlock(const HostBatch&)>;
 
   // `count` in all; LibTorch has been told so. Fewer, where the system refuses some.
-  explicit EncodingThreads(std::uint32_t count);
+  explicit EncodingThreads(std::uint32_t count) : count_(count), pool_(count) {}
 
-  // `encode` must compute a row's vector from that row alone, and is called from several threads at
-  // once, each with some rows of `batch`; or once, with all of them and every thread at its
-  // operators' service. What it throws is thrown when no part is being computed any more.
-  EmbeddingBlock encode(const HostBatch& batch, const Encode& encode);
+  std::uint32_t count() const { return count_; }
 
-  // For an `encode` whose bits depend on the number of rows and of threads: every call has
-  // `part_rows` rows, the last one's filled with dummies, and one thread.
-  EmbeddingBlock encode_filled(const HostBatch& batch, std::uint32_t part_rows,
-                               const Encode& encode);
+  // `encode` is called once a part, from several threads at once. One block a part, in their order.
+  // What it throws is thrown when no part is being computed any more.
+  std::vector<EmbeddingBlock> encode(std::span<const HostBatch> parts, const Encode& encode);
 
  private:
-  EmbeddingBlock encode_parts(const HostBatch& batch, std::uint32_t part_rows,
-                              const Encode& encode);
-
   const std::uint32_t count_;
   WorkerPool pool_;
 };

@@ -4,7 +4,7 @@ endif()
 longhaul_room(torch
   SOURCES attention_bf16.cpp attention_kernel.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp
           devices.cpp encoding_threads.cpp failure.cpp fused_convolutions.cpp fused_graph.cpp
-          fused_operators.cpp graph_nodes.cpp heap_allocator.cpp inspect_module.cpp kernel_choice.cpp model_checks.cpp mps_device.cpp
+          fused_operators.cpp graph_nodes.cpp heap_allocator.cpp inspect_module.cpp kernel_choice.cpp mps_device.cpp
           packed_convolution.cpp process_settings.cpp product_peak.cpp rotation_kernel.cpp script_program.cpp tensors.cpp
           torchscript_encoder.cpp
   LINKS base device encode

@@ -129,7 +129,7 @@ at::Tensor element_named(const IValue& result, const std::string& key) {
 
 // rows x width, one where a token is pooled.
 at::Tensor column_mask(const EncoderCard& card, const HostBatch& batch, Pooling pooling) {
-  at::Tensor mask = at::zeros({batch.used_rows, batch.width}, c10::kBool);
+  at::Tensor mask = at::zeros({batch.rows, batch.width}, c10::kBool);
   auto* cell = mask.mutable_data_ptr<bool>();
   for (std::uint32_t row = 0; row < batch.used_rows; ++row, cell += batch.width) {
     const Columns columns = pooled_columns(pooling, card.alphabet, batch.lengths[row], batch.width);
@@ -138,6 +138,7 @@ at::Tensor column_mask(const EncoderCard& card, const HostBatch& batch, Pooling 
   return mask;
 }
 
+// Of all rows: how a device sums may depend on how many there are.
 at::Tensor pool_on_device(const EncoderCard& card, const HostBatch& batch, const at::Tensor& used,
                           Pooling pooling) {
   const at::Tensor mask = column_mask(card, batch, pooling).to(used.device());
@@ -246,18 +247,19 @@ EmbeddingBlock pooled_block(const EncoderCard& card, const HostBatch& batch,
   EmbeddingBlock block;
   block.rows = batch.used_rows;
   block.dimension = card.dimension;
-  const at::Tensor used = output.narrow(0, 0, batch.used_rows);
+  const auto used_rows = [&](const at::Tensor& all) { return all.narrow(0, 0, batch.used_rows); };
+  const at::Tensor used = used_rows(output);
   if (card.output == OutputKind::kPooled) {
     block.values = host_values(used);
   } else if (card.output == OutputKind::kMap) {
-    block.values = host_values(pooled_map(used, pooling));
+    block.values = host_values(used_rows(pooled_map(output, pooling)));
   } else if (used.is_cpu()) {
     const at::Tensor states = used.to(c10::kFloat).contiguous();
     block.values =
         pool_tokens({states.const_data_ptr<float>(), static_cast<std::size_t>(states.numel())},
                     batch, card.dimension, pooling, card.alphabet);
   } else {
-    block.values = host_values(pool_on_device(card, batch, used, pooling));
+    block.values = host_values(used_rows(pool_on_device(card, batch, output, pooling)));
   }
   if (normalize == Normalize::kL2) {
     normalize_rows(block.values, card.dimension);

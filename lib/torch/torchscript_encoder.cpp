@@ -7,17 +7,18 @@
 #include <torch/script.h>
 #include <torch/version.h>
 
+#include <array>
 #include <cmath>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/start_thread.hpp"
+#include "encode/model_checks.hpp"
 #include "torch/encoding_threads.hpp"
 #include "torch/failure.hpp"
 #include "torch/fused_convolutions.hpp"
 #include "torch/fused_graph.hpp"
 #include "torch/kernel_choice.hpp"
-#include "torch/model_checks.hpp"
 #include "torch/open_device.hpp"
 #include "torch/script_program.hpp"
 #include "torch/tensors.hpp"
@@ -26,10 +27,6 @@ namespace longhaul {
 namespace {
 
 using nlohmann::json;
-
-// The bits of an image's vector depend on how many images are computed together: on a CPU always
-// this many, enough for their products to be fast.
-constexpr std::uint32_t kImagePartRows = 4;
 
 constexpr const char* kCardEntry = "extra/longhaul.json";
 
@@ -66,13 +63,12 @@ class TorchScriptEncoder : public Encoder {
   TorchScriptEncoder(const TorchScriptEncoder&) = delete;
   TorchScriptEncoder& operator=(const TorchScriptEncoder&) = delete;
 
-  EmbeddingBlock encode(const HostBatch& batch) override;
+  using Encoder::encode;
+  std::vector<EmbeddingBlock> encode(std::span<const HostBatch> parts) override;
   std::uint32_t dimension() const override { return model_.card.dimension; }
   Device& device() override { return *device_; }
-  bool needs_fixed_rows() const override {
-    return device_->kind() != DeviceKind::kCpu ||
-           (model_.card.modality == Modality::kImage && !part_rows_);
-  }
+  std::uint32_t concurrency() const override { return threads_ ? threads_->count() : 1; }
+  RowsPolicy rows_policy() const override;
   json choices() const override { return choices_; }
   json report() const override { return report_; }
 
@@ -80,14 +76,13 @@ class TorchScriptEncoder : public Encoder {
   void load(const EncoderOptions& options);
   void choose_cpu_kernels(const EncoderOptions& options);
   InputSizes convolution_sizes();
-  void share_rows(const EncoderOptions& options);
   void log_kernels(Log& log) const;
   EmbeddingBlock embed(const HostBatch& batch, Dtype dtype, Pooling pooling, Normalize normalize);
   EmbeddingBlock embed_as_card(const HostBatch& batch, Dtype dtype) {
     return embed(batch, dtype, model_.card.pooling, model_.card.normalize);
   }
-  EmbeddingBlock embed_in_parts(const HostBatch& batch);
-  void check_contract(Dtype dtype);
+  std::vector<EmbeddingBlock> embed_parts(std::span<const HostBatch> parts);
+  void check_shapes(Dtype dtype);
 
   ModelFile model_;
   Pooling pooling_;
@@ -97,8 +92,7 @@ class TorchScriptEncoder : public Encoder {
   std::unique_ptr<TorchDevice> device_;
   std::unique_ptr<ScriptProgram> program_;
   std::optional<EncodingThreads> threads_;
-  std::optional<std::uint32_t> part_rows_;  // images computed together, on a CPU
-  std::optional<double> slowdown_;          // of a half type without native support, against fp32
+  std::optional<double> slowdown_;  // of a half type without native support, against fp32
   json choices_;
   json report_;
 };
@@ -120,7 +114,10 @@ TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& op
     at::set_num_threads(static_cast<int>(options.threads));
   }
   load(options);
-  share_rows(options);
+  // A program that would not freeze may change itself as it runs.
+  if (device_->kind() == DeviceKind::kCpu && program_->frozen()) {
+    threads_.emplace(static_cast<std::uint32_t>(at::get_num_threads()));
+  }
   log_kernels(log);
   if (slowdown_ && *slowdown_ > 1) {
     log.warning("this processor has no instructions for " + std::string(to_string(dtype_)) +
@@ -150,7 +147,7 @@ void TorchScriptEncoder::load(const EncoderOptions& options) {
     program_ = std::make_unique<ScriptProgram>(*module, card.method, card.inputs.size());
   };
   freeze();
-  check_contract(Dtype::kFp32);
+  check_shapes(Dtype::kFp32);
   if (device_->kind() == DeviceKind::kCpu && dtype_ != Dtype::kFp32) {
     slowdown_ = slowdown_without_support(to_scalar_type(dtype_), linear_shapes(*program_->graph()));
   }
@@ -161,7 +158,7 @@ void TorchScriptEncoder::load(const EncoderOptions& options) {
     program_.reset();
     module->to(to_scalar_type(dtype_));
     freeze();
-    check_contract(dtype_);
+    check_shapes(dtype_);
   }
   module.reset();  // what the program does not hold is given back before weights are packed
   report_["frozen"] = program_->frozen();
@@ -184,17 +181,11 @@ void TorchScriptEncoder::load(const EncoderOptions& options) {
   report_["golden"] = card.golden.empty() ? json("unchecked") : std::move(golden);
 }
 
-void TorchScriptEncoder::share_rows(const EncoderOptions& options) {
-  // A program that would not freeze may change itself as it runs.
-  if (device_->kind() != DeviceKind::kCpu || !program_->frozen()) {
-    return;
-  }
-  threads_.emplace(static_cast<std::uint32_t>(at::get_num_threads()));
-  if (model_.card.modality == Modality::kImage) {
-    part_rows_ = options.choices.is_object() ? options.choices.value("part_rows", kImagePartRows)
-                                             : kImagePartRows;
-    choices_["part_rows"] = *part_rows_;
-  }
+RowsPolicy TorchScriptEncoder::rows_policy() const {
+  const bool cpu = device_->kind() == DeviceKind::kCpu;
+  return model_.card.modality == Modality::kImage
+             ? RowsPolicy{.part_tokens = 0, .rows_fixed = cpu ? kCpuPartImages : kGpuPartImages}
+             : RowsPolicy{.part_tokens = cpu ? kCpuPartTokens : kGpuPartTokens, .rows_fixed = 0};
 }
 
 void TorchScriptEncoder::choose_cpu_kernels(const EncoderOptions& options) {
@@ -203,12 +194,12 @@ void TorchScriptEncoder::choose_cpu_kernels(const EncoderOptions& options) {
     return;
   }
   const bool chosen_before = options.choices.is_object() && options.choices.contains("kernels");
-  const KernelChoice choice = choose_kernels(
+  const std::string kernels = choose_kernels(
       chosen_before ? options.choices["kernels"].get<std::string>() : options.cpu_kernels,
       linear_shapes(*program_->graph()), !packable_convolutions(*program_->graph()).empty());
-  choices_["kernels"] = choice.kernels;
-  report_["kernels"] = {{"choice", choice.kernels}, {"probe", choice.probe}};
-  if (choice.kernels == "onednn") {
+  choices_["kernels"] = kernels;
+  report_["kernels"] = {{"choice", kernels}};
+  if (kernels == "onednn") {
     program_->change(&remove_mutation);
     const InputSizes sizes = convolution_sizes();
     std::optional<OperatorsAlone> alone;  // as its weights will be used
@@ -219,7 +210,7 @@ void TorchScriptEncoder::choose_cpu_kernels(const EncoderOptions& options) {
       report_["kernels"]["fused"] = fuse_graph(graph, sizes);
     });
     alone.reset();
-    check_contract(dtype_);
+    check_shapes(dtype_);
   }
 }
 
@@ -230,34 +221,26 @@ InputSizes TorchScriptEncoder::convolution_sizes() {
   }
   const EncoderCard& card = model_.card;
   const bool image = card.modality == Modality::kImage;
-  const HostBatch batch = image ? pixel_batch(card, 1) : contract_batches(card).back();
+  const HostBatch batch = image ? probe_batch(card, 1, std::array{0U}) : shape_batches(card).back();
   InputSizes sizes = program_->input_sizes(&packable_convolutions,
                                            input_tensors(card, batch, device_->torch(), dtype_));
   for (std::vector<std::int64_t>& size : sizes) {
     if (image && !size.empty()) {
-      size.front() *= kImagePartRows;
+      size.front() *= kCpuPartImages;
     }
   }
   return sizes;
 }
 
 void TorchScriptEncoder::log_kernels(Log& log) const {
-  if (!report_.contains("kernels")) {
-    return;
+  if (report_.contains("kernels")) {
+    log.debug("CPU kernels: " + choices_["kernels"].get<std::string>());
   }
-  const json& probe = report_["kernels"]["probe"];
-  std::string measured;
-  if (probe.is_object()) {
-    measured = " (measured here: mkl " +
-               std::to_string(std::lround(probe["mkl_gflops"].get<double>())) + ", onednn " +
-               std::to_string(std::lround(probe["onednn_gflops"].get<double>())) + " GFLOP/s)";
-  }
-  log.info("CPU kernels: " + choices_["kernels"].get<std::string>() + measured);
 }
 
-void TorchScriptEncoder::check_contract(Dtype dtype) {
+void TorchScriptEncoder::check_shapes(Dtype dtype) {
   const EncoderCard& card = model_.card;
-  for (const HostBatch& batch : contract_batches(card)) {
+  for (const HostBatch& batch : shape_batches(card)) {
     torch::jit::IValue result;
     try {
       result = program_->run(input_tensors(card, batch, device_->torch(), dtype));
@@ -285,25 +268,28 @@ EmbeddingBlock TorchScriptEncoder::embed(const HostBatch& batch, Dtype dtype, Po
   return pooled_block(card, batch, output, pooling, normalize);
 }
 
-EmbeddingBlock TorchScriptEncoder::embed_in_parts(const HostBatch& batch) {
+std::vector<EmbeddingBlock> TorchScriptEncoder::embed_parts(std::span<const HostBatch> parts) {
   const auto embed_part = [&](const HostBatch& part) {
     const LiveBytesGuard counted(live_);
     const c10::InferenceMode inference;
     const c10::OptionalDeviceGuard guard(device_->torch());
     return embed(part, dtype_, pooling_, normalize_);
   };
-  if (!threads_) {
-    return embed_part(batch);
+  if (threads_) {
+    return threads_->encode(parts, embed_part);
   }
-  return part_rows_ ? threads_->encode_filled(batch, *part_rows_, embed_part)
-                    : threads_->encode(batch, embed_part);
+  std::vector<EmbeddingBlock> blocks;
+  for (const HostBatch& part : parts) {
+    blocks.push_back(embed_part(part));
+  }
+  return blocks;
 }
 
-EmbeddingBlock TorchScriptEncoder::encode(const HostBatch& batch) {
+std::vector<EmbeddingBlock> TorchScriptEncoder::encode(std::span<const HostBatch> parts) {
   FailureKind kind{};
   std::string text;
   try {
-    return embed_in_parts(batch);
+    return embed_parts(parts);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
@@ -311,8 +297,10 @@ EmbeddingBlock TorchScriptEncoder::encode(const HostBatch& batch) {
     text = failure_text(failure);
   }
   // Out of the handler: the failed call's tensors are gone.
+  const HostBatch& first = parts.front();
   const std::string where =
-      std::to_string(batch.rows) + " x " + std::to_string(batch.width) + " on " + device_->name();
+      (parts.size() > 1 ? std::to_string(parts.size()) + " parts, the first " : "") +
+      std::to_string(first.rows) + " x " + std::to_string(first.width) + " on " + device_->name();
   switch (kind) {
     case FailureKind::kOutOfMemory:
       throw DeviceOutOfMemory("out of memory for a batch of " + where + ": " + text);

@@ -7,6 +7,7 @@
 #include "device/memory_reading.hpp"
 #include "fakes/fake_encoder.hpp"
 #include "fakes/recording_log.hpp"
+#include "plan/window.hpp"
 
 using namespace longhaul;
 
@@ -29,7 +30,7 @@ std::vector<std::uint64_t> failed_calls(const FakeDeviceSettings& settings, int 
   std::vector<std::uint64_t> failed;
   for (int i = 0; i < calls; ++i) {
     try {
-      device.enter(1, 8);
+      device.enter(1, 8, 1 * cost_per_row(8));
     } catch (const DeviceOutOfMemory&) {
       failed.push_back(device.calls());
     }
@@ -56,8 +57,8 @@ TEST_CASE("a fake device has a capacity") {
   settings.bytes_per_cost = 10;
   settings.capacity_bytes = 1400;
   FakeDevice device(settings);
-  device.enter(4, 8);
-  CHECK_THROWS_AS(device.enter(5, 8), DeviceOutOfMemory);
+  device.enter(4, 8, 4 * cost_per_row(8));
+  CHECK_THROWS_AS(device.enter(5, 8, 5 * cost_per_row(8)), DeviceOutOfMemory);
   CHECK(device.failures() == 1);
 }
 
@@ -68,8 +69,8 @@ TEST_CASE("caches grow until they are released, leaks never go") {
   settings.cache_bytes = 50;
   settings.leak_bytes = 7;
   FakeDevice device(settings);
-  device.enter(1, 8);
-  device.enter(1, 8);
+  device.enter(1, 8, 1 * cost_per_row(8));
+  device.enter(1, 8, 1 * cost_per_row(8));
   CHECK(device.memory().allocated == 1014U);
   CHECK(device.memory().reserved == 1114U);
   device.release_cache();
@@ -84,9 +85,9 @@ TEST_CASE("a driver counter that wraps is dropped by the time it is a reading") 
   RecordingLog log;
   MemorySanity sanity(log);
   HostMemory host;
-  device.enter(1, 8);
+  device.enter(1, 8, 1 * cost_per_row(8));
   CHECK(take_reading(host, device, sanity).device.driver);
-  device.enter(1, 8);
+  device.enter(1, 8, 1 * cost_per_row(8));
   CHECK_FALSE(take_reading(host, device, sanity).device.driver);
   CHECK(log.warnings().size() == 1);
 }
@@ -96,7 +97,7 @@ TEST_CASE("on a CPU the device's allocated bytes are the live ones of the readin
   RecordingLog log;
   MemorySanity sanity(log);
   HostMemory host;
-  device.enter(4, 8);
+  device.enter(4, 8, 4 * cost_per_row(8));
   const MemoryReading reading = take_reading(host, device, sanity);
   CHECK(reading.live_cpu == 100U << 20);
   CHECK(reading.live_cpu_peak > reading.live_cpu);

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "plan/window.hpp"
 
 namespace longhaul {
 namespace {
@@ -61,8 +60,7 @@ void FakeDevice::release_cache() {
   cached_ = 0;
 }
 
-bool FakeDevice::fails(std::uint32_t rows, std::uint32_t width) const {
-  const double cost = rows * cost_per_row(width);
+bool FakeDevice::fails(std::uint32_t rows, double cost) const {
   const bool told =
       std::any_of(settings_.fail_at.begin(), settings_.fail_at.end(), [&](std::uint64_t call) {
         return calls_ >= call &&
@@ -75,17 +73,17 @@ bool FakeDevice::fails(std::uint32_t rows, std::uint32_t width) const {
          (settings_.capacity_bytes && bytes > static_cast<double>(*settings_.capacity_bytes));
 }
 
-void FakeDevice::enter(std::uint32_t rows, std::uint32_t width) {
+void FakeDevice::enter(std::uint32_t rows, std::uint32_t width, double cost) {
   const std::lock_guard lock(mutex_);
   ++calls_;
   ++widths_[width];
-  if (fails(rows, width)) {
+  if (fails(rows, cost)) {
     ++failures_;
     throw DeviceOutOfMemory("fake device out of memory at call " + std::to_string(calls_) +
                             " with " + std::to_string(rows) + " x " + std::to_string(width) +
                             " tokens");
   }
-  const double taken = rows * cost_per_row(width) * static_cast<double>(settings_.bytes_per_cost);
+  const double taken = cost * static_cast<double>(settings_.bytes_per_cost);
   peak_ = std::max(peak_, settings_.base_bytes + leaked_ + static_cast<std::uint64_t>(taken));
   cached_ += settings_.cache_bytes;
   leaked_ += settings_.leak_bytes;

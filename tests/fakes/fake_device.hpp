@@ -43,15 +43,16 @@ class FakeDevice : public Device {
   void release_cache() override;
   void synchronize() override {}
 
-  // Before a batch is computed: throws DeviceOutOfMemory where it does not fit.
-  void enter(std::uint32_t rows, std::uint32_t width);
+  // Before a batch is computed: throws DeviceOutOfMemory where it does not fit. `cost` is that of
+  // all its parts; `width` that of the widest.
+  void enter(std::uint32_t rows, std::uint32_t width, double cost);
 
   std::uint64_t calls() const { return calls_; }
   std::uint64_t failures() const { return failures_; }
   std::uint64_t releases() const { return releases_; }
 
  private:
-  bool fails(std::uint32_t rows, std::uint32_t width) const;
+  bool fails(std::uint32_t rows, double cost) const;
 
   const FakeDeviceSettings settings_;
   mutable std::mutex mutex_;

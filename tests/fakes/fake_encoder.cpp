@@ -7,6 +7,7 @@
 #include <fstream>
 #include <limits>
 #include <new>
+#include <numeric>
 #include <thread>
 
 #include "base/error.hpp"
@@ -17,6 +18,8 @@ namespace longhaul {
 namespace {
 
 constexpr std::int64_t kPad = 1;
+// encode() calls of check_contract(), of a model whose vectors are their own.
+constexpr std::uint64_t kContractCalls = 3;
 
 std::uint64_t next_random(std::uint64_t& state) {
   state += 0x9e3779b97f4a7c15ULL;
@@ -50,8 +53,11 @@ FakeEncoderSettings fake_encoder_settings(const nlohmann::json& model) {
   if (model.contains("hang_at")) {
     settings.hang_at = model.at("hang_at").get<std::uint64_t>();
   }
-  settings.fixed_rows = model.value("fixed_rows", settings.fixed_rows);
   settings.width_matters = model.value("width_matters", settings.width_matters);
+  settings.rows_matter = model.value("rows_matter", settings.rows_matter);
+  settings.part_tokens = model.value("part_tokens", settings.part_tokens);
+  settings.random = model.value("random", settings.random);
+  settings.neighbours_matter = model.value("neighbours_matter", settings.neighbours_matter);
   settings.device = fake_device_settings(model);
   return settings;
 }
@@ -67,7 +73,7 @@ std::vector<float> FakeEncoder::vector_of(std::span<const std::int64_t> tokens, 
   std::uint64_t state = hash64(std::as_bytes(tokens));
   const std::uint64_t content = state;
   state ^= settings_.width_matters ? std::uint64_t{width} << 32U : 0;
-  state ^= settings_.fixed_rows ? std::uint64_t{rows} << 16U : 0;
+  state ^= settings_.rows_matter ? std::uint64_t{rows} << 16U : 0;
   state ^= static_cast<std::uint64_t>(pooling_);
   std::vector<float> vector(settings_.dimension);
   for (float& value : vector) {
@@ -106,9 +112,29 @@ void FakeEncoder::check(const HostBatch& batch) const {
   }
 }
 
-EmbeddingBlock FakeEncoder::encode(const HostBatch& batch) {
-  check(batch);
-  device_.enter(batch.rows, batch.width);
+std::vector<EmbeddingBlock> FakeEncoder::encode(std::span<const HostBatch> parts) {
+  std::uint32_t rows = 0;
+  std::uint32_t width = 0;
+  double cost = 0;
+  for (const HostBatch& part : parts) {
+    check(part);
+    rows += part.rows;
+    width = std::max(width, part.width);
+    cost += cost_of(part);
+  }
+  device_.enter(rows, width, cost);
+  misbehave();
+  std::vector<EmbeddingBlock> blocks;
+  for (const HostBatch& part : parts) {
+    blocks.push_back(encode_part(part));
+  }
+  if (settings_.rows_per_second > 0) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(rows / settings_.rows_per_second));
+  }
+  return blocks;
+}
+
+void FakeEncoder::misbehave() {
   if (settings_.kill_at && device_.calls() == *settings_.kill_at) {
     std::raise(SIGKILL);
   }
@@ -121,15 +147,26 @@ EmbeddingBlock FakeEncoder::encode(const HostBatch& batch) {
   if (settings_.error_at && device_.calls() == *settings_.error_at) {
     throw Error(ExitCode::kUnavailable, "the fake device is broken", "replace it");
   }
+}
+
+EmbeddingBlock FakeEncoder::encode_part(const HostBatch& batch) {
   EmbeddingBlock block{.rows = batch.used_rows, .dimension = settings_.dimension, .values = {}};
   for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
     const std::vector<float> vector =
         vector_of(row_of(batch, row).first(batch.lengths[row]), batch.width, batch.rows);
     block.values.insert(block.values.end(), vector.begin(), vector.end());
   }
-  if (settings_.rows_per_second > 0) {
-    std::this_thread::sleep_for(
-        std::chrono::duration<double>(batch.rows / settings_.rows_per_second));
+  if (settings_.random) {
+    for (float& value : block.values) {
+      value += static_cast<float>(next_random(random_) >> 40U) / 16777216.0F;
+    }
+  }
+  if (settings_.neighbours_matter) {
+    const auto sum = static_cast<float>(
+        std::accumulate(batch.lengths.begin(), batch.lengths.end(), std::uint64_t{0}));
+    for (float& value : block.values) {
+      value += sum / 100;
+    }
   }
   return block;
 }
@@ -187,9 +224,15 @@ nlohmann::json read_fake_model(const std::string& path) {
 }
 
 std::unique_ptr<Encoder> make_fake_encoder(const EncoderOptions& options, Log&) {
-  const nlohmann::json model = read_fake_model(options.model_path);
-  return std::make_unique<FakeEncoder>(fake_encoder_settings(model), options.pooling,
-                                       options.normalize);
+  FakeEncoderSettings settings = fake_encoder_settings(read_fake_model(options.model_path));
+  for (auto* call : {&settings.error_at, &settings.hang_at, &settings.kill_at,
+                     &settings.thread_out_of_memory_at, &settings.device.wrap_at}) {
+    *call = *call ? std::optional(**call + kContractCalls) : std::nullopt;
+  }
+  for (std::uint64_t& call : settings.device.fail_at) {
+    call += kContractCalls;
+  }
+  return std::make_unique<FakeEncoder>(std::move(settings), options.pooling, options.normalize);
 }
 
 }  // namespace longhaul

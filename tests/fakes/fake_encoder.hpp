@@ -1,7 +1,7 @@
 // An encoder without a model: a row's vector is a pure function of its tokens and, as with a real
-// one, of its padded length; with fixed_rows also of the number of rows. Its FakeDevice decides
-// what fits. It checks what it is given: a batch that breaks the contract is Error(kInternal).
-// One thread, like any encoder.
+// one, of its padded length; with rows_matter also of the number of rows. All parts of a call are
+// in its FakeDevice's memory at a time, which decides what fits. It checks what it is given: a
+// batch that breaks the contract is Error(kInternal). One thread, like any encoder.
 //
 // Its "model file" is JSON. All keys but "fake" are optional; those of the device are the fields of
 // FakeDeviceSettings.
@@ -9,11 +9,15 @@
 //    "fail_at": [3], "fail_times": 1, "capacity_cost": 4000, "capacity_rows": 4,
 //    "nan_every": 50,         about one record in so many gives NaN, always
 //    "nan_in_company": 50,    the same, but alone its vector is finite
-//    "rows_per_second": 1000, "error_at": 7, "kill_at": 7, "fixed_rows": false,
-//    "width_matters": true}
+//    "rows_per_second": 1000, "error_at": 7, "kill_at": 7,
+//    "width_matters": true,   a vector depends on its padded length
+//    "rows_matter": false,    and on the rows of its part
+//    "part_tokens": 0,        tokens of a part; 0: every part has one row
+//    "random": false, "neighbours_matter": false}   what no model may do
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -37,8 +41,11 @@ struct FakeEncoderSettings {
   std::optional<std::uint64_t> kill_at;   // this call kills the process, as the kernel would
   // In this call memory runs out in a thread where nothing catches it.
   std::optional<std::uint64_t> thread_out_of_memory_at;
-  bool fixed_rows = false;
   bool width_matters = true;
+  bool rows_matter = false;
+  std::uint64_t part_tokens = 0;
+  bool random = false;
+  bool neighbours_matter = false;
   FakeDeviceSettings device;
 };
 
@@ -49,10 +56,14 @@ class FakeEncoder : public Encoder {
   explicit FakeEncoder(FakeEncoderSettings settings, Pooling pooling = Pooling::kMean,
                        Normalize normalize = Normalize::kNone);
 
-  EmbeddingBlock encode(const HostBatch& batch) override;
+  using Encoder::encode;
+  std::vector<EmbeddingBlock> encode(std::span<const HostBatch> parts) override;
   std::uint32_t dimension() const override { return settings_.dimension; }
   FakeDevice& device() override { return device_; }
-  bool needs_fixed_rows() const override { return settings_.fixed_rows; }
+  std::uint32_t concurrency() const override { return std::numeric_limits<std::uint32_t>::max(); }
+  RowsPolicy rows_policy() const override {
+    return {.part_tokens = settings_.part_tokens, .rows_fixed = 1};
+  }
   nlohmann::json choices() const override;
   nlohmann::json report() const override;
 
@@ -62,17 +73,22 @@ class FakeEncoder : public Encoder {
 
  private:
   void check(const HostBatch& batch) const;
+  void misbehave();
+  EmbeddingBlock encode_part(const HostBatch& batch);
 
   const FakeEncoderSettings settings_;
   const Pooling pooling_;
   const Normalize normalize_;
   FakeDevice device_;
+  std::uint64_t random_ = 1;
 };
 
 // The card of a fake model: its own under "card", else a sequence card with ESM's alphabet.
 std::string fake_card_text(const nlohmann::json& model);
 nlohmann::json read_fake_model(const std::string& path);  // Error(kBadData) when it is none
 
+// In the program each encoder is checked by a few calls before its run: the calls that the model
+// numbers are those of the run.
 std::unique_ptr<Encoder> make_fake_encoder(const EncoderOptions& options, Log& log);
 
 }  // namespace longhaul

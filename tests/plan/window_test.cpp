@@ -41,18 +41,87 @@ TEST_CASE("input order pads each group to its longest record") {
   CHECK(order[4].group == 2);
 }
 
-TEST_CASE("a batch holds one width and stays within every limit") {
+namespace {
+
+constexpr double kPlenty = 1e9;
+
+BatchLimits limits(std::optional<std::uint32_t> rows, std::optional<std::uint64_t> tokens = {}) {
+  return {.rows = rows, .tokens = tokens, .budget = kPlenty, .work = kPlenty, .concurrency = 1};
+}
+
+// Six slots of 128 tokens, then four of 64.
+std::vector<Slot> two_widths() {
   std::vector<Slot> order;
   for (std::uint32_t i = 0; i < 10; ++i) {
     order.push_back({i, i < 6 ? 128U : 64U, 0});
   }
-  const double plenty = 1e9;
-  CHECK(cut_batch(order, 0, {.rows = 4, .tokens = {}, .budget = plenty}) == 4);
-  CHECK(cut_batch(order, 4, {.rows = 4, .tokens = {}, .budget = plenty}) == 2);
-  CHECK(cut_batch(order, 6, {.rows = {}, .tokens = {}, .budget = plenty}) == 4);
-  CHECK(cut_batch(order, 0, {.rows = {}, .tokens = 300, .budget = plenty}) == 2);
-  CHECK(cut_batch(order, 0, {.rows = {}, .tokens = {}, .budget = 3 * cost_per_row(128)}) == 3);
-  CHECK(cut_batch(order, 0, {.rows = {}, .tokens = 1, .budget = 0}) == 1);
+  return order;
+}
+
+}  // namespace
+
+TEST_CASE("a part's rows follow from its width alone") {
+  const RowsPolicy tokens{.part_tokens = 1024, .rows_fixed = 0};
+  CHECK(tokens.rows(8) == 128);
+  CHECK(tokens.rows(120) == 8);
+  CHECK(tokens.rows(128) == 8);
+  CHECK(tokens.rows(136) == 7);
+  CHECK(tokens.rows(1024) == 1);
+  CHECK(tokens.rows(4096) == 1);
+  const RowsPolicy images{.part_tokens = 0, .rows_fixed = 4};
+  CHECK(images.rows(1) == 4);
+}
+
+TEST_CASE("a part holds one width, and its rows whatever the limits") {
+  const std::vector<Slot> order = two_widths();
+  const RowsPolicy policy{.part_tokens = 512, .rows_fixed = 0};
+  const std::vector<Part> all = cut_batch(order, 0, policy, limits({}));
+  REQUIRE(all.size() == 3);
+  CHECK((all[0].count == 4 && all[0].rows == 4 && all[0].width == 128));
+  CHECK((all[1].count == 2 && all[1].rows == 4 && all[1].width == 128));
+  CHECK((all[2].count == 4 && all[2].rows == 8 && all[2].width == 64));
+  CHECK(all[2].first == 6);
+  for (const BatchLimits& tight :
+       {limits(1), limits({}, 1), BatchLimits{.rows = {}, .tokens = {}, .budget = 0, .work = 0}}) {
+    const std::vector<Part> one = cut_batch(order, 0, policy, tight);
+    REQUIRE(one.size() == 1);
+    CHECK((one[0].count == 4 && one[0].rows == 4));
+  }
+}
+
+TEST_CASE("whole parts are in hand, within every limit") {
+  const std::vector<Slot> order = two_widths();
+  const RowsPolicy policy{.part_tokens = 256, .rows_fixed = 0};  // 2 rows of 128, 4 of 64
+  const auto parts = [&](const BatchLimits& limits) {
+    return cut_batch(order, 0, policy, limits).size();
+  };
+  CHECK(parts(limits({})) == 4);
+  CHECK(parts(limits(5)) == 2);
+  CHECK(parts(limits({}, 600)) == 2);
+  const double cost = 2 * cost_per_row(128);
+  BatchLimits budget{.rows = {}, .tokens = {}, .budget = 2 * cost, .work = kPlenty};
+  CHECK(parts(budget) == 4);  // one at a time: less than the budget
+  budget.concurrency = 3;
+  CHECK(parts(budget) == 2);
+  CHECK(parts({.rows = {}, .tokens = {}, .budget = kPlenty, .work = 3 * cost}) == 3);
+}
+
+TEST_CASE("what is in memory at a time are the dearest parts") {
+  const std::vector<Part> parts{{0, 1, 64, 4}, {1, 1, 128, 4}, {2, 1, 8, 4}};
+  CHECK(cost_at_a_time(parts, 1) == parts[1].cost());
+  CHECK(cost_at_a_time(parts, 2) == parts[0].cost() + parts[1].cost());
+  CHECK(cost_at_a_time(parts, 9) == parts[0].cost() + parts[1].cost() + parts[2].cost());
+}
+
+TEST_CASE("groups of input order are parts, of as many rows as they have") {
+  const std::vector<Shape> shapes{{0, 10}, {1, 13}, {2, 5}, {3, 13}, {4, 4}};
+  const std::vector<Slot> order =
+      order_window(shapes, {.order = Order::kInput, .group_rows = 2, .max_tokens = std::nullopt});
+  const std::vector<Part> parts = cut_batch(order, 0, {}, limits({}));
+  REQUIRE(parts.size() == 3);
+  CHECK((parts[0].rows == 2 && parts[0].width == 13));
+  CHECK((parts[1].rows == 2 && parts[1].width == 13));
+  CHECK((parts[2].rows == 1 && parts[2].width == 4));
 }
 
 TEST_CASE("every record is cut exactly once whatever the limits") {
@@ -61,15 +130,19 @@ TEST_CASE("every record is cut exactly once whatever the limits") {
     shapes.push_back({i, 1 + (i * 7919) % 600});
   }
   const std::vector<Slot> order = order_window(shapes, {});
+  const RowsPolicy policy{.part_tokens = 1024, .rows_fixed = 0};
   for (const std::uint32_t rows : {1U, 3U, 32U, 5000U}) {
     std::vector<int> seen(shapes.size());
     for (std::size_t at = 0; at < order.size();) {
-      const std::uint32_t count = cut_batch(order, at, {.rows = rows, .tokens = {}, .budget = 1e9});
-      for (std::size_t i = at; i < at + count; ++i) {
-        CHECK(order[i].width == order[at].width);
-        ++seen[order[i].index];
+      for (const Part& part : cut_batch(order, at, policy, limits(rows))) {
+        CHECK(part.first == at);
+        CHECK(part.rows == policy.rows(part.width));
+        for (std::size_t i = at; i < at + part.count; ++i) {
+          CHECK(order[i].width == part.width);
+          ++seen[order[i].index];
+        }
+        at += part.count;
       }
-      at += count;
     }
     CHECK(std::count(seen.begin(), seen.end(), 1) == 1000);
   }

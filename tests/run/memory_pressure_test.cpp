@@ -47,7 +47,12 @@ struct Scene {
 std::vector<float> expected_vector(const FakeEncoder& encoder, const Prepared& prepared,
                                    const EncoderCard& card) {
   const std::vector<std::int64_t> tokens(prepared.token_ids.begin(), prepared.token_ids.end());
-  return encoder.vector_of(tokens, rung_of(prepared.tokens, card.max_tokens), 1);
+  const std::uint32_t width = rung_of(prepared.tokens, card.max_tokens);
+  const auto in_rows = [&](std::uint32_t rows) { return encoder.vector_of(tokens, width, rows); };
+  const std::vector<float> vector = in_rows(encoder.rows_policy().rows(width));
+  const bool finite =
+      std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); });
+  return finite ? vector : in_rows(1);  // what is not finite is computed again by itself
 }
 
 Result play(Scene scene) {
@@ -63,6 +68,7 @@ Result play(Scene scene) {
   HostMemory host("/nowhere");  // the device's counters alone
   std::chrono::steady_clock::time_point now{};
   scene.pipeline.window.records = kWindow;
+  scene.pipeline.parts = encoder.rows_policy();
   PipelineHooks hooks;
   // The encoder's thread takes 30 ms between two looks at the clock: each batch gets its reading.
   std::mutex clock;
@@ -252,14 +258,17 @@ TEST_CASE("a fresh ceiling is not met again by what was already prepared") {
   require_right(result);
 }
 
-TEST_CASE("rows that are not finite are computed again alone, and rejected if they stay so") {
+TEST_CASE("rows that are not finite are computed again, and rejected if they stay so") {
   Scene scene;
   scene.records = generated_records(3000, 100);
+  scene.encoder.part_tokens = 512;
   scene.encoder.nan_in_company = 150;
   const Result cured = play(scene);
   CHECK(cured.report.not_finite > 0);
+  CHECK(cured.report.counters.reshaped == cured.report.not_finite);  // each by itself
   require_right(cured);
 
+  scene.encoder.part_tokens = 0;
   scene.encoder.nan_in_company = 0;
   scene.encoder.nan_every = 300;
   const Result bad = play(scene);
@@ -271,6 +280,65 @@ TEST_CASE("rows that are not finite are computed again alone, and rejected if th
   }
   REQUIRE_FALSE(rows.empty());
   require_right(bad, rows, Reason::kNotFinite);
+}
+
+TEST_CASE(
+    "where the rows of a part make the bits, no batch, limit or failure that leaves parts whole "
+    "changes one") {
+  for (const DeviceKind kind : {DeviceKind::kCpu, DeviceKind::kCuda}) {
+    Scene scene;
+    scene.records = generated_records(700, 120);
+    scene.encoder.device.kind = kind;
+    scene.encoder.rows_matter = true;
+    scene.encoder.part_tokens = kind == DeviceKind::kCpu ? 512 : 2048;
+    // What one part of the widest costs, and no more, and plenty.
+    const double one = 1.1 * static_cast<double>(scene.encoder.part_tokens);
+    for (const double budget : {one, 3 * one, 1e6}) {
+      scene.governor.start_budget = budget;
+      scene.governor.part_cost = one;
+      for (const std::optional<std::uint32_t> rows :
+           {std::optional<std::uint32_t>(1), std::optional<std::uint32_t>(3),
+            std::optional<std::uint32_t>(16), std::optional<std::uint32_t>()}) {
+        for (const std::uint64_t fail_at : {0U, 6U, 9U}) {  // the first batches are one part
+          INFO((kind == DeviceKind::kCpu ? "cpu" : "cuda")
+               << ", budget " << budget << ", rows " << rows.value_or(0) << ", fails at "
+               << fail_at);
+          scene.pipeline.batch_rows = rows;
+          // Several parts at a time: a failure halves the list, not a part.
+          const bool several = budget > one && !rows;
+          scene.encoder.device.fail_at.clear();
+          if (fail_at > 0 && several) {
+            scene.encoder.device.fail_at = {fail_at};
+          }
+          const Result result = play(scene);
+          CHECK(result.failures == scene.encoder.device.fail_at.size());
+          CHECK(result.report.counters.reshaped == 0);
+          require_right(result);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a part that does not fit is computed in pieces, and its rows are counted") {
+  Scene scene;
+  scene.records = even_records(300);
+  scene.encoder.rows_matter = true;
+  scene.encoder.part_tokens = 512;  // 10 rows of 48
+  for (const bool by_failure : {false, true}) {
+    scene.encoder.device.capacity_rows =
+        by_failure ? std::optional<std::uint32_t>(4) : std::nullopt;
+    scene.governor.start_budget = by_failure ? 4000 : 5 * cost_per_row(48);
+    const Result result = play(scene);
+    CHECK((result.failures > 0) == by_failure);
+    std::uint64_t others = 0;
+    for (std::uint64_t row = 0; row < result.expected.size(); ++row) {
+      others += result.vectors.at(row) == result.expected[row] ? 0U : 1U;
+    }
+    CHECK(result.report.counters.reshaped == others);
+    CHECK(others == result.expected.size());  // no part is ever whole
+    CHECK(result.report.counters.ok == result.expected.size());
+  }
 }
 
 TEST_CASE("more than one row in a hundred that is not finite stops the run") {

@@ -1,6 +1,7 @@
 // LibTorch looks for its CUDA library once, at the first question about CUDA that it is asked: on a
 // machine with an NVIDIA device the library is loaded before any test, as the program does at its
 // start.
+#define CATCH_CONFIG_EXTERNAL_INTERFACES
 #include <catch2/catch.hpp>
 
 #include "torch/devices.hpp"

@@ -1,5 +1,5 @@
+#include "encode/model_checks.hpp"
 #include "torch/kernel_choice.hpp"
-#include "torch/model_checks.hpp"
 // LibTorch's own CHECK ends the process.
 #undef CHECK
 
@@ -84,35 +84,45 @@ TEST_CASE("a card without golden vectors is said to be unchecked") {
   CHECK_THAT(log.warnings, Contains("unchecked"));
 }
 
-TEST_CASE("a record's bits are its own: any batch, any neighbours, any threads") {
+TEST_CASE("a record's bits are its own in a part of given rows: any neighbours, dummies, threads") {
   NullLog log;
   EncoderOptions options = options_for("plain");
   options.cpu_kernels = GENERATE("mkl", "onednn");
-  options.dtype = GENERATE(Dtype::kFp32, Dtype::kBf16);
-  INFO(options.cpu_kernels << " " << to_string(options.dtype));
-  const auto alone = make_encoder(options, log);
-  std::vector<std::uint32_t> seeds(32);
-  std::iota(seeds.begin(), seeds.end(), 0);
+  options.dtype = GENERATE(Dtype::kFp32, Dtype::kBf16, Dtype::kFp16);
+  const std::uint32_t rows = GENERATE(1U, 2U, 3U, 8U, 25U);
+  INFO(options.cpu_kernels << " " << to_string(options.dtype) << ", " << rows << " rows");
+  constexpr std::uint32_t kRecords = 25;
   std::vector<std::vector<float>> expected;
-  for (const std::uint32_t seed : seeds) {
-    expected.push_back(row_of(alone->encode(batch_of({seed}, 40)), 0));
-  }
   for (const std::uint32_t threads : {1U, 2U}) {
     options.threads = threads;
     const auto encoder = make_encoder(options, log);
-    for (const std::size_t size : {3U, 8U, 32U}) {
-      for (std::size_t start = 0; start < seeds.size(); start += size) {
-        const std::size_t end = std::min(start + size, seeds.size());
-        const std::vector<std::uint32_t> part(seeds.begin() + static_cast<std::ptrdiff_t>(start),
-                                              seeds.begin() + static_cast<std::ptrdiff_t>(end));
-        const EmbeddingBlock block = encoder->encode(batch_of(part, 40));
-        REQUIRE(block.rows == part.size());
-        for (std::size_t i = 0; i < part.size(); ++i) {
+    if (expected.empty()) {
+      for (std::uint32_t seed = 0; seed < kRecords; ++seed) {
+        expected.push_back(row_of(encoder->encode(filled(batch_of({seed}, 40), rows)), 0));
+      }
+    }
+    // Two rounds of parts: the second puts each record beside others, at another place.
+    for (const std::uint32_t shift : {0U, 7U}) {
+      std::vector<HostBatch> parts;
+      std::vector<std::uint32_t> order;
+      for (std::uint32_t start = 0; start < kRecords; start += rows) {
+        std::vector<std::uint32_t> seeds;
+        for (std::uint32_t i = start; i < std::min(start + rows, kRecords); ++i) {
+          seeds.push_back((i * (shift + 1)) % kRecords);
+        }
+        order.insert(order.end(), seeds.begin(), seeds.end());
+        parts.push_back(filled(batch_of(seeds, 40), rows));
+      }
+      std::size_t at = 0;
+      for (const EmbeddingBlock& block : encoder->encode(parts)) {
+        for (std::size_t i = 0; i < block.rows; ++i, ++at) {
           const std::vector<float> row = row_of(block, i);
-          INFO("threads " << threads << " batch " << size << " record " << part[i]);
-          CHECK(std::memcmp(row.data(), expected[part[i]].data(), row.size() * sizeof(float)) == 0);
+          INFO("threads " << threads << " shift " << shift << " record " << order[at]);
+          CHECK(std::memcmp(row.data(), expected[order[at]].data(), row.size() * sizeof(float)) ==
+                0);
         }
       }
+      CHECK(at == kRecords);
     }
   }
   CHECK(expected[0] != expected[1]);
@@ -144,52 +154,56 @@ TEST_CASE("fused CPU kernels change rounding only, and are found in every form o
   }
 }
 
-TEST_CASE("an earlier session's choice of kernels is taken over without a probe") {
+TEST_CASE("an earlier session's choice of kernels is taken over") {
   NullLog log;
   EncoderOptions options = options_for("plain");
   for (const std::string kernels : {"mkl", "onednn"}) {
     options.choices = {{"kernels", kernels}};
     const auto encoder = make_encoder(options, log);
     CHECK(encoder->choices()["kernels"] == kernels);
-    CHECK(encoder->report()["kernels"]["probe"].is_null());
   }
 }
 
 TEST_CASE("convolutions are packed, their sums and relus fused, and each image keeps its bits") {
   NullLog log;
   const ModelFile model = read_torchscript_model(model_path("image_residual"));
-  const HostBatch batch = pixel_batch(model.card, 7);
+  const auto images = [&](const std::vector<std::uint32_t>& seeds) {
+    return filled(probe_batch(model.card, 1, seeds), kCpuPartImages);
+  };
+  const std::vector<HostBatch> batch = {images({0, 1, 2, 3}), images({4, 5, 6})};
+  const auto values = [](const std::vector<EmbeddingBlock>& blocks) {
+    std::vector<float> all;
+    for (const EmbeddingBlock& block : blocks) {
+      all.insert(all.end(), block.values.begin(), block.values.end());
+    }
+    return all;
+  };
   EncoderOptions options = options_for("image_residual");
   options.cpu_kernels = "mkl";
-  const auto expected = make_encoder(model, options, log)->encode(batch).values;
+  const auto expected = values(make_encoder(model, options, log)->encode(batch));
   options.cpu_kernels = GENERATE("auto", "onednn");
   const auto encoder = make_encoder(model, options, log);
-  CHECK(encoder->choices() == nlohmann::json({{"kernels", "onednn"}, {"part_rows", 4}}));
-  CHECK(!encoder->needs_fixed_rows());
+  CHECK(encoder->choices() == nlohmann::json({{"kernels", "onednn"}}));
+  CHECK(encoder->rows_policy().rows(1) == kCpuPartImages);
   // The last sum is with numbers that are not of the result's shape.
   CHECK(encoder->report()["kernels"]["fused"] ==
         nlohmann::json({{"convolution", 7}, {"add", 3}, {"relu", 6}}));
-  const EmbeddingBlock actual = encoder->encode(batch);
-  REQUIRE(actual.values.size() == expected.size());
+  const std::vector<float> actual = values(encoder->encode(batch));
+  REQUIRE(actual.size() == expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    CHECK(actual.values[i] == Approx(expected[i]).margin(1e-5));
+    CHECK(actual[i] == Approx(expected[i]).margin(1e-5));
   }
-  for (const std::uint32_t rows : {1U, 4U, 6U}) {
-    const auto fewer = encoder->encode(pixel_batch(model.card, rows)).values;
-    CHECK(std::equal(fewer.begin(), fewer.end(), actual.values.begin()));
-  }
+  const std::vector<HostBatch> otherwise = {images({0}), images({1, 2}), images({3, 4, 5, 6})};
+  CHECK(values(encoder->encode(otherwise)) == actual);
 }
 
-TEST_CASE("only products that a clock can compare are timed before kernels are chosen") {
-  const auto choose = [](std::int64_t width) {
-    return choose_kernels("auto", {{width, width, 4, c10::kFloat}}, false);
-  };
-  CHECK(choose(512).probe["onednn_gflops"].get<double>() > 0);
-  CHECK(choose(64).kernels == "onednn");
-  CHECK(choose(64).probe.is_null());
-  CHECK(choose_kernels("auto", {}, false).kernels == "mkl");
-  CHECK(choose_kernels("auto", {}, true).kernels == "onednn");
-  CHECK(choose_kernels("mkl", {}, true).kernels == "mkl");
+TEST_CASE("kernels follow from what there is, never from a clock") {
+  const std::vector<LinearShape> products = {{64, 64, 4, c10::kFloat}};
+  CHECK(choose_kernels("auto", products, false) == "onednn");
+  CHECK(choose_kernels("auto", {}, false) == "mkl");
+  CHECK(choose_kernels("auto", {}, true) == "onednn");
+  CHECK(choose_kernels("onednn", {}, false) == "mkl");
+  CHECK(choose_kernels("mkl", products, true) == "mkl");
 }
 
 TEST_CASE("fused kernels hold less memory than the plain ones and packed copies together") {
@@ -206,14 +220,11 @@ TEST_CASE("fused kernels hold less memory than the plain ones and packed copies 
 
 TEST_CASE("dummy rows give no vectors and change none") {
   const auto encoder = encoder_for("plain");
-  HostBatch batch = batch_of({5, 6}, 32);
-  const EmbeddingBlock plain = encoder->encode(batch);
-  batch.rows = 4;
-  batch.tokens.resize(std::size_t{4} * 32, 0);
-  batch.lengths.resize(4, 0);
-  const EmbeddingBlock filled = encoder->encode(batch);
-  CHECK(filled.rows == 2);
-  CHECK(filled.values == plain.values);
+  const EmbeddingBlock among_others = encoder->encode(batch_of({5, 6, 7, 8}, 32));
+  const EmbeddingBlock among_dummies = encoder->encode(filled(batch_of({5, 6}, 32), 4));
+  CHECK(among_dummies.rows == 2);
+  CHECK(std::equal(among_dummies.values.begin(), among_dummies.values.end(),
+                   among_others.values.begin()));
 }
 
 TEST_CASE("pooling and normalising are the run's, not the card's") {

@@ -1,23 +1,31 @@
-// What is checked before anything is embedded: that the model keeps its card's contract at two
-// shapes, that golden vectors come out, how far bf16 and fp16 drift from float32.
+// What is checked while an encoder is made: that golden vectors come out, and how far bf16 and fp16
+// drift from float32; and the generated records that this and the contract are tried with.
 // The encoding thread. A check that fails is Error(kBadData).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "encode/batch.hpp"
 #include "encode/card.hpp"
 
 namespace longhaul {
 
-// Batches of two shapes, of no record's content: two rows, and three rows of another width.
-std::vector<HostBatch> contract_batches(const EncoderCard& card);
+// A generated record for each seed, the same for the same seed: sequences of up to `width` tokens
+// padded to it, or images.
+HostBatch probe_batch(const EncoderCard& card, std::uint32_t width,
+                      std::span<const std::uint32_t> seeds);
 
-// `rows` generated images.
-HostBatch pixel_batch(const EncoderCard& card, std::uint32_t rows);
+// Two rows, and three rows of another width.
+std::vector<HostBatch> shape_batches(const EncoderCard& card);
+
+// Two computations of one record were apart.
+Error not_repeatable(double difference);
 
 // Embeds as the card says: its pooling and normalisation.
 using EmbedAsCard = std::function<EmbeddingBlock(const HostBatch&)>;

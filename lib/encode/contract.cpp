@@ -1,0 +1,210 @@
+#include "encode/contract.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "encode/model_checks.hpp"
+#include "plan/window.hpp"
+
+namespace longhaul {
+namespace {
+
+using nlohmann::json;
+using Vector = std::span<const float>;
+
+constexpr std::uint32_t kShortRecord = 1;  // tokens: the shortest rung
+constexpr std::uint32_t kUsualRecord = 128;
+constexpr double kDriftAllowed = 4;
+
+// Not from the same seed as what stands beside it.
+constexpr std::uint32_t kProbe = 1000;
+constexpr std::uint32_t kNeighbours = 2000;
+constexpr std::uint32_t kOtherNeighbours = 3000;
+
+Vector row_of(const EmbeddingBlock& block, std::uint32_t row) {
+  return Vector(block.values).subspan(std::size_t{row} * block.dimension, block.dimension);
+}
+
+bool same_bits(Vector left, Vector right) {
+  return std::memcmp(left.data(), right.data(), left.size_bytes()) == 0;
+}
+
+// In proportion to the values, where these exceed 1. Infinity where only one of two is a number.
+double difference(Vector left, Vector right) {
+  if (same_bits(left, right)) {
+    return 0;
+  }
+  double greatest = 0;
+  double scale = 1;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const double value = std::abs(double{left[i]} - double{right[i]});
+    if (std::isnan(left[i]) != std::isnan(right[i])) {
+      return std::numeric_limits<double>::infinity();
+    }
+    greatest = std::isnan(value) ? greatest : std::max(greatest, value);
+    scale = std::max({scale, std::abs(double{left[i]}), std::abs(double{right[i]})});
+  }
+  return greatest / scale;
+}
+
+struct Shape {
+  std::uint32_t rows = 0;
+  std::uint32_t width = 0;
+};
+
+// What the comparisons in one shape gave; negative where one was not made.
+struct Differences {
+  bool bits = true;
+  double repeat = 0;
+  double neighbours = 0;
+};
+
+class Check {
+ public:
+  Check(Encoder& encoder, const EncoderCard& card, const ContractSettings& settings)
+      : encoder_(encoder), card_(card), settings_(settings) {}
+
+  Contract run() {
+    json shapes = json::array();
+    for (Shape shape : wanted()) {
+      if (auto tried = try_shape(shape)) {
+        shapes.push_back(std::move(*tried));
+      }
+    }
+    if (shapes.empty()) {
+      verdict_ = "unchecked";
+      contract_.exact = false;
+      contract_.warnings.emplace_back(
+          "no memory to check that vectors repeat: the output is marked as numeric");
+    }
+    contract_.report = {
+        {"verdict", verdict_}, {"tolerance", settings_.tolerance}, {"shapes", std::move(shapes)}};
+    return std::move(contract_);
+  }
+
+ private:
+  std::vector<Shape> wanted() const {
+    if (card_.modality == Modality::kImage) {
+      return {{std::max(settings_.parts.rows(1), 2U), 1}};
+    }
+    std::vector<Shape> shapes;
+    for (const std::uint32_t tokens : {kUsualRecord, kShortRecord}) {
+      const std::uint32_t width =
+          rung_of(std::min(tokens, card_.max_tokens.value_or(tokens)), card_.max_tokens);
+      const auto affordable =
+          static_cast<std::uint32_t>(std::clamp(settings_.budget / cost_per_row(width), 1.0, 1e9));
+      const std::uint32_t rows = std::max(settings_.parts.rows(width), 1U);
+      shapes.push_back({std::min(rows, affordable), width});
+    }
+    if (shapes.front().width == shapes.back().width) {
+      shapes.pop_back();
+    }
+    return shapes;
+  }
+
+  // Halves the rows until they fit; nothing where not one does.
+  std::optional<json> try_shape(Shape shape) {
+    for (; shape.rows > 0; shape.rows /= 2) {
+      try {
+        return compare(shape);
+      } catch (const DeviceOutOfMemory&) {
+      }
+      encoder_.device().release_cache();  // out of the handler: what the call held is free
+    }
+    return std::nullopt;
+  }
+
+  HostBatch part(Shape shape, std::uint32_t neighbours,
+                 std::initializer_list<std::uint32_t> probes) const {
+    std::vector<std::uint32_t> seeds;
+    for (std::uint32_t row = 0; row < shape.rows; ++row) {
+      const bool is_probe = std::find(probes.begin(), probes.end(), row) != probes.end();
+      seeds.push_back(is_probe ? kProbe : neighbours + row);
+    }
+    return probe_batch(card_, shape.width, seeds);
+  }
+
+  json compare(const Shape& shape) {
+    const std::uint32_t last = shape.rows - 1;
+    const std::uint32_t middle = shape.rows / 2;
+    const std::vector<HostBatch> parts = {part(shape, kNeighbours, {0, last}),
+                                          part(shape, kOtherNeighbours, {middle})};
+    const std::vector<EmbeddingBlock> blocks = encoder_.encode(parts);
+    const Vector first = row_of(blocks[0], 0);
+    const std::vector<Vector> others = {row_of(blocks[0], last), row_of(blocks[1], middle)};
+    json report = {{"rows", shape.rows}, {"width", shape.width}};
+    double apart = 0;
+    bool bits = true;
+    for (const Vector& other : others) {
+      apart = std::max(apart, difference(first, other));
+      bits = bits && same_bits(first, other);
+    }
+    double repeat = 0;
+    if (!bits) {
+      const EmbeddingBlock again = encoder_.encode(parts[0]);
+      repeat = difference(first, row_of(again, 0));
+      judge(repeat, apart);
+    }
+    report["repeat"] = repeat;
+    report["neighbours"] = apart;
+    if (shape.width >= kUsualRecord || card_.modality == Modality::kImage) {
+      report["other_rows"] = in_other_rows(shape, first);
+    }
+    return report;
+  }
+
+  json in_other_rows(const Shape& shape, Vector expected) {
+    const std::uint32_t rows = shape.rows == 1 ? 2 : 1;
+    const EmbeddingBlock block = encoder_.encode(part({rows, shape.width}, kNeighbours, {0}));
+    return {{"rows", rows}, {"difference", difference(expected, row_of(block, 0))}};
+  }
+
+  void judge(double repeat, double apart) {
+    contract_.exact = false;
+    if (repeat > settings_.tolerance) {
+      throw not_repeatable(repeat);
+    }
+    if (apart > settings_.tolerance) {
+      if (!settings_.allow_batch_dependent) {
+        throw Error(ExitCode::kBadData,
+                    "a record's vector depends on the other records of its batch: it differs by " +
+                        short_number(apart) + " beside others",
+                    "export the model in eval mode; or go on with --allow-batch-dependent, which "
+                    "marks the output as numeric");
+      }
+      verdict_ = "batch_dependent";
+      contract_.warnings.push_back("vectors depend on the other records of their batch (by " +
+                                   short_number(apart) + "), which was allowed");
+    } else if (verdict_ == "exact") {
+      verdict_ = "close";
+      contract_.warnings.push_back("the same record gives other low bits each time (by " +
+                                   short_number(std::max(apart, repeat)) +
+                                   "): the output is marked as numeric");
+    }
+  }
+
+  Encoder& encoder_;
+  const EncoderCard& card_;
+  const ContractSettings& settings_;
+  std::string verdict_ = "exact";
+  Contract contract_;
+};
+
+}  // namespace
+
+Contract check_contract(Encoder& encoder, const EncoderCard& card,
+                        const ContractSettings& settings) {
+  return Check(encoder, card, settings).run();
+}
+
+double contract_tolerance(const json& encoder_report) {
+  const json drift = encoder_report.value("drift", json::object());
+  return drift.is_object() && drift.contains("greatest_difference")
+             ? kDriftAllowed * drift.at("greatest_difference").get<double>()
+             : kExactTolerance;
+}
+
+}  // namespace longhaul

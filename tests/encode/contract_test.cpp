@@ -1,0 +1,125 @@
+#include "encode/contract.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "base/error.hpp"
+#include "fakes/fake_encoder.hpp"
+
+using namespace longhaul;
+
+namespace {
+
+EncoderCard fake_card() {
+  return parse_card(fake_card_text({{"fake", true}}), "fake");
+}
+
+Contract check(FakeEncoder& encoder, bool allowed = false) {
+  return check_contract(encoder, fake_card(),
+                        {.parts = encoder.rows_policy(), .allow_batch_dependent = allowed});
+}
+
+Contract check(const FakeEncoderSettings& settings, bool allowed = false) {
+  FakeEncoder encoder(settings);
+  return check(encoder, allowed);
+}
+
+FakeEncoderSettings with_parts() {
+  FakeEncoderSettings settings;
+  settings.part_tokens = 512;
+  settings.rows_matter = true;
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("a model whose vectors are their records' own is exact, in the shapes of its parts") {
+  const Contract contract = check(with_parts());
+  CHECK(contract.exact);
+  CHECK(contract.warnings.empty());
+  CHECK(contract.report.at("verdict") == "exact");
+  const nlohmann::json& shapes = contract.report.at("shapes");
+  REQUIRE(shapes.size() == 2);
+  CHECK(shapes[0].at("rows") == 4);
+  CHECK(shapes[0].at("width") == 128);
+  CHECK(shapes[1].at("rows") == 64);
+  CHECK(shapes[1].at("width") == 8);
+  for (const nlohmann::json& shape : shapes) {
+    CHECK(shape.at("repeat") == 0);
+    CHECK(shape.at("neighbours") == 0);
+  }
+  // Other rows give other bits, which is what parts are for, and is only recorded.
+  CHECK(shapes[0].at("other_rows").at("rows") == 1);
+  CHECK(shapes[0].at("other_rows").at("difference") > 0);
+}
+
+TEST_CASE("the check costs as many calls as the fakes say") {
+  FakeEncoder encoder{FakeEncoderSettings()};
+  CHECK(check(encoder).exact);
+  CHECK(encoder.device().calls() == 3);
+}
+
+TEST_CASE("a model that draws random numbers is refused, whatever is allowed") {
+  for (const bool parts : {false, true}) {
+    FakeEncoderSettings settings = parts ? with_parts() : FakeEncoderSettings();
+    settings.random = true;
+    for (const bool allowed : {false, true}) {
+      try {
+        check(settings, allowed);
+        FAIL("it was accepted");
+      } catch (const Error& error) {
+        CHECK(error.code() == ExitCode::kBadData);
+        CHECK(std::string(error.what()).find("train mode") != std::string::npos);
+      }
+    }
+  }
+}
+
+TEST_CASE("a model whose vectors depend on their neighbours is refused unless that is allowed") {
+  FakeEncoderSettings settings = with_parts();
+  settings.neighbours_matter = true;
+  try {
+    check(settings);
+    FAIL("it was accepted");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::kBadData);
+    CHECK(error.remedy().find("--allow-batch-dependent") != std::string::npos);
+  }
+  const Contract contract = check(settings, true);
+  CHECK_FALSE(contract.exact);
+  CHECK(contract.report.at("verdict") == "batch_dependent");
+  CHECK(contract.report.at("shapes")[0].at("repeat") == 0);
+  CHECK(contract.report.at("shapes")[0].at("neighbours") > 1e-3);
+  CHECK(contract.warnings.size() == 2);
+}
+
+TEST_CASE("differences below the tolerance are no reason to stop, but the output is numeric") {
+  FakeEncoderSettings settings = with_parts();
+  settings.neighbours_matter = true;
+  FakeEncoder encoder(settings);
+  const Contract contract =
+      check_contract(encoder, fake_card(), {.parts = encoder.rows_policy(), .tolerance = 100});
+  CHECK_FALSE(contract.exact);
+  CHECK(contract.report.at("verdict") == "close");
+  CHECK(contract.warnings.size() == 1);
+}
+
+TEST_CASE(
+    "where a part does not fit, fewer rows are tried; where nothing does, nothing is claimed") {
+  FakeEncoderSettings settings = with_parts();
+  settings.device.capacity_rows = 16;  // both parts of a call count
+  const Contract contract = check(settings);
+  CHECK(contract.exact);
+  CHECK(contract.report.at("shapes")[0].at("rows") == 4);
+  CHECK(contract.report.at("shapes")[1].at("rows") == 8);
+
+  settings.device.capacity_rows = 0;
+  const Contract nothing = check(settings);
+  CHECK_FALSE(nothing.exact);
+  CHECK(nothing.report.at("verdict") == "unchecked");
+  CHECK(nothing.warnings.size() == 1);
+}
+
+TEST_CASE("the tolerance is float32's, or follows the drift of a half type") {
+  CHECK(contract_tolerance(nlohmann::json::object()) == kExactTolerance);
+  CHECK(contract_tolerance({{"drift", {{"greatest_difference", 0.01}}}}) == Approx(0.04));
+}
