@@ -147,6 +147,16 @@ json read_report(const std::string& path) {
   return report;
 }
 
+// "exact, tried in 8 x 128 and 128 x 8": what check_contract() found.
+std::string contract_text(const json& contract) {
+  std::vector<std::string> shapes;
+  for (const json& shape : contract.at("shapes")) {
+    shapes.push_back(text_of(shape.at("rows")) + " x " + text_of(shape.at("width")));
+  }
+  return text_of(contract.at("verdict")) +
+         (shapes.empty() ? "" : ", tried in " + join(shapes, " and "));
+}
+
 void print_run(const std::string& path, const json& run) {
   const auto at = [&](const char* pointer) {
     return run.value(json::json_pointer(pointer), json(nullptr));
@@ -157,6 +167,17 @@ void print_run(const std::string& path, const json& run) {
   print_row("model", text_of(at("/card/name")) + ", " + text_of(at("/model/path")));
   print_row("sha256", text_of(at("/model/sha256")));
   print_row("inputs", text_of(at("/input_paths")));
+  if (const json contract = at("/contract"); contract.is_object()) {
+    print_row("contract", contract_text(contract));
+  }
+  if (const json reasons = at("/bits_reasons"); reasons.is_array() && !reasons.empty()) {
+    print_row("numeric for", text_of(reasons));
+  }
+  if (const json drift = at("/sessions/0/encoder/drift"); drift.is_object()) {
+    print_row("drift", "least cosine " + text_of(drift.at("least_cosine")) +
+                           ", greatest difference " + text_of(drift.at("greatest_difference")) +
+                           " from float32");
+  }
   const json counts = at("/counts");
   if (counts.is_object()) {
     for (const auto& [name, value] : counts.items()) {

@@ -9,10 +9,12 @@
 
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/start_thread.hpp"
+#include "base/text.hpp"
 #include "encode/model_checks.hpp"
 #include "torch/encoding_threads.hpp"
 #include "torch/failure.hpp"
@@ -51,6 +53,13 @@ std::optional<std::string> embedded_card(const std::string& path) {
   } catch (const std::exception& failure) {
     throw cannot_be_read(path, failure);
   }
+}
+
+// All digits that tell two cosines near 1 apart.
+std::string number_text(double cosine) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.6f", cosine);
+  return text.data();
 }
 
 class TorchScriptEncoder : public Encoder {
@@ -119,6 +128,13 @@ TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& op
     threads_.emplace(static_cast<std::uint32_t>(at::get_num_threads()));
   }
   log_kernels(log);
+  if (report_.contains("drift")) {
+    const json& drift = report_["drift"];
+    log.info(std::string(to_string(dtype_)) + " drifts from float32: least cosine " +
+             number_text(drift["least_cosine"]) + ", greatest difference " +
+             short_number(drift["greatest_difference"]) + " (" + drift["vectors"].dump() +
+             " vectors)");
+  }
   if (slowdown_ && *slowdown_ > 1) {
     log.warning("this processor has no instructions for " + std::string(to_string(dtype_)) +
                 ": products take " + std::to_string(std::lround(*slowdown_ * 100)) +
