@@ -20,7 +20,8 @@ constexpr double kExactTolerance = 2e-5;
 struct ContractSettings {
   RowsPolicy parts;
   double tolerance = kExactTolerance;                       // see contract_tolerance()
-  double budget = std::numeric_limits<double>::infinity();  // cost that a part may have
+  // Cost of what may be computed at a time.
+  double budget = std::numeric_limits<double>::infinity();
   bool allow_batch_dependent = false;
 };
 

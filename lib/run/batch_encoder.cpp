@@ -5,6 +5,7 @@
 #include <functional>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -126,6 +127,12 @@ void BatchEncoder::encode_parts(Parts parts, std::uint32_t first, Result& result
 }
 
 void BatchEncoder::encode_in_pieces(const HostBatch& part, std::uint32_t first, Result& result) {
+  if (part.rows > 1 && !std::exchange(told_of_pieces_, true)) {
+    log_.warning("a part of " + std::to_string(part.rows) +
+                 " records does not fit in memory: its "
+                 "records are computed in smaller parts, with other low bits, and the output is "
+                 "marked as numeric");
+  }
   if (part.used_rows == 1) {
     result.reshaped += encode_single(slice(part, 0, 1), first, result) && part.rows > 1 ? 1U : 0U;
     return;

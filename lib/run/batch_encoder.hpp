@@ -67,6 +67,7 @@ class BatchEncoder {
   std::uint64_t not_finite_ = 0;         // rows, cured or not
   std::uint64_t stayed_not_finite_ = 0;  // rows
   double largest_fitted_ = 0;            // cost
+  bool told_of_pieces_ = false;
 };
 
 }  // namespace longhaul

@@ -1,14 +1,18 @@
 """`longhaul embed` against transformers, and the same bits whatever the batches were."""
 
 import itertools
+import json
 import os
 import pathlib
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 import torch
 from embed_reference import Reference, Run, cosine, read_column, write_sequences
+from fake_run import committed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -115,15 +119,44 @@ def layouts():
             ("auto", "1", "64"), ("auto", "2", "4096")]
 
 
-def test_bits_do_not_depend_on_batches_threads_or_windows(embed, antiberty, tmp_path):
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_bits_do_not_depend_on_batches_threads_or_windows(embed, antiberty, tmp_path, dtype):
     source = head_of(SHIPPED, 2000 if LONG else 150, tmp_path / "in.csv")
-    runs = {layout: embed(antiberty, source, tmp_path / "-".join(layout), "--batch-size",
-                          layout[0], "--threads", layout[1], "--window", layout[2])
+    runs = {layout: embed(antiberty, source, tmp_path / "-".join(layout), "--dtype", dtype,
+                          "--batch-size", layout[0], "--threads", layout[1], "--window", layout[2])
             for layout in layouts()}
     first = next(iter(runs.values()))
     assert len(np.unique(first.vectors, axis=0)) == len(first.vectors)
     different = [layout for layout, run in runs.items() if run.bytes != first.bytes]
     assert different == []
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_three_kills_change_no_bit(longhaul, embed, antiberty, tmp_path, dtype):
+    source = head_of(SHIPPED, 150, tmp_path / "in.csv")
+    whole = embed(antiberty, source, tmp_path / "whole", "--dtype", dtype)
+    out = tmp_path / "killed"
+    command = [longhaul.path, "embed", antiberty, source, "-o", out, "--dtype", dtype, "--window",
+               "64", "--commit-every", "0", "-b", "1", "--progress", "none"]
+    done = 0
+    for _ in range(3):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while committed_records(out) <= done and process.poll() is None:
+            time.sleep(0.01)
+        assert process.poll() is None, "it ended before it could be killed"
+        process.kill()
+        process.wait()
+        assert done < committed_records(out) < 150
+        done = committed_records(out)
+    again = embed(antiberty, source, out, "--dtype", dtype, "--threads", "2")
+    assert again.bytes == whole.bytes
+    report = json.loads((out / "run.json").read_text())
+    assert report["bits"] == "exact" and len(report["sessions"]) == 4
+
+
+def committed_records(out):
+    start, position = committed(out)
+    return start + position
 
 
 def test_input_order_differs_by_rounding_only(embed, antiberty, tmp_path, capsys):

@@ -38,21 +38,21 @@ def wide_model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def one_by_one(longhaul, wide_model, tmp_path_factory):
-    """The run with batches of one, against which the others are measured."""
+    """The run with one part at a time, against which the others are measured."""
     folder = tmp_path_factory.mktemp("one_by_one")
     data = write_sequences(folder / "in.csv", [500 - number % 7 for number in range(32)])
     done = run_measured(longhaul.path, "embed", wide_model, data, "-o", folder / "out",
-                        "--batch-size", 1, "--progress", "none")
+                        "--threads", 4, "--batch-size", 1, "--progress", "none")
     assert done.code == 0, done
     return done, data, folder / "out"
 
 
 @pytest.fixture(scope="module")
 def unlimited(longhaul, wide_model, one_by_one, tmp_path_factory):
-    """Batches of 16 with all the memory they want."""
+    """Four parts at a time with all the memory they want."""
     out = tmp_path_factory.mktemp("unlimited") / "out"
     done = run_measured(longhaul.path, "embed", wide_model, one_by_one[1], "-o", out,
-                        "--batch-size", 16, "--progress", "none")
+                        "--threads", 4, "--progress", "none")
     assert done.code == 0, done
     assert same_bits(out, one_by_one[2])
     return done, out
@@ -62,14 +62,14 @@ def batches_of(out):
     return last_session(out)["memory"]["leak"]["batches"]
 
 
-def test_with_64_mib_more_than_batches_of_one_need_a_run_asked_for_large_ones_finishes(
+def test_with_64_mib_more_than_one_part_needs_a_run_of_four_at_a_time_finishes(
         longhaul, wide_model, one_by_one, unlimited, tmp_path):
     single, data, reference = one_by_one
     limit = single.peak_address_space + 64 * MIB
-    # Not vacuous: what the large batches would take is far above it.
+    # Not vacuous: what four at a time would take is far above it.
     assert unlimited[0].peak_address_space > limit + 64 * MIB, (single, unlimited[0])
     done = run_measured(longhaul.path, "embed", wide_model, data, "-o", tmp_path / "out",
-                        "--batch-size", 16, "--progress", "none", address_space=limit)
+                        "--threads", 4, "--progress", "none", address_space=limit)
     assert done.code == 0, done
     governor = last_session(tmp_path / "out")["memory"]["governor"]
     assert governor["lowered_by_limit"] + governor["out_of_memory"] > 0
@@ -84,8 +84,8 @@ def test_below_what_the_model_needs_the_run_ends_with_71_and_a_line(
     # From just too little to what the program needs to start and read the card.
     for share in (0.97, 0.94, 0.91, 0.88, 0.85, 0.82, 0.79, 0.76):
         out = tmp_path / str(share)
-        done = run_measured(longhaul.path, "embed", wide_model, data, "-o", out, "--batch-size", 1,
-                            "--progress", "none", timeout=60,
+        done = run_measured(longhaul.path, "embed", wide_model, data, "-o", out, "--threads", 4,
+                            "--batch-size", 1, "--progress", "none", timeout=60,
                             address_space=int(single.peak_address_space * share))
         if done.code == 0:  # chance places what is allocated: near the limit it may just fit
             assert refused < 3, (share, done)
@@ -115,7 +115,7 @@ def test_a_memory_limit_is_never_passed(longhaul, wide_model, one_by_one, unlimi
     limit = int(single.peak_rss * 1.2)
     assert unlimited[0].peak_rss > limit, (single, unlimited[0])
     done = run_measured(longhaul.path, "embed", wide_model, data, "-o", tmp_path / "out",
-                        "--batch-size", 16, "--memory-limit", limit, "--progress", "none")
+                        "--threads", 4, "--memory-limit", limit, "--progress", "none")
     assert done.code == 0, done
     assert done.peak_rss <= limit, (done, limit / MIB)
     assert last_session(tmp_path / "out")["memory"]["governor"]["lowered_by_limit"] > 0
@@ -130,6 +130,37 @@ def embed_fake(longhaul_fake, folder, name, records=600, **settings):
     done = longhaul_fake("embed", model, data, "-o", folder / name, "--progress", "none",
                          "--clear-cache-every", 0, "--batch-size", 8)
     return done, folder / name
+
+
+# A vector depends on the rows of its part, as on GPUs and on processors with matrix units.
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_limit_that_holds_one_part_changes_no_bit_and_one_that_holds_none_is_said(
+        longhaul_fake, tmp_path, device):
+    data = tmp_path / "in.csv"
+    write_sequences(data, [10 + number * 7919 % 100 for number in range(600)])
+    model = fake_model(tmp_path / "model.json", part_tokens=512, rows_matter=True, device=device,
+                       base_bytes=1 << 20)
+    outs = {}
+
+    def embed(name, *flags):
+        outs[name] = tmp_path / name
+        done = longhaul_fake("embed", model, data, "-o", outs[name], "--progress", "none", *flags)
+        assert done.code == 0, done
+        report = report_of(outs[name])
+        return done, report["bits"], report["counts"]["reshaped"]
+
+    assert embed("free")[1:] == ("exact", 0)
+    for name, flags in {"b1": ["-b", 1], "b3": ["-b", 3], "b16": ["-b", 16],
+                        "one_part": ["--memory-limit", "300M"],
+                        "threads": ["--threads", 1], "window": ["--window", 64]}.items():
+        assert embed(name, *flags)[1:] == ("exact", 0), name
+        assert same_bits(outs[name], outs["free"]), name
+    done, bits, reshaped = embed("no_part", "--memory-limit", "60M")
+    assert bits == "numeric" and reshaped > 0
+    assert "does not fit in memory" in done.err and "numeric" in done.err
+    assert not same_bits(outs["no_part"], outs["free"])
+    differ = (vectors_of(outs["no_part"]) != vectors_of(outs["free"])).any(axis=1).sum()
+    assert differ == reshaped
 
 
 @pytest.mark.parametrize("settings", [
