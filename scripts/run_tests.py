@@ -11,8 +11,8 @@ import xml.etree.ElementTree as ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The rooms whose tests run under a sanitizer: all that read foreign bytes or manage memory, and
 # those with threads.
-SANITIZERS = {"asan": ["base", "config", "input", "plan", "prepare", "encode", "device", "store",
-                       "score", "run"],
+SANITIZERS = {"asan": ["base", "config", "input", "plan", "prepare", "encode", "device", "kernels",
+                       "store", "score", "run"],
               "tsan": ["base", "input", "run", "app"]}
 
 

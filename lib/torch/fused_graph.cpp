@@ -52,8 +52,8 @@ std::vector<Node*> packable_linears(Graph& graph) {
 
 class Fuser {
  public:
-  Fuser(std::shared_ptr<Graph> graph, const InputSizes& sizes)
-      : graph_(std::move(graph)), sizes_(sizes) {}
+  Fuser(std::shared_ptr<Graph> graph, const InputSizes& sizes, kernels::Isa isa)
+      : graph_(std::move(graph)), sizes_(sizes), isa_(isa) {}
 
   nlohmann::json run() {
     merge_siblings();
@@ -191,8 +191,9 @@ class Fuser {
         continue;
       }
       torch::jit::WithInsertPoint guard(sum);
-      Node* fused = graph_->insertNode(graph_->create(
-          c10::Symbol::fromQualString("longhaul::rotation"), {found->x, found->cos, found->sin}));
+      Node* fused =
+          graph_->insertNode(graph_->create(c10::Symbol::fromQualString("longhaul::rotation"),
+                                            {found->x, found->cos, found->sin, isa_constant()}));
       fused->output()->setType(c10::TensorType::get());
       sum->output()->replaceAllUsesWith(fused->output());
       sum->destroy();
@@ -260,9 +261,9 @@ class Fuser {
       }
       torch::jit::WithInsertPoint guard(node);
       Value* scale = node->inputs().size() > 6 ? node->input(6) : graph_->insertConstant(IValue());
-      Node* fused = graph_->insertNode(
-          graph_->create(c10::Symbol::fromQualString("longhaul::attention"),
-                         {node->input(0), node->input(1), node->input(2), node->input(3), scale}));
+      Node* fused = graph_->insertNode(graph_->create(
+          c10::Symbol::fromQualString("longhaul::attention"),
+          {node->input(0), node->input(1), node->input(2), node->input(3), scale, isa_constant()}));
       fused->output()->setType(c10::TensorType::get());
       node->output()->replaceAllUsesWith(fused->output());
       node->destroy();
@@ -270,12 +271,15 @@ class Fuser {
     }
   }
 
+  Value* isa_constant() { return graph_->insertConstant(static_cast<std::int64_t>(isa_)); }
+
   void count(const char* what, std::size_t number) {
     counts_[what] = counts_.value(what, std::size_t{0}) + number;
   }
 
   std::shared_ptr<Graph> graph_;
   const InputSizes& sizes_;
+  kernels::Isa isa_;
   nlohmann::json counts_ = nlohmann::json::object();
 };
 
@@ -307,9 +311,10 @@ void remove_mutation(const std::shared_ptr<Graph>& graph) {
   torch::jit::RemoveTensorMutation(graph);
 }
 
-nlohmann::json fuse_graph(const std::shared_ptr<Graph>& graph, const InputSizes& sizes) {
+nlohmann::json fuse_graph(const std::shared_ptr<Graph>& graph, const InputSizes& sizes,
+                          kernels::Isa isa) {
   register_fused_operators();
-  return Fuser(graph, sizes).run();
+  return Fuser(graph, sizes, isa).run();
 }
 
 }  // namespace longhaul

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "kernels/isa.hpp"
 #include "torch/fused_convolutions.hpp"
 
 namespace longhaul {
@@ -30,6 +31,8 @@ void remove_mutation(const std::shared_ptr<torch::jit::Graph>& graph);
 
 // After remove_mutation(). {"linear": 48, "merged": 24, "gelu": 8, "add": 16, "attention": 8}: how
 // many of each were found. `sizes` as fuse_convolutions() takes them.
-nlohmann::json fuse_graph(const std::shared_ptr<torch::jit::Graph>& graph, const InputSizes& sizes);
+// `isa` is what our kernels will use.
+nlohmann::json fuse_graph(const std::shared_ptr<torch::jit::Graph>& graph, const InputSizes& sizes,
+                          kernels::Isa isa = kernels::best_isa());
 
 }  // namespace longhaul

@@ -7,10 +7,10 @@
 #include <cmath>
 #include <limits>
 
-#include "torch/attention_kernel.hpp"
+#include "kernels/attention.hpp"
+#include "kernels/rotation.hpp"
 #include "torch/find_operator.hpp"
 #include "torch/packed_convolution.hpp"
-#include "torch/rotation_kernel.hpp"
 
 namespace longhaul {
 namespace {
@@ -45,7 +45,7 @@ at::Tensor linear_with_activation(const at::Tensor& input, const at::Tensor& pac
 }
 
 template <typename T>
-AttentionStates<T> states_of(const at::Tensor& tensor) {
+kernels::States<T> states_of(const at::Tensor& tensor) {
   auto* data = static_cast<std::remove_const_t<T>*>(tensor.data_ptr());
   return {data, tensor.stride(0), tensor.stride(1), tensor.stride(2)};
 }
@@ -81,14 +81,14 @@ bool kernel_applies(const at::Tensor& query, const at::Tensor& key, const at::Te
 }
 
 template <typename T>
-at::Tensor run_attention_kernel(const at::Tensor& query, const at::Tensor& key,
+at::Tensor run_attention_kernel(kernels::Isa isa, const at::Tensor& query, const at::Tensor& key,
                                 const at::Tensor& value, const OptionalTensor& bias, double scale) {
   const std::int64_t rows = query.size(0);
   const std::int64_t heads = query.size(1);
   // Laid out as [rows, tokens, heads, width]: merging the heads afterwards copies nothing.
   const at::Tensor out =
       at::empty({rows, query.size(2), heads, query.size(3)}, query.options()).transpose(1, 2);
-  AttentionTask<T> task;
+  kernels::AttentionTask<T> task;
   task.query = states_of<const T>(query);
   task.key = states_of<const T>(key);
   task.value = states_of<const T>(value);
@@ -102,17 +102,19 @@ at::Tensor run_attention_kernel(const at::Tensor& query, const at::Tensor& key,
   task.keys = key.size(2);
   task.width = query.size(3);
   task.scale = static_cast<float>(scale);
-  at::parallel_for(0, rows * heads, 1,
-                   [&](std::int64_t first, std::int64_t last) { attend(task, first, last); });
+  at::parallel_for(0, rows * heads, 1, [&](std::int64_t first, std::int64_t last) {
+    kernels::attend(isa, task, first, last);
+  });
   return out;
 }
 
 // x: [rows, heads, tokens, width] by strides; cos and sin: [tokens, width], contiguous.
 template <typename T>
-at::Tensor run_rotation_kernel(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+at::Tensor run_rotation_kernel(kernels::Isa isa, const at::Tensor& x, const at::Tensor& cos,
+                               const at::Tensor& sin) {
   // Laid out as [rows, tokens, heads, width]: as the products give and take it.
   const at::Tensor turned = at::empty({x.size(0), x.size(2), x.size(1), x.size(3)}, x.options());
-  RotationTask<T> task;
+  kernels::RotationTask<T> task;
   task.x = states_of<const T>(x);
   task.cos = static_cast<const T*>(cos.const_data_ptr());
   task.sin = static_cast<const T*>(sin.const_data_ptr());
@@ -120,8 +122,9 @@ at::Tensor run_rotation_kernel(const at::Tensor& x, const at::Tensor& cos, const
   task.heads = x.size(1);
   task.tokens = x.size(2);
   task.width = x.size(3);
-  at::parallel_for(0, x.size(0) * task.tokens, 1,
-                   [&](std::int64_t first, std::int64_t last) { rotate(task, first, last); });
+  at::parallel_for(0, x.size(0) * task.tokens, 1, [&](std::int64_t first, std::int64_t last) {
+    kernels::rotate(isa, task, first, last);
+  });
   return turned.transpose(1, 2);
 }
 
@@ -134,11 +137,16 @@ bool rotates_at_once(const at::Tensor& x, const at::Tensor& cos, const at::Tenso
          is_table(sin);
 }
 
+kernels::Isa pop_isa(Stack& stack) {
+  return static_cast<kernels::Isa>(torch::jit::pop(stack).toInt());
+}
+
 void run_rotation(Stack& stack) {
+  const kernels::Isa isa = pop_isa(stack);
   const at::Tensor sin = torch::jit::pop(stack).toTensor();
   const at::Tensor cos = torch::jit::pop(stack).toTensor();
   const at::Tensor x = torch::jit::pop(stack).toTensor();
-  torch::jit::push(stack, fused_rotation(x, cos, sin));
+  torch::jit::push(stack, fused_rotation(isa, x, cos, sin));
 }
 
 void run_linear(Stack& stack) {
@@ -151,12 +159,13 @@ void run_linear(Stack& stack) {
 }
 
 void run_attention(Stack& stack) {
+  const kernels::Isa isa = pop_isa(stack);
   const auto scale = torch::jit::pop(stack).toOptional<double>();
   const OptionalTensor mask = torch::jit::pop(stack).toOptional<at::Tensor>();
   const at::Tensor value = torch::jit::pop(stack).toTensor();
   const at::Tensor key = torch::jit::pop(stack).toTensor();
   const at::Tensor query = torch::jit::pop(stack).toTensor();
-  torch::jit::push(stack, fused_attention(query, key, value, mask, scale));
+  torch::jit::push(stack, fused_attention(isa, query, key, value, mask, scale));
 }
 
 }  // namespace
@@ -169,12 +178,14 @@ void register_fused_operators() {
         "longhaul::linear(Tensor x, Tensor packed, Tensor? bias, str activation, Tensor? other) -> "
         "Tensor",
         run_linear, by_schema));
-    torch::jit::registerOperator(Operator(
-        "longhaul::attention(Tensor query, Tensor key, Tensor value, Tensor? mask, float? scale) "
-        "-> Tensor",
-        run_attention, by_schema));
-    torch::jit::registerOperator(Operator(
-        "longhaul::rotation(Tensor x, Tensor cos, Tensor sin) -> Tensor", run_rotation, by_schema));
+    torch::jit::registerOperator(
+        Operator("longhaul::attention(Tensor query, Tensor key, Tensor value, Tensor? mask, float? "
+                 "scale, int "
+                 "isa) -> Tensor",
+                 run_attention, by_schema));
+    torch::jit::registerOperator(
+        Operator("longhaul::rotation(Tensor x, Tensor cos, Tensor sin, int isa) -> Tensor",
+                 run_rotation, by_schema));
     return true;
   }();
   static_cast<void>(registered);
@@ -227,28 +238,30 @@ at::Tensor packed_linear(const at::Tensor& input, const at::Tensor& packed,
   return linear_with_activation(input, packed, bias, activation).add(*other);
 }
 
-at::Tensor fused_rotation(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+at::Tensor fused_rotation(kernels::Isa isa, const at::Tensor& x, const at::Tensor& cos,
+                          const at::Tensor& sin) {
   if (rotates_at_once(x, cos, sin)) {
     if (x.scalar_type() == c10::kFloat) {
-      return run_rotation_kernel<float>(x, cos, sin);
+      return run_rotation_kernel<float>(isa, x, cos, sin);
     }
     if (x.scalar_type() == c10::kBFloat16) {
-      return run_rotation_kernel<Bfloat16>(x, cos, sin);
+      return run_rotation_kernel<kernels::Bfloat16>(isa, x, cos, sin);
     }
   }
   const std::vector<at::Tensor> halves = x.chunk(2, -1);
   return x * cos + at::cat({-halves.at(1), halves.at(0)}, -1) * sin;
 }
 
-at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                           const OptionalTensor& mask, std::optional<double> scale) {
+at::Tensor fused_attention(kernels::Isa isa, const at::Tensor& query, const at::Tensor& key,
+                           const at::Tensor& value, const OptionalTensor& mask,
+                           std::optional<double> scale) {
   if (kernel_applies(query, key, value)) {
     const OptionalTensor bias = mask ? bias_of(*mask, query, key) : std::nullopt;
     if (bias.has_value() == mask.has_value()) {
       const double factor = scale.value_or(1.0 / std::sqrt(static_cast<double>(query.size(3))));
       return query.scalar_type() == c10::kFloat
-                 ? run_attention_kernel<float>(query, key, value, bias, factor)
-                 : run_attention_kernel<Bfloat16>(query, key, value, bias, factor);
+                 ? run_attention_kernel<float>(isa, query, key, value, bias, factor)
+                 : run_attention_kernel<kernels::Bfloat16>(isa, query, key, value, bias, factor);
     }
   }
   return at::scaled_dot_product_attention(query, key, value, mask, 0.0, false, scale);

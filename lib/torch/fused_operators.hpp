@@ -2,17 +2,20 @@
 // LibTorch's own on the CPU. Registered by name with the interpreter, once per process.
 //   longhaul::linear(x, packed weight, bias?, activation, other?): oneDNN, with gelu or a residual
 //     sum in the same pass over the result
-//   longhaul::attention(q, k, v, mask?, scale?): attention_kernel.hpp where it applies, else
+//   longhaul::attention(q, k, v, mask?, scale?, isa): kernels/attention.hpp where it applies, else
 //     LibTorch's scaled_dot_product_attention
 //   longhaul::convolution: packed_convolution.hpp
-//   longhaul::rotation(x, cos, sin): x * cos + cat(-second half of x, first half) * sin along the
-//     last dimension, in one pass; to the bit what these operations give in float32
+//   longhaul::rotation(x, cos, sin, isa): x * cos + cat(-second half of x, first half) * sin along
+//     the last dimension, in one pass; to the bit what these operations give in float32
+// `isa`, a number in the graph, is the kernels::Isa that our kernels use.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <optional>
 #include <string>
+
+#include "kernels/isa.hpp"
 
 namespace longhaul {
 
@@ -29,9 +32,11 @@ at::Tensor packed_linear(const at::Tensor& input, const at::Tensor& packed,
                          const std::optional<at::Tensor>& bias, const std::string& activation,
                          const std::optional<at::Tensor>& other);
 
-at::Tensor fused_rotation(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);
+at::Tensor fused_rotation(kernels::Isa isa, const at::Tensor& x, const at::Tensor& cos,
+                          const at::Tensor& sin);
 
-at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                           const std::optional<at::Tensor>& mask, std::optional<double> scale);
+at::Tensor fused_attention(kernels::Isa isa, const at::Tensor& query, const at::Tensor& key,
+                           const at::Tensor& value, const std::optional<at::Tensor>& mask,
+                           std::optional<double> scale);
 
 }  // namespace longhaul

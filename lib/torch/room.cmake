@@ -2,22 +2,15 @@ if(NOT LONGHAUL_TORCH)
   return()
 endif()
 longhaul_room(torch
-  SOURCES attention_bf16.cpp attention_kernel.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp
+  SOURCES cpu_device.cpp cuda_device.cpp cuda_driver.cpp
           devices.cpp encoding_threads.cpp failure.cpp fused_convolutions.cpp fused_graph.cpp
           fused_operators.cpp graph_nodes.cpp heap_allocator.cpp inspect_module.cpp kernel_choice.cpp mps_device.cpp
-          packed_convolution.cpp process_settings.cpp product_peak.cpp rotation_kernel.cpp script_program.cpp tensors.cpp
+          packed_convolution.cpp process_settings.cpp product_peak.cpp script_program.cpp tensors.cpp
           torchscript_encoder.cpp
-  LINKS base device encode
+  LINKS base device encode kernels
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
 # A file that includes torch/script.h takes about 13 s without it.
 target_precompile_headers(longhaul_torch PRIVATE <torch/script.h>)
-# Their loops are written for vector registers: unrolled, with fused multiply-add where there is one.
-# GCC 12's own AVX-512 header leaves variables uninitialised on purpose, and warns of it.
-set_source_files_properties("${PROJECT_SOURCE_DIR}/lib/torch/attention_bf16.cpp"
-  "${PROJECT_SOURCE_DIR}/lib/torch/attention_kernel.cpp" PROPERTIES
-  SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS "-O3;-ffp-contract=fast;-Wno-psabi;-Wno-maybe-uninitialized")
-set_source_files_properties("${PROJECT_SOURCE_DIR}/lib/torch/rotation_kernel.cpp" PROPERTIES
-  SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS "-O3;-ffp-contract=off")
 
 if(LONGHAUL_TESTS)
   # The archives the tests load are made by Python's torch from the same LibTorch.

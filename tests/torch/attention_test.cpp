@@ -10,6 +10,8 @@ using namespace longhaul;
 
 namespace {
 
+const kernels::Isa kIsa = kernels::best_isa();
+
 struct States {
   at::Tensor query, key, value;
 };
@@ -49,7 +51,7 @@ TEST_CASE("attention equals LibTorch's for every width, length and mask") {
                                                 s.value.to(c10::kDouble), mask);
       };
       const auto ours = [&](const std::optional<at::Tensor>& mask) {
-        return fused_attention(s.query, s.key, s.value, mask, std::nullopt);
+        return fused_attention(kIsa, s.query, s.key, s.value, mask, std::nullopt);
       };
       CHECK(difference(ours(std::nullopt), exact(std::nullopt)) < 4e-6);
       CHECK(difference(ours(keep), exact(keep)) < 4e-6);
@@ -61,11 +63,11 @@ TEST_CASE("attention equals LibTorch's for every width, length and mask") {
 TEST_CASE("attention takes a given scale, and leaves other masks to LibTorch") {
   const c10::InferenceMode inference;
   const States s = states(2, 2, 12, 8);
-  CHECK(difference(fused_attention(s.query, s.key, s.value, std::nullopt, 0.5),
+  CHECK(difference(fused_attention(kIsa, s.query, s.key, s.value, std::nullopt, 0.5),
                    at::scaled_dot_product_attention(s.query, s.key, s.value, {}, 0.0, false, 0.5)) <
         2e-6);
   const at::Tensor per_query = at::randn({2, 1, 12, 12});
-  CHECK(at::equal(fused_attention(s.query, s.key, s.value, per_query, std::nullopt),
+  CHECK(at::equal(fused_attention(kIsa, s.query, s.key, s.value, per_query, std::nullopt),
                   at::scaled_dot_product_attention(s.query, s.key, s.value, per_query)));
 }
 
@@ -80,7 +82,7 @@ TEST_CASE("attention in bf16 is as near to exact as bf16 allows") {
         *tensor = tensor->to(c10::kBFloat16);
       }
       const auto error = [&](const std::optional<at::Tensor>& mask) {
-        const at::Tensor ours = fused_attention(s.query, s.key, s.value, mask, std::nullopt);
+        const at::Tensor ours = fused_attention(kIsa, s.query, s.key, s.value, mask, std::nullopt);
         CHECK(ours.scalar_type() == c10::kBFloat16);
         return difference(
             ours, at::scaled_dot_product_attention(s.query.to(c10::kDouble), s.key.to(c10::kDouble),
@@ -105,7 +107,7 @@ TEST_CASE("padding a record further leaves its attention bit for bit as it was")
   }
   const auto of_first = [&](std::int64_t tokens) {
     const at::Tensor keep = hidden_tail(2, tokens, tokens - 21);
-    return fused_attention(s.query.narrow(2, 0, tokens), s.key.narrow(2, 0, tokens),
+    return fused_attention(kIsa, s.query.narrow(2, 0, tokens), s.key.narrow(2, 0, tokens),
                            s.value.narrow(2, 0, tokens), keep, std::nullopt)
         .narrow(2, 0, 20)
         .contiguous();
@@ -122,16 +124,19 @@ TEST_CASE("a NaN among the states stays one, and a record that sees nothing is N
   }
   at::Tensor value = s.value.contiguous();
   value[0][0][3][2] = std::numeric_limits<float>::quiet_NaN();
-  const at::Tensor out = fused_attention(s.query, s.key, value, std::nullopt, std::nullopt);
+  const at::Tensor out = fused_attention(kIsa, s.query, s.key, value, std::nullopt, std::nullopt);
   CHECK(out.isnan().sum().item<std::int64_t>() == 10);
   at::Tensor key = s.key.contiguous();
   key[0][0][4][0] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(fused_attention(s.query, key, s.value, std::nullopt, std::nullopt)
+  CHECK(fused_attention(kIsa, s.query, key, s.value, std::nullopt, std::nullopt)
             .isnan()
             .all()
             .item<bool>());
   const at::Tensor nothing = at::zeros({1, 1, 1, 10}, c10::kBool);
-  CHECK(fused_attention(s.query, s.key, s.value, nothing, std::nullopt).isnan().all().item<bool>());
+  CHECK(fused_attention(kIsa, s.query, s.key, s.value, nothing, std::nullopt)
+            .isnan()
+            .all()
+            .item<bool>());
 }
 
 TEST_CASE("rotary positions in one pass are to the bit what the separate operations give") {
@@ -149,15 +154,15 @@ TEST_CASE("rotary positions in one pass are to the bit what the separate operati
         return of * both.cos().to(type) +
                at::cat({-halves[1], halves[0]}, -1) * both.sin().to(type);
       };
-      CHECK(at::equal(fused_rotation(x, both.cos(), both.sin()), separately(c10::kFloat)));
-      const at::Tensor half = fused_rotation(x.to(c10::kBFloat16), both.cos().to(c10::kBFloat16),
-                                             both.sin().to(c10::kBFloat16));
+      CHECK(at::equal(fused_rotation(kIsa, x, both.cos(), both.sin()), separately(c10::kFloat)));
+      const at::Tensor half = fused_rotation(
+          kIsa, x.to(c10::kBFloat16), both.cos().to(c10::kBFloat16), both.sin().to(c10::kBFloat16));
       CHECK(half.scalar_type() == c10::kBFloat16);
       CHECK(difference(half, separately(c10::kFloat)) <=
             2 * difference(separately(c10::kBFloat16), separately(c10::kFloat)) + 0.02);
       // A table of another form takes the general way.
       const at::Tensor table = both.cos().unsqueeze(0);
-      CHECK(at::equal(fused_rotation(x, table, both.sin()), separately(c10::kFloat)));
+      CHECK(at::equal(fused_rotation(kIsa, x, table, both.sin()), separately(c10::kFloat)));
     }
   }
 }

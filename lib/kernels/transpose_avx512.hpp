@@ -1,12 +1,11 @@
 // Transposes 16 x 16 numbers of 32 bits in AVX-512 registers.
 #pragma once
 
-#if defined(__x86_64__)
 #include <immintrin.h>
 
 #define LONGHAUL_AVX512 [[gnu::target("avx512f"), gnu::always_inline]] inline
 
-namespace longhaul {
+namespace longhaul::kernels {
 
 LONGHAUL_AVX512 __m512 low_pairs(__m512 a, __m512 b) {
   return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
@@ -45,5 +44,4 @@ LONGHAUL_AVX512 void transpose_16(__m512* rows) {
   }
 }
 
-}  // namespace longhaul
-#endif
+}  // namespace longhaul::kernels

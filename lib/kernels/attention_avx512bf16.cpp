@@ -1,16 +1,3 @@
-#include "torch/attention_bf16.hpp"
-
-#if !defined(__x86_64__)
-namespace longhaul {
-
-bool attends_in_bf16(const AttentionTask<Bfloat16>&) {
-  return false;
-}
-void attend_in_bf16(const AttentionTask<Bfloat16>&, std::int64_t, std::int64_t) {}
-
-}  // namespace longhaul
-#else
-
 #include <immintrin.h>
 
 #include <algorithm>
@@ -18,13 +5,14 @@ void attend_in_bf16(const AttentionTask<Bfloat16>&, std::int64_t, std::int64_t) 
 #include <cstring>
 #include <vector>
 
-#include "torch/attention_lanes.hpp"
-#include "torch/transpose_avx512.hpp"
+#include "kernels/forms.hpp"
+#include "kernels/lanes.hpp"
+#include "kernels/transpose_avx512.hpp"
 
 #define LONGHAUL_BF16 gnu::target("avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,fma")
 #define LONGHAUL_BF16_INLINE [[LONGHAUL_BF16, gnu::always_inline]] inline
 
-namespace longhaul {
+namespace longhaul::kernels {
 namespace {
 
 constexpr std::int64_t kLanes = 16;
@@ -33,12 +21,12 @@ constexpr std::int64_t kQueries = 8;  // at a time
 // Working memory of one thread, grown to the longest record it has seen. A pair is two bfloat16
 // numbers that are multiplied and added together.
 struct Workspace {
-  std::vector<std::uint32_t> keys;     // pairs of the width x columns: transposed
-  std::vector<std::uint32_t> values;   // pairs of keys x value_columns
-  std::vector<float> bias;             // columns
-  std::vector<float> scores;           // kQueries x columns
-  std::vector<std::uint32_t> weights;  // kQueries x pairs of columns
-  std::vector<float> result;           // kQueries x value_columns
+  std::vector<std::uint32_t> keys;    // pairs of the width x columns: transposed
+  std::vector<std::uint32_t> values;  // pairs of keys x value_columns
+  std::vector<float> bias;            // columns
+  std::vector<float> scores;          // kQueries x columns
+  std::vector<Bfloat16> weights;      // kQueries x columns
+  std::vector<float> result;          // kQueries x value_columns
 };
 
 LONGHAUL_BF16_INLINE __mmask16 first_lanes(std::int64_t count) {
@@ -84,7 +72,7 @@ LONGHAUL_BF16_INLINE __mmask16 first_lanes(std::int64_t count) {
 
 // out[r][0 .. 16C) = factor * sum over p of left[r] pair p times right[p * right_stride + ...].
 template <int C>
-LONGHAUL_BF16_INLINE void product(const std::uint32_t* const* left, const std::uint32_t* right,
+LONGHAUL_BF16_INLINE void product(const Bfloat16* const* left, const std::uint32_t* right,
                                   std::int64_t right_stride, std::int64_t pairs, float factor,
                                   float* out, std::int64_t out_stride) {
   __m512 sums[kQueries][std::size_t{C}];
@@ -101,7 +89,7 @@ LONGHAUL_BF16_INLINE void product(const std::uint32_t* const* left, const std::u
     }
     for (std::int64_t r = 0; r < kQueries; ++r) {
       std::int32_t pair = 0;
-      std::memcpy(&pair, left[r] + p, sizeof pair);
+      std::memcpy(&pair, left[r] + 2 * p, sizeof pair);
       const __m512bh pairs_of_row = std::bit_cast<__m512bh>(_mm512_set1_epi32(pair));
       for (int c = 0; c < C; ++c) {
         sums[r][c] = _mm512_dpbf16_ps(sums[r][c], pairs_of_row, columns[c]);
@@ -117,7 +105,7 @@ LONGHAUL_BF16_INLINE void product(const std::uint32_t* const* left, const std::u
 }
 
 // The same over any number of columns that is a multiple of 16.
-LONGHAUL_BF16_INLINE void wide_product(const std::uint32_t* const* left, const std::uint32_t* right,
+LONGHAUL_BF16_INLINE void wide_product(const Bfloat16* const* left, const std::uint32_t* right,
                                        std::int64_t columns, std::int64_t pairs, float factor,
                                        float* out) {
   std::int64_t column = 0;
@@ -130,10 +118,10 @@ LONGHAUL_BF16_INLINE void wide_product(const std::uint32_t* const* left, const s
 }
 
 LONGHAUL_BF16_INLINE void round_weights(const float* scores, std::int64_t columns,
-                                        std::uint32_t* weights) {
+                                        Bfloat16* weights) {
   for (std::int64_t j = 0; j < columns; j += kLanes) {
     const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_loadu_ps(scores + j));
-    std::memcpy(weights + j / 2, &rounded, sizeof rounded);
+    _mm256_storeu_epi16(weights + j, std::bit_cast<__m256i>(rounded));
   }
 }
 
@@ -156,13 +144,13 @@ LONGHAUL_BF16_INLINE void store_result(const float* result, float sum, std::int6
   work.values.resize(static_cast<std::size_t>(key_pairs * value_columns));
   work.bias.assign(static_cast<std::size_t>(columns), kLowest);
   work.scores.resize(static_cast<std::size_t>(kQueries * columns));
-  work.weights.resize(static_cast<std::size_t>(kQueries * columns / 2));
+  work.weights.resize(static_cast<std::size_t>(kQueries * columns));
   work.result.resize(static_cast<std::size_t>(kQueries * value_columns));
   float* scores = work.scores.data();
   float* result = work.result.data();
-  const std::uint32_t* weights_of[kQueries];
+  const Bfloat16* weights_of[kQueries];
   for (std::int64_t r = 0; r < kQueries; ++r) {
-    weights_of[r] = work.weights.data() + r * columns / 2;
+    weights_of[r] = work.weights.data() + r * columns;
   }
   for (std::int64_t pair = first; pair < last; ++pair) {
     const std::int64_t row = pair / task.heads;
@@ -178,17 +166,17 @@ LONGHAUL_BF16_INLINE void store_result(const float* result, float sum, std::int6
           task.bias == nullptr ? 0.0F : task.bias[row * task.bias_row + j];
     }
     for (std::int64_t i = 0; i < task.queries; i += kQueries) {
-      const std::uint32_t* queries[kQueries];
+      const Bfloat16* queries[kQueries];
       for (std::int64_t r = 0; r < kQueries; ++r) {
         // Beyond the last: the last again, whose result is not stored.
         const std::int64_t at = std::min(i + r, task.queries - 1);
-        queries[r] = reinterpret_cast<const std::uint32_t*>(query + at * task.query.token);
+        queries[r] = query + at * task.query.token;
       }
       wide_product(queries, work.keys.data(), columns, width_pairs, task.scale, scores);
       float sums[kQueries];
       for (std::int64_t r = 0; r < kQueries; ++r) {
         sums[r] = soften<kLanes>(scores + r * columns, work.bias.data(), columns);
-        round_weights(scores + r * columns, columns, work.weights.data() + r * columns / 2);
+        round_weights(scores + r * columns, columns, work.weights.data() + r * columns);
       }
       wide_product(weights_of, work.values.data(), value_columns, key_pairs, 1, result);
       for (std::int64_t r = 0; r < std::min(kQueries, task.queries - i); ++r) {
@@ -201,16 +189,13 @@ LONGHAUL_BF16_INLINE void store_result(const float* result, float sum, std::int6
 
 }  // namespace
 
-bool attends_in_bf16(const AttentionTask<Bfloat16>& task) {
-  return task.width % 2 == 0 && __builtin_cpu_supports("avx512f") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16");
-}
-
-void attend_in_bf16(const AttentionTask<Bfloat16>& task, std::int64_t first, std::int64_t last) {
+void attend_avx512bf16(const AttentionTask<Bfloat16>& task, std::int64_t first, std::int64_t last) {
+  if (task.width % 2 != 0) {
+    attend_avx512(task, first, last);
+    return;
+  }
   thread_local Workspace work;
   attend_pairs(task, first, last, work);
 }
 
-}  // namespace longhaul
-#endif
+}  // namespace longhaul::kernels

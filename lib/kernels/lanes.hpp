@@ -1,4 +1,4 @@
-// Parts of the attention kernels: numbers, and the softmax, in vectors of W floats.
+// Parts of the kernels: numbers, and the softmax, in vectors of W floats.
 // Included by files that are compiled for several instruction sets: each takes these functions into
 // its own, at the width of its registers.
 #pragma once
@@ -8,11 +8,11 @@
 #include <cstring>
 #include <limits>
 
-#include "torch/attention_kernel.hpp"
+#include "kernels/states.hpp"
 
 #define LONGHAUL_INLINE [[gnu::always_inline]] inline
 
-namespace longhaul {
+namespace longhaul::kernels {
 
 inline constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
@@ -105,4 +105,4 @@ LONGHAUL_INLINE float soften(float* scores, const float* bias, std::int64_t colu
   return sum;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::kernels

@@ -1,9 +1,10 @@
-#include "torch/rotation_kernel.hpp"
+// Rotation over tokens (rotation.hpp), for the files that compile it for their instruction set.
+#pragma once
 
-#include "torch/attention_lanes.hpp"
+#include "kernels/lanes.hpp"
+#include "kernels/rotation.hpp"
 
-namespace longhaul {
-namespace {
+namespace longhaul::kernels {
 
 template <typename T>
 LONGHAUL_INLINE void rotate_head(const T* __restrict x, const T* __restrict cos,
@@ -35,37 +36,4 @@ LONGHAUL_INLINE void rotate_tokens(const RotationTask<T>& task, std::int64_t fir
   }
 }
 
-template <typename T>
-void rotate_any(const RotationTask<T>& task, std::int64_t first, std::int64_t last) {
-  rotate_tokens(task, first, last);
-}
-
-#if defined(__x86_64__)
-template <typename T>
-[[gnu::target("avx2")]] void rotate_avx2(const RotationTask<T>& task, std::int64_t first,
-                                         std::int64_t last) {
-  rotate_tokens(task, first, last);
-}
-
-template <typename T>
-void rotate_here(const RotationTask<T>& task, std::int64_t first, std::int64_t last) {
-  __builtin_cpu_supports("avx2") ? rotate_avx2(task, first, last) : rotate_any(task, first, last);
-}
-#else
-template <typename T>
-void rotate_here(const RotationTask<T>& task, std::int64_t first, std::int64_t last) {
-  rotate_any(task, first, last);
-}
-#endif
-
-}  // namespace
-
-void rotate(const RotationTask<float>& task, std::int64_t first, std::int64_t last) {
-  rotate_here(task, first, last);
-}
-
-void rotate(const RotationTask<Bfloat16>& task, std::int64_t first, std::int64_t last) {
-  rotate_here(task, first, last);
-}
-
-}  // namespace longhaul
+}  // namespace longhaul::kernels

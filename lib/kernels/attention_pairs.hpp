@@ -1,15 +1,16 @@
-#include "torch/attention_kernel.hpp"
+// Attention over pairs (attention.hpp), written once for every width of registers: W floats in a
+// register, R queries at a time, C registers of columns at a time.
+// Included by the files that compile it for their instruction set.
+#pragma once
 
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
-#include "torch/attention_bf16.hpp"
-#include "torch/attention_lanes.hpp"
-#include "torch/transpose_avx512.hpp"
+#include "kernels/attention.hpp"
+#include "kernels/lanes.hpp"
 
-namespace longhaul {
-namespace {
+namespace longhaul::kernels {
 
 // out[r][0 .. W*C) = sum over k of left[r * left_stride + k] * right[k * right_stride + ...]
 template <int W, int R, int C>
@@ -57,7 +58,7 @@ LONGHAUL_INLINE void wide_product(const float* left, std::int64_t left_stride, c
 }
 
 // Working memory of one thread, grown to the longest record it has seen.
-struct Workspace {
+struct AttentionWorkspace {
   std::vector<float> keys;     // width x columns: transposed
   std::vector<float> values;   // keys x value_columns
   std::vector<float> bias;     // columns
@@ -83,7 +84,8 @@ void transpose_any(const T* from, std::int64_t stride, std::int64_t tokens, std:
 
 template <typename T, int W, int R, int C>
 LONGHAUL_INLINE void attend_pairs(const AttentionTask<T>& task, std::int64_t first,
-                                  std::int64_t last, Workspace& work, Transpose<T> transpose) {
+                                  std::int64_t last, AttentionWorkspace& work,
+                                  Transpose<T> transpose) {
   const std::int64_t columns = rounded_up(task.keys, W);
   const std::int64_t value_columns = rounded_up(task.width, W);
   work.keys.assign(static_cast<std::size_t>(task.width * columns), 0.0F);
@@ -141,91 +143,4 @@ LONGHAUL_INLINE void attend_pairs(const AttentionTask<T>& task, std::int64_t fir
   }
 }
 
-template <typename T>
-void attend_any(const AttentionTask<T>& task, std::int64_t first, std::int64_t last,
-                Workspace& work) {
-  attend_pairs<T, 4, 4, 2>(task, first, last, work, transpose_any<T>);
-}
-
-#if defined(__x86_64__)
-LONGHAUL_AVX512 __m512 load_16(const float* from) {
-  return _mm512_loadu_ps(from);
-}
-LONGHAUL_AVX512 __m512 load_16(const Bfloat16* from) {
-  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
-}
-
-// `columns` is a multiple of 16; those beyond `tokens` become 0. One by one, the stores would be
-// most of the time of a short record's attention: a column's lines fall into few sets of the cache.
-template <typename T>
-[[gnu::target("avx512f")]] void transpose_avx512(const T* from, std::int64_t stride,
-                                                 std::int64_t tokens, std::int64_t width, float* to,
-                                                 std::int64_t columns) {
-  const std::int64_t blocks = width / 16 * 16;
-  for (std::int64_t j = 0; j < tokens; j += 16) {
-    for (std::int64_t d = 0; d < blocks; d += 16) {
-      __m512 rows[16];
-      for (std::int64_t r = 0; r < 16; ++r) {
-        rows[r] = j + r < tokens ? load_16(from + (j + r) * stride + d) : _mm512_setzero_ps();
-      }
-      transpose_16(rows);
-      for (std::int64_t r = 0; r < 16; ++r) {
-        _mm512_storeu_ps(to + (d + r) * columns + j, rows[r]);
-      }
-    }
-  }
-  transpose_any(from + blocks, stride, tokens, width - blocks, to + blocks * columns, columns);
-}
-
-template <typename T>
-[[gnu::target("avx512f,avx512dq,avx512vl,fma")]] void attend_avx512(const AttentionTask<T>& task,
-                                                                    std::int64_t first,
-                                                                    std::int64_t last,
-                                                                    Workspace& work) {
-  attend_pairs<T, 16, 8, 2>(task, first, last, work, transpose_avx512<T>);
-}
-
-template <typename T>
-[[gnu::target("avx2,fma")]] void attend_avx2(const AttentionTask<T>& task, std::int64_t first,
-                                             std::int64_t last, Workspace& work) {
-  attend_pairs<T, 8, 4, 2>(task, first, last, work, transpose_any<T>);
-}
-
-template <typename T>
-void attend_here(const AttentionTask<T>& task, std::int64_t first, std::int64_t last,
-                 Workspace& work) {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl")) {
-    attend_avx512(task, first, last, work);
-  } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    attend_avx2(task, first, last, work);
-  } else {
-    attend_any(task, first, last, work);
-  }
-}
-#else
-template <typename T>
-void attend_here(const AttentionTask<T>& task, std::int64_t first, std::int64_t last,
-                 Workspace& work) {
-  attend_any(task, first, last, work);
-}
-#endif
-
-}  // namespace
-
-void attend(const AttentionTask<float>& task, std::int64_t first, std::int64_t last) {
-  thread_local Workspace work;
-  attend_here(task, first, last, work);
-}
-
-void attend(const AttentionTask<Bfloat16>& task, std::int64_t first, std::int64_t last) {
-  if (attends_in_bf16(task)) {
-    attend_in_bf16(task, first, last);
-    return;
-  }
-  thread_local Workspace work;
-  attend_here(task, first, last, work);
-}
-
-}  // namespace longhaul
+}  // namespace longhaul::kernels

@@ -1,0 +1,42 @@
+#include "kernels/forms.hpp"
+
+namespace longhaul::kernels {
+
+bool machine_has(Isa isa) {
+  return isa == Isa::kPlain;
+}
+
+template <>
+std::span<const Implementation<AttentionTask<float>>> implementations<AttentionTask<float>>() {
+  static constexpr Implementation<AttentionTask<float>> kAll[] = {
+      {Isa::kPlain, &attend_plain<float>},
+  };
+  return kAll;
+}
+
+template <>
+std::span<const Implementation<AttentionTask<Bfloat16>>>
+implementations<AttentionTask<Bfloat16>>() {
+  static constexpr Implementation<AttentionTask<Bfloat16>> kAll[] = {
+      {Isa::kPlain, &attend_plain<Bfloat16>},
+  };
+  return kAll;
+}
+
+template <>
+std::span<const Implementation<RotationTask<float>>> implementations<RotationTask<float>>() {
+  static constexpr Implementation<RotationTask<float>> kAll[] = {
+      {Isa::kPlain, &rotate_plain<float>},
+  };
+  return kAll;
+}
+
+template <>
+std::span<const Implementation<RotationTask<Bfloat16>>> implementations<RotationTask<Bfloat16>>() {
+  static constexpr Implementation<RotationTask<Bfloat16>> kAll[] = {
+      {Isa::kPlain, &rotate_plain<Bfloat16>},
+  };
+  return kAll;
+}
+
+}  // namespace longhaul::kernels

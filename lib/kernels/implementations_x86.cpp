@@ -1,0 +1,62 @@
+#include "kernels/forms.hpp"
+
+namespace longhaul::kernels {
+
+// The compiler's check asks whether the operating system keeps the registers too.
+bool machine_has(Isa isa) {
+  switch (isa) {
+    case Isa::kPlain:
+      return true;
+    case Isa::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case Isa::kAvx512:
+      return machine_has(Isa::kAvx2) && __builtin_cpu_supports("avx512f") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    case Isa::kAvx512Bf16:
+      return machine_has(Isa::kAvx512) && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512bf16");
+  }
+  return false;
+}
+
+template <>
+std::span<const Implementation<AttentionTask<float>>> implementations<AttentionTask<float>>() {
+  static constexpr Implementation<AttentionTask<float>> kAll[] = {
+      {Isa::kPlain, &attend_plain<float>},
+      {Isa::kAvx2, &attend_avx2<float>},
+      {Isa::kAvx512, &attend_avx512<float>},
+  };
+  return kAll;
+}
+
+template <>
+std::span<const Implementation<AttentionTask<Bfloat16>>>
+implementations<AttentionTask<Bfloat16>>() {
+  static constexpr Implementation<AttentionTask<Bfloat16>> kAll[] = {
+      {Isa::kPlain, &attend_plain<Bfloat16>},
+      {Isa::kAvx2, &attend_avx2<Bfloat16>},
+      {Isa::kAvx512, &attend_avx512<Bfloat16>},
+      {Isa::kAvx512Bf16, &attend_avx512bf16},
+  };
+  return kAll;
+}
+
+template <>
+std::span<const Implementation<RotationTask<float>>> implementations<RotationTask<float>>() {
+  static constexpr Implementation<RotationTask<float>> kAll[] = {
+      {Isa::kPlain, &rotate_plain<float>},
+      {Isa::kAvx2, &rotate_avx2<float>},
+  };
+  return kAll;
+}
+
+template <>
+std::span<const Implementation<RotationTask<Bfloat16>>> implementations<RotationTask<Bfloat16>>() {
+  static constexpr Implementation<RotationTask<Bfloat16>> kAll[] = {
+      {Isa::kPlain, &rotate_plain<Bfloat16>},
+      {Isa::kAvx2, &rotate_avx2<Bfloat16>},
+  };
+  return kAll;
+}
+
+}  // namespace longhaul::kernels

@@ -1,0 +1,59 @@
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "kernels/attention.hpp"
+#include "kernels/isa.hpp"
+#include "kernels/rotation.hpp"
+
+using namespace longhaul::kernels;
+
+namespace {
+
+template <typename Task>
+void check_list() {
+  const auto all = implementations<Task>();
+  REQUIRE(!all.empty());
+  CHECK(all.front().isa == Isa::kPlain);
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    CHECK(all[i - 1].isa < all[i].isa);
+  }
+  for (const Isa isa : kIsas) {
+    const auto& chosen = implementation_for<Task>(isa);
+    CHECK(chosen.isa <= isa);
+    for (const auto& one : all) {
+      CHECK((one.isa > isa || one.isa <= chosen.isa));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("instruction sets have names") {
+  for (const Isa isa : kIsas) {
+    CHECK(isa_from_string(to_string(isa)) == isa);
+  }
+  CHECK(!isa_from_string("avx"));
+  CHECK(!isa_from_string(""));
+}
+
+TEST_CASE("a machine that has an instruction set has those that it includes") {
+  CHECK(machine_has(Isa::kPlain));
+  CHECK(machine_has(best_isa()));
+  for (const Isa isa : kIsas) {
+    CHECK(machine_has(isa) == (isa <= best_isa()));
+    if (!machine_has(isa)) {
+      WARN("skipped: this machine has no " << to_string(isa) << ", whose kernels are not tested");
+    }
+  }
+#if defined(__x86_64__)
+  WARN("skipped: AMX, which no kernel is written for; this machine "
+       << (__builtin_cpu_supports("amx-bf16") ? "has it" : "has none"));
+#endif
+}
+
+TEST_CASE("each kernel takes the widest of its implementations that a set includes") {
+  check_list<AttentionTask<float>>();
+  check_list<AttentionTask<Bfloat16>>();
+  check_list<RotationTask<float>>();
+  check_list<RotationTask<Bfloat16>>();
+}
