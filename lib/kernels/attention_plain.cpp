@@ -3,12 +3,14 @@
 
 namespace longhaul::kernels {
 
-template <typename T>
-void attend_plain(const AttentionTask<T>& task, std::int64_t first, std::int64_t last) {
+void attend_plain(const AttentionTask<float>& task, std::int64_t first, std::int64_t last) {
   thread_local AttentionWorkspace work;
-  attend_pairs<T, 4, 4, 2>(task, first, last, work, transpose_any<T>);
+  attend_pairs<float, 4, 4, 2>(task, first, last, work, transpose_any<float>);
 }
-template void attend_plain(const AttentionTask<float>&, std::int64_t, std::int64_t);
-template void attend_plain(const AttentionTask<Bfloat16>&, std::int64_t, std::int64_t);
+
+void attend_plain(const AttentionTask<Bfloat16>& task, std::int64_t first, std::int64_t last) {
+  thread_local AttentionWorkspace work;
+  attend_pairs<Bfloat16, 4, 4, 2>(task, first, last, work, transpose_any<Bfloat16>);
+}
 
 }  // namespace longhaul::kernels

@@ -35,25 +35,35 @@ template <typename T>
   transpose_any(from + blocks, stride, tokens, width - blocks, to + blocks * columns, columns);
 }
 
-}  // namespace
-
 template <typename T>
-[[gnu::target("avx512f,avx512dq,avx512vl,fma")]] void attend_avx512(const AttentionTask<T>& task,
-                                                                    std::int64_t first,
-                                                                    std::int64_t last) {
+[[gnu::target("avx512f,avx512dq,avx512vl,fma")]] void pairs_avx512(const AttentionTask<T>& task,
+                                                                   std::int64_t first,
+                                                                   std::int64_t last) {
   thread_local AttentionWorkspace work;
   attend_pairs<T, 16, 8, 2>(task, first, last, work, transpose_avx512<T>);
 }
-template void attend_avx512(const AttentionTask<float>&, std::int64_t, std::int64_t);
-template void attend_avx512(const AttentionTask<Bfloat16>&, std::int64_t, std::int64_t);
 
 template <typename T>
-[[gnu::target("avx2,fma")]] void attend_avx2(const AttentionTask<T>& task, std::int64_t first,
-                                             std::int64_t last) {
+[[gnu::target("avx2,fma")]] void pairs_avx2(const AttentionTask<T>& task, std::int64_t first,
+                                            std::int64_t last) {
   thread_local AttentionWorkspace work;
   attend_pairs<T, 8, 4, 2>(task, first, last, work, transpose_any<T>);
 }
-template void attend_avx2(const AttentionTask<float>&, std::int64_t, std::int64_t);
-template void attend_avx2(const AttentionTask<Bfloat16>&, std::int64_t, std::int64_t);
+
+}  // namespace
+
+void attend_avx2(const AttentionTask<float>& task, std::int64_t first, std::int64_t last) {
+  pairs_avx2(task, first, last);
+}
+void attend_avx2(const AttentionTask<Bfloat16>& task, std::int64_t first, std::int64_t last) {
+  pairs_avx2(task, first, last);
+}
+
+void attend_avx512(const AttentionTask<float>& task, std::int64_t first, std::int64_t last) {
+  pairs_avx512(task, first, last);
+}
+void attend_avx512(const AttentionTask<Bfloat16>& task, std::int64_t first, std::int64_t last) {
+  pairs_avx512(task, first, last);
+}
 
 }  // namespace longhaul::kernels

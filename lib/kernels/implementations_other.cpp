@@ -9,7 +9,7 @@ bool machine_has(Isa isa) {
 template <>
 std::span<const Implementation<AttentionTask<float>>> implementations<AttentionTask<float>>() {
   static constexpr Implementation<AttentionTask<float>> kAll[] = {
-      {Isa::kPlain, &attend_plain<float>},
+      {Isa::kPlain, &attend_plain},
   };
   return kAll;
 }
@@ -18,7 +18,7 @@ template <>
 std::span<const Implementation<AttentionTask<Bfloat16>>>
 implementations<AttentionTask<Bfloat16>>() {
   static constexpr Implementation<AttentionTask<Bfloat16>> kAll[] = {
-      {Isa::kPlain, &attend_plain<Bfloat16>},
+      {Isa::kPlain, &attend_plain},
   };
   return kAll;
 }
@@ -26,7 +26,7 @@ implementations<AttentionTask<Bfloat16>>() {
 template <>
 std::span<const Implementation<RotationTask<float>>> implementations<RotationTask<float>>() {
   static constexpr Implementation<RotationTask<float>> kAll[] = {
-      {Isa::kPlain, &rotate_plain<float>},
+      {Isa::kPlain, &rotate_plain},
   };
   return kAll;
 }
@@ -34,7 +34,7 @@ std::span<const Implementation<RotationTask<float>>> implementations<RotationTas
 template <>
 std::span<const Implementation<RotationTask<Bfloat16>>> implementations<RotationTask<Bfloat16>>() {
   static constexpr Implementation<RotationTask<Bfloat16>> kAll[] = {
-      {Isa::kPlain, &rotate_plain<Bfloat16>},
+      {Isa::kPlain, &rotate_plain},
   };
   return kAll;
 }

@@ -22,9 +22,9 @@ bool machine_has(Isa isa) {
 template <>
 std::span<const Implementation<AttentionTask<float>>> implementations<AttentionTask<float>>() {
   static constexpr Implementation<AttentionTask<float>> kAll[] = {
-      {Isa::kPlain, &attend_plain<float>},
-      {Isa::kAvx2, &attend_avx2<float>},
-      {Isa::kAvx512, &attend_avx512<float>},
+      {Isa::kPlain, &attend_plain},
+      {Isa::kAvx2, &attend_avx2},
+      {Isa::kAvx512, &attend_avx512},
   };
   return kAll;
 }
@@ -33,9 +33,9 @@ template <>
 std::span<const Implementation<AttentionTask<Bfloat16>>>
 implementations<AttentionTask<Bfloat16>>() {
   static constexpr Implementation<AttentionTask<Bfloat16>> kAll[] = {
-      {Isa::kPlain, &attend_plain<Bfloat16>},
-      {Isa::kAvx2, &attend_avx2<Bfloat16>},
-      {Isa::kAvx512, &attend_avx512<Bfloat16>},
+      {Isa::kPlain, &attend_plain},
+      {Isa::kAvx2, &attend_avx2},
+      {Isa::kAvx512, &attend_avx512},
       {Isa::kAvx512Bf16, &attend_avx512bf16},
   };
   return kAll;
@@ -44,8 +44,8 @@ implementations<AttentionTask<Bfloat16>>() {
 template <>
 std::span<const Implementation<RotationTask<float>>> implementations<RotationTask<float>>() {
   static constexpr Implementation<RotationTask<float>> kAll[] = {
-      {Isa::kPlain, &rotate_plain<float>},
-      {Isa::kAvx2, &rotate_avx2<float>},
+      {Isa::kPlain, &rotate_plain},
+      {Isa::kAvx2, &rotate_avx2},
   };
   return kAll;
 }
@@ -53,8 +53,8 @@ std::span<const Implementation<RotationTask<float>>> implementations<RotationTas
 template <>
 std::span<const Implementation<RotationTask<Bfloat16>>> implementations<RotationTask<Bfloat16>>() {
   static constexpr Implementation<RotationTask<Bfloat16>> kAll[] = {
-      {Isa::kPlain, &rotate_plain<Bfloat16>},
-      {Isa::kAvx2, &rotate_avx2<Bfloat16>},
+      {Isa::kPlain, &rotate_plain},
+      {Isa::kAvx2, &rotate_avx2},
   };
   return kAll;
 }

@@ -2,13 +2,21 @@
 #include "kernels/rotation_tokens.hpp"
 
 namespace longhaul::kernels {
+namespace {
 
 template <typename T>
-[[gnu::target("avx2")]] void rotate_avx2(const RotationTask<T>& task, std::int64_t first,
+[[gnu::target("avx2")]] void tokens_avx2(const RotationTask<T>& task, std::int64_t first,
                                          std::int64_t last) {
   rotate_tokens(task, first, last);
 }
-template void rotate_avx2(const RotationTask<float>&, std::int64_t, std::int64_t);
-template void rotate_avx2(const RotationTask<Bfloat16>&, std::int64_t, std::int64_t);
+
+}  // namespace
+
+void rotate_avx2(const RotationTask<float>& task, std::int64_t first, std::int64_t last) {
+  tokens_avx2(task, first, last);
+}
+void rotate_avx2(const RotationTask<Bfloat16>& task, std::int64_t first, std::int64_t last) {
+  tokens_avx2(task, first, last);
+}
 
 }  // namespace longhaul::kernels

@@ -1,11 +1,11 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "kernels/attention.hpp"
+#include "kernels/attention_batch.hpp"
 #include "kernels/isa.hpp"
 #include "kernels/rotation.hpp"
 
-using namespace longhaul::kernels;
+using namespace attention_tests;
 
 namespace {
 
@@ -49,6 +49,27 @@ TEST_CASE("a machine that has an instruction set has those that it includes") {
   WARN("skipped: AMX, which no kernel is written for; this machine "
        << (__builtin_cpu_supports("amx-bf16") ? "has it" : "has none"));
 #endif
+}
+
+TEST_CASE("the forms for an instruction set with fused multiply-add are compiled with it") {
+  // With so few keys every width of registers adds in the same order: rounding once instead of
+  // twice is all that can differ.
+  const Shape shape{.heads = 4, .queries = 3, .keys = 3, .width = 64};
+  const auto bits = [&](const Implementation<AttentionTask<float>>& one) {
+    const Batch<float> batch({{1, 3}}, shape, Layout::kSeparate, Bias::kNone, 0);
+    one.run(batch.task(), 0, batch.pairs());
+    return batch.bits(0, 3);
+  };
+  const auto all = implementations<AttentionTask<float>>();
+  std::optional<std::vector<std::uint32_t>> fused;
+  for (const auto& one : all.subspan(1)) {
+    if (one.runs_here()) {
+      INFO(to_string(one.isa));
+      CHECK(bits(one) != bits(all.front()));
+      CHECK(bits(one) == fused.value_or(bits(one)));
+      fused = bits(one);
+    }
+  }
 }
 
 TEST_CASE("each kernel takes the widest of its implementations that a set includes") {
