@@ -27,11 +27,12 @@ float rounded(float value, Bfloat16) {
 
 template <typename T>
 struct Rotated {
-  // x as [rows, tokens, heads, width] with a gap after each token; every number from its place in
-  // the row, so that rows are alike but for `contents`.
+  // x as [rows, tokens, heads, width] with a gap after each head and token; every number from its
+  // place in the row, so that rows are alike but for `contents`.
   Rotated(Size of, std::vector<std::uint64_t> contents, std::int64_t offset)
       : size(of),
-        token(size.heads * size.width + 5),
+        head(size.width + 3),
+        token(size.heads * head + 5),
         x(size.rows * size.tokens * token, offset),
         cos(size.tokens * size.width, offset),
         sin(size.tokens * size.width, offset),
@@ -46,7 +47,7 @@ struct Rotated {
       cos.data()[i] = value(1ULL << 50 ^ static_cast<std::uint64_t>(i));
       sin.data()[i] = value(1ULL << 51 ^ static_cast<std::uint64_t>(i));
     }
-    task.x = {x.data(), size.tokens * token, size.width, token};
+    task.x = {x.data(), size.tokens * token, head, token};
     task.cos = cos.data();
     task.sin = sin.data();
     task.out = out.data();
@@ -62,9 +63,9 @@ struct Rotated {
     const std::int64_t half = size.width / 2;
     for (std::int64_t at = 0; at < size.numbers(); ++at) {
       const std::int64_t d = at % size.width;
-      const std::int64_t head = at / size.width % size.heads;
+      const std::int64_t which = at / size.width % size.heads;
       const std::int64_t place = at / size.width / size.heads;
-      const T* numbers = x.data() + place * token + head * size.width;
+      const T* numbers = x.data() + place * token + which * head;
       const std::int64_t angle = place % size.tokens * size.width + d;
       const float across = d < half ? -to_float(numbers[d + half]) : to_float(numbers[d - half]);
       const volatile float straight = to_float(numbers[d]) * to_float(cos.data()[angle]);
@@ -86,6 +87,7 @@ struct Rotated {
   }
 
   Size size;
+  std::int64_t head;  // strides of x
   std::int64_t token;
   Numbers<T> x;
   Numbers<T> cos;
