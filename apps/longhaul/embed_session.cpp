@@ -244,8 +244,10 @@ class Session {
   void find_input_position() {
     if (from_) {
       require_input([this] {
-        find_position(*reader_, match_, {from_->window_start, from_->cursor}, from_->input_hash,
-                      *files_, config_.output);
+        find_position(
+            *reader_, match_,
+            {from_->window_start, from_->cursor, counters_from_json(from_->counters).left_out},
+            from_->input_hash, *files_, config_.output);
       });
     }
   }
@@ -340,6 +342,9 @@ class Session {
     const nlohmann::json summary = report(to_json(done.counters), "complete", code);
     store_->finish(done.rows, summary, line);
     log_.info(closing_line(done));
+    if (const auto warning = left_out_warning(summary, config_.output); warning && !retry_) {
+      log_.warning(*warning);
+    }
     log_.info(leaks.summary());
     if (const auto why = completed_error(code, done.counters, config_.output)) {
       log_.error(*why);
@@ -433,8 +438,10 @@ class Session {
         {"bits", numeric_.empty() ? "exact" : "numeric"},
         {"bits_reasons", numeric_},
         {"contract", contract_.report},
+        {"left_out", nullptr},
         {"state", state},
         {"code", code ? nlohmann::json(to_int(*code)) : nlohmann::json(nullptr)}};
+    move_left_out(run, previous_);
     if (retry_) {
       return retry_->report(std::move(run), settings, again_);
     }

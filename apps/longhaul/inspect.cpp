@@ -9,6 +9,7 @@
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "command.hpp"
+#include "input/left_out.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -183,6 +184,9 @@ void print_run(const std::string& path, const json& run) {
     for (const auto& [name, value] : counts.items()) {
       print_row(name, text_of(value));
     }
+  }
+  if (const json left_out = at("/left_out"); left_out.is_object() && !left_out.empty()) {
+    print_row("left_out", to_string(LeftOut(left_out.get<std::map<std::string, std::uint64_t>>())));
   }
   print_row("choices", text_of(at("/choices")));
   const json sessions = at("/sessions");

@@ -37,7 +37,7 @@ void say(const std::string& message) {
   std::cerr << "longhaul: " << message << '\n';
 }
 
-void say_left_out(const LeftOut& left_out, const RunDirectory& run) {
+void say_left_out(const UnusedRows& left_out, const RunDirectory& run) {
   if (left_out.total() > 0) {
     warn("left out of " + run.path() + ": " + describe(left_out, run));
   }

@@ -30,7 +30,7 @@ Dataset load_training_set(Files& files, RunDirectory& run, const LabelOptions& o
 void warn(const std::string& message);
 void say(const std::string& message);
 // Names what was left out, if anything was.
-void say_left_out(const LeftOut& left_out, const RunDirectory& run);
+void say_left_out(const UnusedRows& left_out, const RunDirectory& run);
 
 // 0.1 as "0.1": the shortest text that reads back as the same number.
 std::string shortest(double value);

@@ -71,7 +71,7 @@ ExitCode predict(const PredictOptions& options) {
   check_match(options, head, run);
   const std::optional<Labels> truth = known_truth(*files, options, run);
 
-  LeftOut left_out;
+  UnusedRows left_out;
   const std::vector<std::size_t> rows = rows_with_vectors(run, left_out);
   say_left_out(left_out, run);
   if (rows.empty()) {

@@ -140,7 +140,7 @@ json RetryRun::report(json session_report, const json& settings_now,
                       const std::optional<Counters>& again) const {
   json retries = json::array();
   if (report_.is_object()) {
-    for (const char* name : {"settings", "input_paths", "model", "choices"}) {
+    for (const char* name : {"settings", "input_paths", "model", "choices", "left_out"}) {
       if (report_.contains(name)) {
         session_report[name] = report_[name];
       }

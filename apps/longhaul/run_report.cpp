@@ -100,6 +100,24 @@ std::string closing_line(const RunReport& report) {
   return line;
 }
 
+void move_left_out(nlohmann::json& run, const nlohmann::json& previous) {
+  nlohmann::json& counts = run.at("counts");
+  run["left_out"] = previous.value("left_out", nlohmann::json::object());
+  if (counts.is_object() && counts.contains("left_out")) {
+    run["left_out"] = std::move(counts["left_out"]);
+    counts.erase("left_out");
+  }
+}
+
+std::optional<std::string> left_out_warning(const nlohmann::json& run, const std::string& output) {
+  const LeftOut left_out(run.at("left_out").get<std::map<std::string, std::uint64_t>>());
+  if (left_out.empty()) {
+    return std::nullopt;
+  }
+  return "left out: " + to_string(left_out) + "; counted as left_out in " + output + "/" +
+         store_files::kReport;
+}
+
 ProgressSnapshot to_show(const RunSnapshot& snapshot, Modality modality,
                          std::chrono::duration<double> elapsed) {
   return {.records_done = snapshot.records_done,

@@ -22,11 +22,6 @@ struct CloseDirectory {
 };
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
-// Entries that may be folders: links and what the file system does not tell are looked at later.
-bool may_be_folder(const dirent& entry) {
-  return entry.d_type == DT_DIR || entry.d_type == DT_LNK || entry.d_type == DT_UNKNOWN;
-}
-
 class ImageFolder : public ImageSource {
  public:
   ImageFolder(std::string path, std::size_t names_held)
@@ -53,11 +48,17 @@ class ImageFolder : public ImageSource {
         }
         continue;
       }
-      level.last = std::move(level.names.back());
+      level.last = std::move(level.names.back().name);
+      const bool plain = level.names.back().plain;
       level.names.pop_back();
       // `level` dangles once a level is added.
       const std::string relative = level.path + level.last;
-      if (look_at(relative, record)) {
+      const bool hidden = is_hidden_name(level.last);
+      if (plain && (hidden || !has_image_extension(relative))) {
+        left_out_.add_file(relative);  // most of what is left out, without a look at it
+      } else if (hidden) {
+        pass_over_hidden(root_ + relative);
+      } else if (look_at(relative, record)) {
         given_ = relative;
         return true;
       }
@@ -66,6 +67,8 @@ class ImageFolder : public ImageSource {
   }
 
   std::string cursor() const override { return escape_bytes(given_); }
+
+  const LeftOut& left_out() const override { return left_out_; }
 
   bool seek(std::string_view cursor) override {
     const std::string path = unescape_bytes(cursor);
@@ -88,13 +91,19 @@ class ImageFolder : public ImageSource {
   }
 
  private:
+  struct Entry {
+    std::string name;
+    bool plain = false;  // certainly a regular file
+    bool operator<(const Entry& other) const { return name < other.name; }
+    bool operator>(const Entry& other) const { return name > other.name; }
+  };
   struct Level {
     std::string path;  // relative, with a slash at its end; empty for the root
     dev_t device{};
     ino_t inode{};
-    std::string last;                // names up to here are done
-    std::vector<std::string> names;  // what comes next, the first at the end
-    bool complete = false;           // nothing comes after these names
+    std::string last;          // names up to here are done
+    std::vector<Entry> names;  // what comes next, the first at the end
+    bool complete = false;     // nothing comes after these names
   };
 
   static void restart(Level& level) {
@@ -147,7 +156,7 @@ class ImageFolder : public ImageSource {
     if (!directory) {
       return false;
     }
-    std::vector<std::string>& names = level.names;  // a heap, the greatest in front
+    std::vector<Entry>& names = level.names;  // a heap, the greatest in front
     level.complete = true;
     for (errno = 0;; errno = 0) {
       const dirent* entry = ::readdir(directory.get());
@@ -155,19 +164,18 @@ class ImageFolder : public ImageSource {
         break;
       }
       const std::string_view name = entry->d_name;
-      if (name == "." || name == ".." || name <= level.last ||
-          !(has_image_extension(name) || may_be_folder(*entry))) {
+      if (name == "." || name == ".." || name <= level.last) {
         continue;
       }
       if (names.size() >= names_held_) {
         level.complete = false;
-        if (name >= names.front()) {
+        if (name >= names.front().name) {
           continue;
         }
         std::pop_heap(names.begin(), names.end());
         names.pop_back();
       }
-      names.emplace_back(name);
+      names.push_back({std::string(name), entry->d_type == DT_REG});
       std::push_heap(names.begin(), names.end());
     }
     if (errno != 0) {
@@ -175,6 +183,12 @@ class ImageFolder : public ImageSource {
     }
     std::sort(names.begin(), names.end(), std::greater<>());
     return true;
+  }
+
+  void pass_over_hidden(const std::string& path) {
+    struct stat status {};
+    const bool folder = ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+    left_out_.add(folder ? "hidden folders" : "hidden files");
   }
 
   // True when the entry makes a record.
@@ -185,8 +199,15 @@ class ImageFolder : public ImageSource {
     if (::stat(path.c_str(), &status) != 0) {
       record.defect = system_defect("cannot be examined");
     } else if (S_ISDIR(status.st_mode)) {
-      return !enter(relative, record) && record.defect.has_value();
+      if (!enter(relative, record) && !record.defect) {
+        left_out_.add("looping links");
+      }
+      return record.defect.has_value();
     } else if (!S_ISREG(status.st_mode)) {
+      if (!named_so) {
+        left_out_.add("special files");
+        return false;
+      }
       record.defect = Defect{Reason::kUnreadable, "is not a regular file"};
     } else {
 #ifdef __APPLE__
@@ -199,6 +220,7 @@ class ImageFolder : public ImageSource {
     }
     if (!named_so) {
       record = {};
+      left_out_.add_file(relative);
       return false;
     }
     record.id = relative;
@@ -210,6 +232,7 @@ class ImageFolder : public ImageSource {
   std::size_t names_held_;
   std::vector<Level> levels_;
   std::string given_;  // relative path of the record given last
+  LeftOut left_out_;
 };
 
 }  // namespace

@@ -54,6 +54,8 @@ class ImageList : public ImageSource {
 
   std::string cursor() const override { return std::to_string(given_); }
 
+  const LeftOut& left_out() const override { return left_out_; }
+
   // A list is short beside what it lists: it is read up to the place.
   bool seek(std::string_view cursor) override {
     const std::optional<std::uint64_t> count = parse_count(cursor);
@@ -77,6 +79,7 @@ class ImageList : public ImageSource {
   InputSettings settings_;
   std::unique_ptr<PathList> paths_;
   std::uint64_t given_ = 0;
+  LeftOut left_out_;  // nothing: what a list names is a record, whatever it is
 };
 
 class SingleImage : public ImageSource {
@@ -95,6 +98,7 @@ class SingleImage : public ImageSource {
   }
 
   std::string cursor() const override { return given_ ? "1" : "0"; }
+  const LeftOut& left_out() const override { return left_out_; }
   bool seek(std::string_view cursor) override {
     given_ = cursor == "1";
     return true;
@@ -103,6 +107,7 @@ class SingleImage : public ImageSource {
  private:
   std::string path_;
   bool given_ = false;
+  LeftOut left_out_;  // nothing
 };
 
 }  // namespace

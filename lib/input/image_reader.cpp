@@ -122,7 +122,7 @@ class ImageReader : public RecordReader {
       throw Error(ExitCode::kBadData,
                   (settings.inputs.empty() ? "the list " + printable(*settings.files_from, 400)
                                            : printable(settings.inputs.front(), 400)) +
-                      " holds no images",
+                      " holds no images" + (passed_.empty() ? "" : ", but " + to_string(passed_)),
                   "they are known by names that end in jpg, jpeg, png, webp, bmp, tif or tiff");
     }
     try {
@@ -146,10 +146,12 @@ class ImageReader : public RecordReader {
       return {0, "source=0"};
     }
     std::string cursor = "source=" + std::to_string(source_);
+    LeftOut left_out = passed_;
     if (current_) {
       cursor += " after=" + current_->cursor();
+      left_out.add(current_->left_out());
     }
-    return {ordinal_, std::move(cursor)};
+    return {ordinal_, std::move(cursor), std::move(left_out)};
   }
 
   bool seek(const InputPosition& position) override {
@@ -179,6 +181,7 @@ class ImageReader : public RecordReader {
     source_ = *number;
     current_ = std::move(entered);
     ordinal_ = position.ordinal;
+    passed_ = position.left_out;
     return true;
   }
 
@@ -221,6 +224,7 @@ class ImageReader : public RecordReader {
         record.ordinal = ordinal_++;
         return record;
       }
+      passed_.add(current_->left_out());
       current_.reset();
       ++source_;
     }
@@ -232,6 +236,7 @@ class ImageReader : public RecordReader {
   std::size_t source_ = 0;
   std::unique_ptr<ImageSource> current_;
   std::uint64_t ordinal_ = 0;
+  LeftOut passed_;               // in the sources before the current one
   std::optional<Record> first_;  // read to see that there is one
   std::optional<Counter> counter_;
 };

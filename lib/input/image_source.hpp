@@ -19,6 +19,9 @@ class ImageSource {
   virtual ~ImageSource() = default;
   // Fills id, payload, identity, line, kept and defect of a fresh record. False at the end.
   virtual bool next(Record& record) = 0;
+  // What was passed over before cursor(), since the source was opened or entered; all of it at the
+  // end.
+  virtual const LeftOut& left_out() const = 0;
   // What seek() needs to go on behind the record that was given last; printable ASCII.
   virtual std::string cursor() const = 0;
   // False where that is not a cursor of such a source.
@@ -27,15 +30,17 @@ class ImageSource {
 
 // Folders within are walked too, depth first; each folder's entries come in bytewise order. Of a
 // folder at most `names_held` names are in memory: a larger one is scanned again for the names that
-// come next. Links are followed; one that leads back to a folder around it is passed over, since
-// all in there is read already. A folder that cannot be read, and a link to nothing that is named
-// like an image, are records with a defect.
+// come next. Hidden entries and files that are not named like images are left out. Links are
+// followed; one that leads back to a folder around it is left out, since all in there is read
+// already. A folder that cannot be read, and a link to nothing that is named like an image, are
+// records with a defect.
 std::unique_ptr<ImageSource> open_image_folder(const std::string& path,
                                                std::size_t names_held = 65536);
 
 // An uncompressed tar archive (ustar, pax or GNU), member by member in its order; only its headers
-// are read here. Members that are not named like images are passed over. Error(kBadData) for what
-// is no tar archive; one that is damaged further on gives a defect and ends there.
+// are read here. Members that are hidden or not named like images are left out; a hard link has the
+// bytes of the member it names. Error(kBadData) for what is no tar archive; one that is damaged
+// further on gives a defect and ends there.
 std::unique_ptr<ImageSource> open_image_tar(const std::string& path);
 
 // What --files-from lists, one image a line.

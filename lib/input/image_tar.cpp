@@ -1,125 +1,80 @@
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
+#include <iterator>
 #include <optional>
-#include <span>
 #include <utility>
+#include <vector>
 
-#include "base/error.hpp"
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "input/image_place.hpp"
 #include "input/image_source.hpp"
+#include "input/tar_archive.hpp"
 
 namespace longhaul {
 namespace {
 
-constexpr std::uint64_t kBlock = 512;
-constexpr std::uint64_t kLongestName = 1 << 20;
-using Block = std::array<unsigned char, kBlock>;
-
-std::string_view field(const Block& block, std::size_t at, std::size_t size) {
-  const std::string_view text(reinterpret_cast<const char*>(block.data()) + at, size);
-  return text.substr(0, text.find('\0'));
-}
-
-// Octal digits, or, with the first bit set, a binary number.
-std::optional<std::uint64_t> number(const Block& block, std::size_t at, std::size_t size) {
-  std::uint64_t value = 0;
-  if ((block[at] & 0x80) != 0) {
-    for (std::size_t i = at + 1; i < at + size; ++i) {
-      if (value >> 55 != 0) {
-        return std::nullopt;
-      }
-      value = value << 8 | block[i];
-    }
-    return value;
-  }
-  for (const char digit : field(block, at, size)) {
-    if (digit == ' ') {
-      continue;
-    }
-    if (digit < '0' || digit > '7' || value >> 60 != 0) {
-      return std::nullopt;
-    }
-    value = value * 8 + static_cast<std::uint64_t>(digit - '0');
-  }
-  return value;
-}
-
-// The sum of the header's bytes, its own field taken as spaces.
-bool sum_fits(const Block& block) {
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    sum += i >= 148 && i < 156 ? std::uint64_t{' '} : block[i];
-  }
-  return number(block, 148, 8) == sum;
-}
-
-bool all_zero(const Block& block) {
-  return block == Block{};
-}
-
-// Records of a pax header: "27 path=some/where.jpg\n", the number counting all of it.
-std::optional<std::string> pax_value(std::string_view text, std::string_view key) {
-  std::optional<std::string> found;
-  while (!text.empty()) {
-    const std::size_t space = text.find(' ');
-    const std::optional<std::uint64_t> size = parse_count(text.substr(0, space));
-    if (space == std::string_view::npos || !size || *size <= space + 1 || *size > text.size()) {
-      break;
-    }
-    const std::string_view record = text.substr(space + 1, *size - space - 2);
-    const std::size_t equals = record.find('=');
-    if (equals != std::string_view::npos && record.substr(0, equals) == key) {
-      found = std::string(record.substr(equals + 1));
-    }
-    text.remove_prefix(*size);
-  }
-  return found;
-}
-
-class ImageTar : public ImageSource {
+// Where the members passed last begin, by a hash of their names: 1 MiB. A hard link to one of these
+// is found at once, one to an earlier member by reading all headers before the link again.
+class RecentMembers {
  public:
-  explicit ImageTar(const std::string& path)
-      : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    struct stat status {};
-    if (file_ < 0 || ::fstat(file_, &status) != 0) {
-      const int error = errno;
-      close();
-      throw Error(ExitCode::kIo,
-                  "cannot open " + printable(path, 400) + ": " + std::strerror(error),
-                  "check the path and its permissions");
-    }
-    size_ = static_cast<std::uint64_t>(status.st_size);
-    Block block{};
-    if (!S_ISREG(status.st_mode) || !read(0, block) || (!all_zero(block) && !sum_fits(block))) {
-      close();
-      throw Error(ExitCode::kBadData, printable(path, 400) + " is not a tar archive",
-                  "give an uncompressed .tar file, or unpack it and give the folder");
+  void add(std::string_view name, std::uint64_t header) {
+    const Entry entry{hash64(name), header};
+    if (entries_.size() < kMost) {
+      entries_.push_back(entry);
+    } else {
+      entries_[oldest_] = entry;
+      oldest_ = (oldest_ + 1) % kMost;
     }
   }
-  ~ImageTar() override { close(); }
-  ImageTar(const ImageTar&) = delete;
-  ImageTar& operator=(const ImageTar&) = delete;
 
-  bool next(Record& record) override {
-    while (!ended_) {
-      Member member;
-      if (!read_member(member, record)) {
-        return record.defect.has_value();
-      }
-      if (has_image_extension(member.name) && fill(member, record)) {
+  // Calls `take` with the places of members of that name, the last one first, until it is true.
+  template <typename Take>
+  bool find(std::string_view name, Take&& take) const {
+    const std::uint64_t hash = hash64(name);
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      const Entry& entry = entries_[(oldest_ + entries_.size() - 1 - i) % entries_.size()];
+      if (entry.hash == hash && take(entry.header)) {
         return true;
       }
     }
     return false;
   }
 
-  std::string cursor() const override { return std::to_string(ended_ ? size_ : at_); }
+ private:
+  static constexpr std::size_t kMost = 65536;
+  struct Entry {
+    std::uint64_t hash = 0;
+    std::uint64_t header = 0;
+  };
+  std::vector<Entry> entries_;
+  std::size_t oldest_ = 0;
+};
+
+class ImageTar : public ImageSource {
+ public:
+  explicit ImageTar(const std::string& path) : path_(path), archive_(path) {}
+
+  bool next(Record& record) override {
+    while (!ended_) {
+      TarArchive::Found found = archive_.find(at_);
+      if (!found.member) {
+        ended_ = true;
+        if (found.defect) {
+          broken(record, found);
+        }
+        return record.defect.has_value();
+      }
+      at_ = found.member->next;
+      recent_.add(found.member->name, found.member->header);
+      if (is_image(*found.member)) {
+        fill(*found.member, record);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::string cursor() const override { return std::to_string(ended_ ? archive_.size() : at_); }
 
   bool seek(std::string_view cursor) override {
     const std::optional<std::uint64_t> at = parse_count(cursor);
@@ -127,148 +82,105 @@ class ImageTar : public ImageSource {
       return false;
     }
     at_ = *at;
-    ended_ = at_ >= size_;
+    ended_ = at_ >= archive_.size();
     return true;
   }
+
+  const LeftOut& left_out() const override { return left_out_; }
 
  private:
-  struct Member {
-    std::string name;
-    char type = '0';
-    std::uint64_t offset = 0;
-    std::uint64_t size = 0;
-    std::uint64_t modified = 0;
-  };
-
-  void close() {
-    if (file_ >= 0) {
-      ::close(file_);
-      file_ = -1;
+  // Counts what is not. A folder is no more than its members.
+  bool is_image(const TarMember& member) {
+    if (member.kind == TarMember::Kind::kFolder) {
+      return false;
     }
-  }
-
-  bool read(std::uint64_t at, std::span<unsigned char> into) const {
-    std::size_t done = 0;
-    while (done < into.size()) {
-      const ssize_t count =
-          ::pread(file_, into.data() + done, into.size() - done, static_cast<off_t>(at + done));
-      if (count < 0 && errno == EINTR) {
-        continue;
-      }
-      if (count < 0) {
-        throw Error(ExitCode::kIo,
-                    "cannot read " + printable(path_, 400) + " at byte " + std::to_string(at) +
-                        ": " + std::strerror(errno),
-                    "check the disk, then run the same command again");
-      }
-      if (count == 0) {
-        return false;
-      }
-      done += static_cast<std::size_t>(count);
+    if (member.kind == TarMember::Kind::kLabel) {
+      left_out_.add("volume labels");
+      return false;
     }
-    return true;
-  }
-
-  // The archive is read no further.
-  bool broken(Record& record, Reason reason, const std::string& what) {
-    record.id = "byte " + std::to_string(at_);
-    record.payload = path_;
-    record.byte = at_;
-    record.defect = Defect{reason, what + "; the archive is read no further"};
-    ended_ = true;
+    if (!is_hidden_path(member.name) && has_image_extension(member.name)) {
+      return true;
+    }
+    left_out_.add_file(member.name);
     return false;
   }
 
-  // Goes to the next member with all the headers it may have. False at the end, or with a defect.
-  bool read_member(Member& member, Record& record) {
-    std::optional<std::string> long_name;
-    std::optional<std::uint64_t> long_size;
-    std::uint64_t at = at_;
-    for (;;) {
-      Block block{};
-      if (at >= size_) {
-        ended_ = true;
-        return false;
-      }
-      if (!read(at, block)) {
-        return broken(record, Reason::kTruncated, "the archive ends inside a header");
-      }
-      if (all_zero(block)) {
-        ended_ = true;
-        return false;
-      }
-      const std::optional<std::uint64_t> stored = number(block, 124, 12);
-      if (!sum_fits(block) || !stored) {
-        return broken(record, Reason::kBadRecord, "no member's header is here");
-      }
-      const char type = static_cast<char>(block[156]);
-      const bool extends = type == 'x' || type == 'g' || type == 'L' || type == 'K';
-      const std::uint64_t size = extends ? *stored : long_size.value_or(*stored);
-      const std::uint64_t data = at + kBlock;
-      // Beyond the end of the file is dealt with by whoever wants the bytes.
-      at = size > size_ ? size_ : data + (size + kBlock - 1) / kBlock * kBlock;
-      if (!extends) {
-        member.type = type;
-        member.name = long_name ? std::move(*long_name) : short_name(block);
-        member.offset = data;
-        member.size = size;
-        member.modified = number(block, 136, 12).value_or(0);
-        if (member.name.starts_with("./")) {
-          member.name.erase(0, 2);
-        }
-        at_ = at;
-        return true;
-      }
-      if (type == 'g' || type == 'K') {
-        continue;
-      }
-      std::string text(size > kLongestName ? 0 : size, '\0');
-      if (size > kLongestName ||
-          !read(data, {reinterpret_cast<unsigned char*>(text.data()), text.size()})) {
-        return broken(record, Reason::kBadRecord, "a member's name is damaged");
-      }
-      if (type == 'L') {
-        long_name = text.substr(0, text.find('\0'));
-      } else {
-        if (auto path = pax_value(text, "path")) {
-          long_name = std::move(path);
-        }
-        if (const auto pax_size = pax_value(text, "size")) {
-          long_size = parse_count(*pax_size);
-        }
-      }
-    }
+  // The archive is read no further.
+  void broken(Record& record, const TarArchive::Found& found) {
+    record.id = "byte " + std::to_string(found.at);
+    record.payload = path_;
+    record.byte = found.at;
+    record.defect =
+        Defect{found.defect->reason, found.defect->message + "; the archive is read no further"};
   }
 
-  static std::string short_name(const Block& block) {
-    const std::string_view prefix =
-        field(block, 257, 6) == "ustar" ? field(block, 345, 155) : std::string_view();
-    const std::string_view name = field(block, 0, 100);
-    return prefix.empty() ? std::string(name) : std::string(prefix) + "/" + std::string(name);
-  }
-
-  // True when the member makes a record.
-  bool fill(const Member& member, Record& record) {
-    const bool plain = member.type == '0' || member.type == '\0' || member.type == '7';
-    if (member.type == '5') {
-      return false;
-    }
+  void fill(const TarMember& member, Record& record) {
     record.id = member.name;
     record.byte = member.offset;
-    record.payload = to_payload({path_, ImagePlace::Stretch{member.offset, member.size}});
-    record.identity = file_identity(member.size, static_cast<std::int64_t>(member.modified), 0);
-    if (!plain) {
-      record.defect = Defect{Reason::kUnsupported, "is a link or sparse in the archive"};
-    } else if (member.size > size_ || member.offset > size_ - member.size) {
+    const std::optional<TarMember> bytes = member.kind == TarMember::Kind::kHardLink
+                                               ? linked(member)
+                                               : std::optional<TarMember>(member);
+    const std::uint64_t size = bytes ? bytes->size : 0;
+    const std::uint64_t offset = bytes ? bytes->offset : member.offset;
+    record.payload = to_payload({path_, ImagePlace::Stretch{offset, size}});
+    record.identity = file_identity(size, static_cast<std::int64_t>(member.modified), 0);
+    if (!bytes) {
+      record.defect =
+          Defect{Reason::kUnreadable, "is a hard link to " + printable(member.target, 400) +
+                                          ", which the archive does not hold before it"};
+    } else if (bytes->kind != TarMember::Kind::kFile) {
+      record.defect = Defect{Reason::kUnsupported, bytes->kind == TarMember::Kind::kSparse
+                                                       ? "is stored sparse in the archive"
+                                                       : "is a symbolic link or no file at all"};
+    } else if (size > archive_.size() || offset > archive_.size() - size) {
       record.defect = Defect{Reason::kTruncated, "the archive ends inside it"};
-      ended_ = true;
     }
-    return true;
+  }
+
+  // The member whose bytes a hard link shares: the last one of that name before it, as unpacking
+  // would have it.
+  std::optional<TarMember> linked(const TarMember& link) const {
+    TarMember member = link;
+    while (member.kind == TarMember::Kind::kHardLink) {
+      std::optional<TarMember> target = last_before(member.header, member.target);
+      if (!target) {
+        return std::nullopt;
+      }
+      member = std::move(*target);
+    }
+    return member;
+  }
+
+  std::optional<TarMember> last_before(std::uint64_t end, const std::string& name) const {
+    std::optional<TarMember> last;
+    const auto take = [&](std::uint64_t header) {
+      TarArchive::Found found = archive_.find(header);
+      if (header >= end || !found.member || found.member->name != name) {
+        return false;
+      }
+      last = std::move(found.member);
+      return true;
+    };
+    if (recent_.find(name, take)) {
+      return last;
+    }
+    for (std::uint64_t at = 0; at < end;) {
+      TarArchive::Found found = archive_.find(at);
+      if (!found.member || found.member->header >= end) {
+        break;
+      }
+      at = found.member->next;
+      if (found.member->name == name) {
+        last = std::move(found.member);
+      }
+    }
+    return last;
   }
 
   std::string path_;
-  int file_;
-  std::uint64_t size_ = 0;
+  TarArchive archive_;
+  RecentMembers recent_;
+  LeftOut left_out_;
   std::uint64_t at_ = 0;  // where the next member's headers begin
   bool ended_ = false;
 };

@@ -37,7 +37,7 @@ class Lister {
  public:
   explicit Lister(const InputSettings& settings) : settings_(settings) {}
 
-  std::vector<InputFile> list() {
+  InputFiles list() {
     for (const std::string& input : settings_.inputs) {
       add(input, {});
     }
@@ -51,7 +51,7 @@ class Lister {
       throw Error(ExitCode::kUsage, "no input is named",
                   "name files, folders or '-', or give a list with --files-from");
     }
-    return std::move(files_);
+    return {std::move(files_), std::move(left_out_)};
   }
 
  private:
@@ -67,7 +67,7 @@ class Lister {
                     "the folder " + shown(input) + " holds no " +
                         (settings_.format ? std::string(to_string(*settings_.format))
                                           : std::string("sequence")) +
-                        " files",
+                        " files" + (left_out_.empty() ? "" : ", but " + to_string(left_out_)),
                     "they are known by names such as x.fasta, x.csv.gz or x.parquet");
       }
       return;
@@ -113,7 +113,8 @@ class Lister {
     std::error_code error;
     const fs::path here = fs::canonical(folder, error);
     if (std::find(open_folders_.begin(), open_folders_.end(), here) != open_folders_.end()) {
-      return;  // a link to a folder around it: everything there is listed already
+      left_out_.add("looping links");  // everything there is listed already
+      return;
     }
     open_folders_.push_back(here);
     std::vector<std::string> names;
@@ -132,13 +133,16 @@ class Lister {
       const auto named = format_of_name(name);
       std::error_code ignored;
       const fs::file_type type = fs::status(path, ignored).type();
-      if (type == fs::file_type::directory) {
+      if (is_hidden_name(name)) {
+        left_out_.add(type == fs::file_type::directory ? "hidden folders" : "hidden files");
+      } else if (type == fs::file_type::directory) {
         add_folder(path, kept);
       } else if (type == fs::file_type::fifo || type == fs::file_type::socket) {
-        continue;  // read only when it is named itself
-      } else if (named && name.front() != '.' &&
-                 (!settings_.format || *settings_.format == named->format)) {
+        left_out_.add("special files");  // read only when it is named itself
+      } else if (named && (!settings_.format || *settings_.format == named->format)) {
         add_file(path, *named, kept);
+      } else {
+        left_out_.add_file(name);
       }
     }
     open_folders_.pop_back();
@@ -146,6 +150,7 @@ class Lister {
 
   const InputSettings& settings_;
   std::vector<InputFile> files_;
+  LeftOut left_out_;
   std::vector<fs::path> open_folders_;  // from the input down to where the walk is
 };
 
@@ -191,7 +196,7 @@ std::optional<NamedFormat> format_of_name(std::string_view name) {
   return std::nullopt;
 }
 
-std::vector<InputFile> list_sequence_inputs(const InputSettings& settings) {
+InputFiles list_sequence_inputs(const InputSettings& settings) {
   return Lister(settings).list();
 }
 

@@ -34,8 +34,14 @@ struct InputFile {
   std::vector<std::optional<std::string>> listed;  // kept values that --files-from gives
 };
 
-// All sequence inputs of the settings, in order.
-std::vector<InputFile> list_sequence_inputs(const InputSettings& settings);
+struct InputFiles {
+  std::vector<InputFile> files;  // in order
+  LeftOut left_out;              // of the folders
+};
+
+// All sequence inputs of the settings. In folders hidden entries, pipes and sockets, and files
+// whose names tell no format, or another than the one that is asked for, are left out.
+InputFiles list_sequence_inputs(const InputSettings& settings);
 
 // One line of a --files-from list.
 struct ListedPath {

@@ -15,6 +15,7 @@
 
 #include "base/hash.hpp"
 #include "input/byte_source.hpp"
+#include "input/left_out.hpp"
 #include "input/record.hpp"
 #include "input/source_identity.hpp"
 
@@ -25,6 +26,9 @@ namespace longhaul {
 struct InputPosition {
   std::uint64_t ordinal = 0;
   std::string cursor;
+  // Of the whole input, what lies before that place: a reader that goes there counts on from here,
+  // so that nothing is lost or counted twice however often a run is stopped.
+  LeftOut left_out = {};
 };
 
 // How far reading is, for progress: bytes as stored (compressed bytes for a compressed input).
@@ -44,6 +48,8 @@ class RecordReader {
   // Goes straight to a position that position() gave before. False, with nothing moved, when this
   // input cannot be entered in the middle (streams, compressed files).
   virtual bool seek(const InputPosition& position) = 0;
+  // What was passed over before position(); of the whole input once next() has given nothing.
+  LeftOut left_out() const { return position().left_out; }
   virtual InputProgress progress() const = 0;
   // The source files, in order. Empty for image folders, whose files are too many to list.
   virtual std::vector<SourceIdentity> sources() const = 0;

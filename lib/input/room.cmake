@@ -1,12 +1,12 @@
 longhaul_room(input
   SOURCES byte_source.cpp columns.cpp delimited_reader.cpp fasta_reader.cpp image_folder.cpp
           image_list.cpp image_place.cpp image_reader.cpp image_tar.cpp input_digest.cpp
-          input_list.cpp json_lines_reader.cpp json_object.cpp line_scanner.cpp nucleotide_check.cpp
-          open_input.cpp sequence_reader.cpp
+          input_list.cpp json_lines_reader.cpp json_object.cpp left_out.cpp line_scanner.cpp
+          nucleotide_check.cpp open_input.cpp sequence_reader.cpp tar_archive.cpp
   LINKS base
   PRIVATE nlohmann_json::nlohmann_json Threads::Threads)
 longhaul_test(input
-  SOURCES delimited_reader_test.cpp fasta_reader_test.cpp image_reader_test.cpp
-          json_lines_reader_test.cpp line_scanner_test.cpp mutation_test.cpp open_input_test.cpp
+  SOURCES delimited_reader_test.cpp fasta_reader_test.cpp image_reader_test.cpp image_tar_test.cpp
+          json_lines_reader_test.cpp left_out_test.cpp line_scanner_test.cpp mutation_test.cpp open_input_test.cpp
           speed_test.cpp
   LINKS input)

@@ -56,7 +56,10 @@ void check_unchanged(const InputFile& file) {
 }  // namespace
 
 SequenceReader::SequenceReader(const InputSettings& settings, const InputBackends& backends)
-    : settings_(settings), backends_(backends), files_(list_sequence_inputs(settings)) {
+    : settings_(settings), backends_(backends) {
+  InputFiles inputs = list_sequence_inputs(settings);
+  files_ = std::move(inputs.files);
+  passed_left_out_ = std::move(inputs.left_out);
   check_sources();
   look_ahead();
 }
@@ -124,7 +127,7 @@ void SequenceReader::look_ahead() {
   std::uint64_t bytes = 0;
   while (ahead_.size() < kRecordsAhead && bytes < kBytesAhead) {
     Ahead next;
-    if (!read(next)) {
+    if (!read(next, &next.left_out)) {
       break;
     }
     bytes += next.record.payload.size();
@@ -152,13 +155,17 @@ void SequenceReader::look_ahead() {
   }
 }
 
-// The next record of all sources; false at the end of the last.
-bool SequenceReader::read(Ahead& into) {
+// The next record of all sources, and what was left out before its cursor; false at the end of the
+// last.
+bool SequenceReader::read(Ahead& into, LeftOut* left_out) {
   while (source_ < files_.size()) {
     if (!current_) {
       current_ = open(source_);
     }
     into.cursor = current_->cursor();
+    if (left_out != nullptr) {
+      *left_out = left_out_so_far();
+    }
     if (current_->next(into.record)) {
       into.source = source_;
       into.record.source = files_[source_].path;
@@ -169,6 +176,7 @@ bool SequenceReader::read(Ahead& into) {
       return true;
     }
     passed_bytes_ += current_->stored_bytes_read();
+    passed_left_out_.add(current_->left_out());
     current_.reset();
     ++source_;
   }
@@ -190,6 +198,7 @@ InputPosition SequenceReader::position() const {
   std::uint64_t ordinal = read_ordinal_;
   std::size_t source = source_;
   SourceCursor cursor;
+  LeftOut left_out = ahead_.empty() ? left_out_so_far() : ahead_.front().left_out;
   if (!ahead_.empty()) {
     ordinal = ahead_.front().record.ordinal;
     source = ahead_.front().source;
@@ -197,8 +206,18 @@ InputPosition SequenceReader::position() const {
   } else if (current_) {
     cursor = current_->cursor();
   }
-  return {ordinal, "source=" + std::to_string(source) + " byte=" + std::to_string(cursor.offset) +
-                       " line=" + std::to_string(cursor.line)};
+  return {ordinal,
+          "source=" + std::to_string(source) + " byte=" + std::to_string(cursor.offset) +
+              " line=" + std::to_string(cursor.line),
+          std::move(left_out)};
+}
+
+LeftOut SequenceReader::left_out_so_far() const {
+  LeftOut left_out = passed_left_out_;
+  if (current_) {
+    left_out.add(current_->left_out());
+  }
+  return left_out;
 }
 
 // Whether everything before the place is a file, which the caller can tell is unchanged, and the
@@ -237,6 +256,7 @@ bool SequenceReader::seek(const InputPosition& position) {
   source_ = source;
   current_ = std::move(entered);
   read_ordinal_ = position.ordinal;
+  passed_left_out_ = position.left_out;
   passed_bytes_ = 0;
   for (std::size_t i = 0; i < source; ++i) {
     passed_bytes_ += files_[i].identity.size;

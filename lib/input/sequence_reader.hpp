@@ -32,12 +32,14 @@ class SequenceReader : public RecordReader {
     Record record;
     std::size_t source = 0;
     SourceCursor cursor;
+    LeftOut left_out;  // before the cursor
   };
 
   void check_sources();
   void look_ahead();
   std::unique_ptr<SourceReader> open(std::size_t source) const;
-  bool read(Ahead& into);
+  bool read(Ahead& into, LeftOut* left_out = nullptr);
+  LeftOut left_out_so_far() const;
   bool can_enter(std::size_t source, const SourceCursor& cursor) const;
 
   InputSettings settings_;
@@ -47,6 +49,7 @@ class SequenceReader : public RecordReader {
   std::unique_ptr<SourceReader> current_;  // nothing until it is opened
   std::uint64_t read_ordinal_ = 0;         // of the record that is read next, past what is ahead
   std::deque<Ahead> ahead_;                // read, but not given out
+  LeftOut passed_left_out_;                // of folders, and before the source being read
   std::uint64_t passed_bytes_ = 0;         // of the sources before the one being read
   std::optional<std::uint64_t> records_total_;
 };

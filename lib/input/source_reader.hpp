@@ -46,10 +46,13 @@ class SourceReader {
   // False at the end.
   virtual bool next(Record& record) = 0;
   virtual SourceCursor cursor() const = 0;
-  // False, with nothing moved, when the source cannot be entered there.
+  // False, with nothing moved, when the source cannot be entered there. left_out() counts from
+  // there.
   virtual bool seek(const SourceCursor& cursor) = 0;
   virtual std::uint64_t stored_bytes_read() const = 0;
   virtual std::optional<std::uint64_t> records_total() const { return std::nullopt; }
+  // What was passed over before cursor().
+  virtual LeftOut left_out() const { return {}; }
 };
 
 std::unique_ptr<SourceReader> open_delimited(std::unique_ptr<ByteSource> bytes,

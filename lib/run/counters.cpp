@@ -38,7 +38,8 @@ nlohmann::json to_json(const Counters& counters) {
           {"stops_dropped", counters.stops_dropped},
           {"residues", counters.residues},
           {"reshaped", counters.reshaped},
-          {"rejected_by_reason", counters.rejected_by_reason}};
+          {"rejected_by_reason", counters.rejected_by_reason},
+          {"left_out", counters.left_out.counts()}};
 }
 
 Counters counters_from_json(const nlohmann::json& json) {
@@ -57,6 +58,7 @@ Counters counters_from_json(const nlohmann::json& json) {
   counters.reshaped = json.value("reshaped", std::uint64_t{0});
   counters.rejected_by_reason =
       json.at("rejected_by_reason").get<std::map<std::string, std::uint64_t>>();
+  counters.left_out = LeftOut(json.value("left_out", std::map<std::string, std::uint64_t>()));
   return counters;
 }
 

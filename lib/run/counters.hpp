@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "input/left_out.hpp"
 #include "store/embedding_store.hpp"
 
 namespace longhaul {
@@ -26,6 +27,7 @@ struct Counters {
   // Vectors computed in other shapes than their own, for want of memory: low bits may differ.
   std::uint64_t reshaped = 0;
   std::map<std::string, std::uint64_t> rejected_by_reason;
+  LeftOut left_out;  // of the input, where it lies before the last record that is counted
 
   void add(const RecordRow& row, bool stop_dropped);
 };

@@ -137,6 +137,10 @@ class Pipeline {
       rejects_.finish();
     }
     report_.counters = writer_.counters();
+    if (report_.end == RunEnd::kComplete) {
+      // What comes after the last record too.
+      report_.counters.left_out = parts_.reader.left_out();
+    }
     report_.rows = writer_.rows_complete();
     report_.embedded = writer_.embedded_committed();
     report_.commits = writer_.commits();

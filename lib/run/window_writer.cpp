@@ -122,6 +122,7 @@ void WindowWriter::complete(const Window& window) {
     counters_.repeated_ids += ids_.repeats(prepared.record.id) ? 1U : 0U;
   }
   counters_.repeated_ids_exact = !ids_.overflowed();
+  counters_.left_out = window.end.left_out;
   store_.complete_window(rows);
   rows_complete_ = window.end.ordinal;
   late_.clear();

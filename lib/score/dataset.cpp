@@ -20,7 +20,7 @@ std::string first_names(const std::vector<std::size_t>& rows, const RunDirectory
 
 }  // namespace
 
-nlohmann::json to_json(const LeftOut& left_out, const RunDirectory& run) {
+nlohmann::json to_json(const UnusedRows& left_out, const RunDirectory& run) {
   const auto names = [&](const std::vector<std::size_t>& rows) {
     nlohmann::json list = nlohmann::json::array();
     for (const std::size_t row : rows) {
@@ -33,7 +33,7 @@ nlohmann::json to_json(const LeftOut& left_out, const RunDirectory& run) {
           {"unlabelled", names(left_out.unlabelled)}};
 }
 
-std::string describe(const LeftOut& left_out, const RunDirectory& run) {
+std::string describe(const UnusedRows& left_out, const RunDirectory& run) {
   std::vector<std::string> parts;
   const auto add = [&](const std::vector<std::size_t>& rows, const std::string& what) {
     if (!rows.empty()) {
@@ -46,7 +46,7 @@ std::string describe(const LeftOut& left_out, const RunDirectory& run) {
   return join(parts, ", ");
 }
 
-std::vector<std::size_t> rows_with_vectors(const RunDirectory& run, LeftOut& left_out) {
+std::vector<std::size_t> rows_with_vectors(const RunDirectory& run, UnusedRows& left_out) {
   std::vector<std::size_t> rows;
   for (std::size_t row = 0; row < run.rows(); ++row) {
     switch (run.status(row)) {

@@ -15,7 +15,7 @@
 namespace longhaul {
 
 // Rows without a vector of their own, and rows without a label, as row numbers.
-struct LeftOut {
+struct UnusedRows {
   std::vector<std::size_t> rejected;
   std::vector<std::size_t> duplicates;  // images: the first of them stands for all
   std::vector<std::size_t> unlabelled;
@@ -23,12 +23,12 @@ struct LeftOut {
   std::size_t total() const { return rejected.size() + duplicates.size() + unlabelled.size(); }
 };
 // {"rejected": ["id", ...], ...}: every name.
-nlohmann::json to_json(const LeftOut& left_out, const RunDirectory& run);
+nlohmann::json to_json(const UnusedRows& left_out, const RunDirectory& run);
 // "2 rejected records (a, b), ...": the first names of each kind. Empty when nothing was left out.
-std::string describe(const LeftOut& left_out, const RunDirectory& run);
+std::string describe(const UnusedRows& left_out, const RunDirectory& run);
 
 // The rows whose record has a vector of its own.
-std::vector<std::size_t> rows_with_vectors(const RunDirectory& run, LeftOut& left_out);
+std::vector<std::size_t> rows_with_vectors(const RunDirectory& run, UnusedRows& left_out);
 
 enum class Unlabelled { kRefuse, kLeaveOut };
 
@@ -37,7 +37,7 @@ struct Dataset {
   std::vector<std::uint8_t> labels;
   std::vector<double> vectors;  // rows x dimension
   std::size_t dimension = 0;
-  LeftOut left_out;
+  UnusedRows left_out;
   std::string labels_from;
 
   MatrixView view() const { return {vectors, rows.size(), dimension}; }

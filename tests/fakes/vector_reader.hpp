@@ -35,18 +35,24 @@ inline std::vector<Record> generated_records(std::uint64_t count, std::uint32_t 
 
 class VectorReader : public RecordReader {
  public:
-  explicit VectorReader(std::vector<Record> records) : records_(std::move(records)) {}
+  // With `passes_over` one thing is left out before each record.
+  explicit VectorReader(std::vector<Record> records, bool passes_over = false)
+      : records_(std::move(records)), passes_over_(passes_over) {}
 
   std::optional<Record> next() override {
     if (at_ == records_.size()) {
       return std::nullopt;
     }
+    if (passes_over_) {
+      left_out_.add("things between");
+    }
     return records_[at_++];
   }
   const std::vector<std::string>& kept_columns() const override { return kept_columns_; }
-  InputPosition position() const override { return {at_, "at=" + std::to_string(at_)}; }
+  InputPosition position() const override { return {at_, "at=" + std::to_string(at_), left_out_}; }
   bool seek(const InputPosition& position) override {
     at_ = position.ordinal;
+    left_out_ = position.left_out;
     return true;
   }
   InputProgress progress() const override { return {at_, records_.size(), std::nullopt}; }
@@ -55,6 +61,8 @@ class VectorReader : public RecordReader {
  private:
   std::vector<Record> records_;
   std::vector<std::string> kept_columns_;
+  bool passes_over_;
+  LeftOut left_out_;
   std::size_t at_ = 0;
 };
 

@@ -3,21 +3,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <catch2/catch.hpp>
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/error.hpp"
-#include "input/image_place.hpp"
+#include "image_helpers.hpp"
 #include "input/image_source.hpp"
 
 namespace fs = std::filesystem;
+using namespace longhaul::test;
 using longhaul::Error;
 using longhaul::ExitCode;
 using longhaul::ImageSource;
@@ -26,50 +22,6 @@ using longhaul::Reason;
 using longhaul::Record;
 
 namespace {
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "longhaul_images_XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string file(const std::string& name, const std::string& content = "x") const {
-    const fs::path path = path_ / name;
-    fs::create_directories(path.parent_path());
-    std::ofstream(path, std::ios::binary) << content;
-    return path.string();
-  }
-  std::string path(const std::string& name = "") const {
-    return name.empty() ? path_.string() : (path_ / name).string();
-  }
-
- private:
-  fs::path path_;
-};
-
-std::vector<Record> all(ImageSource& source) {
-  std::vector<Record> records;
-  for (Record record; source.next(record); record = {}) {
-    records.push_back(record);
-  }
-  return records;
-}
-
-std::vector<std::string> ids(const std::vector<Record>& records) {
-  std::vector<std::string> ids;
-  for (const Record& record : records) {
-    ids.push_back(record.id);
-  }
-  return ids;
-}
 
 InputSettings settings_of(const std::vector<std::string>& inputs) {
   InputSettings settings;
@@ -87,52 +39,29 @@ ExitCode code_of(const InputSettings& settings) {
   return ExitCode::kDone;
 }
 
-std::string octal(std::uint64_t value, int digits) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%0*llo", digits, static_cast<unsigned long long>(value));
-  return text;
-}
-
-std::string tar_header(const std::string& name, std::uint64_t size, char type) {
-  std::string header(512, '\0');
-  const auto put = [&](std::size_t at, const std::string& text) {
-    header.replace(at, text.size(), text);
-  };
-  put(0, name);
-  put(100, "0000644");
-  put(124, octal(size, 11));
-  put(136, octal(1700000000, 11));
-  put(148, "        ");
-  header[156] = type;
-  put(257, std::string("ustar\00000", 8));
-  unsigned sum = 0;
-  for (const char c : header) {
-    sum += static_cast<unsigned char>(c);
-  }
-  put(148, octal(sum, 6) + '\0');
-  return header;
-}
-
-std::string tar_member(const std::string& name, const std::string& content, char type = '0') {
-  std::string member = tar_header(name, content.size(), type) + content;
-  member.resize((member.size() + 511) / 512 * 512);
-  return member;
-}
-
 }  // namespace
 
 TEST_CASE("a folder is walked depth first, each folder's entries in bytewise order") {
   const Folder folder;
   for (const char* name : {"b.jpg", "a/z.PNG", "a/b/c.jpeg", "a/a.tif", "B.webp", "c.txt", "d",
-                           "a.bmp", "e/notes.md", "z.TIFF", ".hidden.jpg"}) {
+                           "a.bmp", "e/notes.md", "z.TIFF", ".hidden.jpg", "._B.webp",
+                           "__MACOSX/B.webp", "a/.ipynb_checkpoints/z.PNG", "d.txt/1.jpg"}) {
     folder.file(name);
   }
+  REQUIRE(::mkfifo(folder.path("pipe").c_str(), 0600) == 0);
+  fs::create_symlink("c.txt", folder.path("link.md"));
   const auto source = longhaul::open_image_folder(folder.path());
   const std::vector<Record> records = all(*source);
-  CHECK(ids(records) == std::vector<std::string>{".hidden.jpg", "B.webp", "a/a.tif", "a/b/c.jpeg",
-                                                 "a/z.PNG", "a.bmp", "b.jpg", "z.TIFF"});
-  CHECK(records[2].payload == folder.path("a/a.tif"));
-  CHECK(records[2].identity.starts_with("1 "));
+  CHECK(ids(records) == std::vector<std::string>{"B.webp", "a/a.tif", "a/b/c.jpeg", "a/z.PNG",
+                                                 "a.bmp", "b.jpg", "d.txt/1.jpg", "z.TIFF"});
+  CHECK(records[1].payload == folder.path("a/a.tif"));
+  CHECK(records[1].identity.starts_with("1 "));
+  CHECK(source->left_out().counts() == Counts{{"hidden files", 2},
+                                              {"hidden folders", 2},
+                                              {".txt files", 1},
+                                              {".md files", 2},
+                                              {"files without an ending", 1},
+                                              {"special files", 1}});
 }
 
 TEST_CASE(
@@ -141,16 +70,21 @@ TEST_CASE(
   for (int i = 0; i < 40; ++i) {
     folder.file("x" + std::to_string(i * 7 % 40) + ".png");
     folder.file("m/" + std::to_string(i * 11 % 40) + " a%\n\xFF.png");
+    folder.file("m/" + std::to_string(i * 11 % 40) + " a.json");
+    folder.file("x" + std::to_string(i * 7 % 40) + ".txt");
   }
+  folder.file("zz.txt");
   const std::vector<std::string> whole = ids(all(*longhaul::open_image_folder(folder.path())));
   REQUIRE(whole.size() == 80);
   for (const std::size_t held : {1U, 3U, 39U, 40U, 41U}) {
     auto source = longhaul::open_image_folder(folder.path(), held);
     REQUIRE(ids(all(*source)) == whole);
+    REQUIRE(source->left_out().counts() == Counts{{".json files", 40}, {".txt files", 41}});
   }
   auto source = longhaul::open_image_folder(folder.path(), 7);
   for (std::size_t at = 0; at < whole.size(); ++at) {
     const std::string cursor = source->cursor();
+    longhaul::LeftOut left_out = source->left_out();
     for (const char c : cursor) {
       REQUIRE((c > ' ' && c < 0x7F));
     }
@@ -158,6 +92,8 @@ TEST_CASE(
     REQUIRE(entered->seek(cursor));
     REQUIRE(ids(all(*entered)) ==
             std::vector<std::string>(whole.begin() + static_cast<std::ptrdiff_t>(at), whole.end()));
+    left_out.add(entered->left_out());
+    REQUIRE(left_out.total() == 81);
     Record record;
     REQUIRE(source->next(record));
     REQUIRE(record.id == whole[at]);
@@ -188,11 +124,14 @@ TEST_CASE("links are followed; loops are passed over, and links to nothing are r
   fs::create_symlink("nowhere", folder.path("dangling.jpg"));
   fs::create_symlink("nowhere", folder.path("dangling"));
   fs::create_directory_symlink("a", folder.path("again"));
+  fs::create_directory_symlink("../a", folder.path("a/.hidden"));
   REQUIRE(::mkfifo(folder.path("pipe.png").c_str(), 0600) == 0);
   auto source = longhaul::open_image_folder(folder.path());
   const std::vector<Record> records = all(*source);
   CHECK(ids(records) == std::vector<std::string>{"a/1.jpg", "a/2.jpg", "again/1.jpg", "again/2.jpg",
                                                  "dangling.jpg", "pipe.png"});
+  CHECK(source->left_out().counts() ==
+        Counts{{"looping links", 4}, {"hidden folders", 2}, {"files without an ending", 1}});
   REQUIRE(records[4].defect);
   CHECK(records[4].defect->reason == Reason::kUnreadable);
   REQUIRE(records[5].defect);
@@ -221,77 +160,6 @@ TEST_CASE("names of 255 bytes are read") {
   const Folder folder;
   folder.file(std::string(251, 'n') + ".jpg");
   CHECK(all(*longhaul::open_image_folder(folder.path())).at(0).id.size() == 255);
-}
-
-TEST_CASE("members of a tar archive say where their bytes are") {
-  const Folder folder;
-  const std::string long_name = "deep/" + std::string(150, 'q') + ".png";
-  const std::string pax = "19 path=pax/ü.jpg\n";
-  REQUIRE(pax.size() == 19);
-  const std::string tar = folder.file(
-      "t.tar",
-      tar_member("./one.jpg", "first") + tar_member("one.json", "{}") +
-          tar_member("folder.jpg", "", '5') + tar_member("././@LongLink", long_name + '\0', 'L') +
-          tar_member("short", "second") + tar_member("PaxHeaders/x", pax, 'x') +
-          tar_member("y", "third") + tar_member("link.jpg", "", '2') + std::string(1024, '\0'));
-  auto source = longhaul::open_image_tar(tar);
-  const std::vector<Record> records = all(*source);
-  REQUIRE(ids(records) == std::vector<std::string>{"one.jpg", long_name, "pax/ü.jpg", "link.jpg"});
-  std::ifstream file(tar, std::ios::binary);
-  const std::vector<std::string> contents{"first", "second", "third"};
-  for (std::size_t i = 0; i < contents.size(); ++i) {
-    const longhaul::ImagePlace place = longhaul::place_from_payload(records[i].payload);
-    CHECK(place.path == tar);
-    REQUIRE(place.stretch);
-    std::string bytes(place.stretch->size, '\0');
-    file.seekg(static_cast<std::streamoff>(place.stretch->offset));
-    file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    CHECK(bytes == contents[i]);
-  }
-  REQUIRE(records[3].defect);
-  CHECK(records[3].defect->reason == Reason::kUnsupported);
-
-  auto reading = longhaul::open_image_tar(tar);
-  for (std::size_t at = 0; at < records.size(); ++at) {
-    auto entered = longhaul::open_image_tar(tar);
-    REQUIRE(entered->seek(reading->cursor()));
-    CHECK(all(*entered).size() == records.size() - at);
-    Record record;
-    REQUIRE(reading->next(record));
-  }
-}
-
-TEST_CASE("an archive cut anywhere gives its whole members, and says that it was cut") {
-  const Folder folder;
-  const std::string whole = tar_member("1.jpg", std::string(700, 'a')) +
-                            tar_member("2.jpg", std::string(20, 'b')) + std::string(1024, '\0');
-  int defects = 0;
-  for (std::size_t size = 512; size < whole.size(); size += 37) {
-    const std::string tar = folder.file("cut.tar", whole.substr(0, size));
-    const std::vector<Record> records = all(*longhaul::open_image_tar(tar));
-    for (const Record& record : records) {
-      if (record.defect) {
-        ++defects;
-        CHECK(record.defect->reason == Reason::kTruncated);
-        CHECK(&record == &records.back());
-      }
-    }
-    const std::size_t complete = size >= 512 + 700 ? (size >= 512 * 4 + 20 ? 2U : 1U) : 0U;
-    CHECK(static_cast<std::size_t>(std::count_if(records.begin(), records.end(),
-                                                 [](const Record& r) { return !r.defect; })) ==
-          complete);
-  }
-  CHECK(defects > 20);
-}
-
-TEST_CASE("damage inside an archive ends it with a rejected record") {
-  const Folder folder;
-  std::string tar = tar_member("1.jpg", "a") + tar_member("2.jpg", "b") + tar_member("3.jpg", "c");
-  tar[1024 + 3] = '!';
-  const std::vector<Record> records = all(*longhaul::open_image_tar(folder.file("d.tar", tar)));
-  REQUIRE(records.size() == 2);
-  CHECK(records[1].defect->reason == Reason::kBadRecord);
-  CHECK_THROWS_AS(longhaul::open_image_tar(folder.file("no.tar", std::string(2000, 'x'))), Error);
 }
 
 TEST_CASE("several inputs follow each other, and any place in them can be entered") {

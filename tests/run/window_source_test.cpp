@@ -107,3 +107,20 @@ TEST_CASE("a window of rejected records alone has an empty order") {
   CHECK(window->order.empty());
   CHECK_FALSE(source.next());
 }
+
+TEST_CASE("a window says what was left out up to its end, entered again or not") {
+  VectorReader reader(generated_records(10, 40), true);
+  const SequencePreprocessor preprocessor = small_preprocessor();
+  WindowSource source(reader, preprocessor, {.records = 4, .order = {}}, 0, {});
+  const auto first = source.next();
+  const auto second = source.next();
+  REQUIRE((first && second));
+  CHECK(first->start.left_out.empty());
+  CHECK(first->end.left_out.total() == 4);
+  CHECK(second->end.left_out.total() == 8);
+  VectorReader again(generated_records(10, 40), true);
+  again.seek(second->start);
+  WindowSource resumed(again, preprocessor, {.records = 4, .order = {}}, 1, second->hash_at_start);
+  CHECK(resumed.next()->end.left_out == second->end.left_out);
+  CHECK(resumed.next()->end.left_out.total() == 10);
+}
