@@ -48,6 +48,7 @@ RetryRun::RetryRun(Files& files, const RunConfig& config, const std::optional<St
   const json settings = retry_settings(config);
   begin_["fingerprint"]["too-long"] = settings.at("too-long");
   begin_["fingerprint"]["unknown"] = settings.at("unknown");
+  begin_["fingerprint"]["max-pixels"] = settings.at("max-pixels");
   begin_["retry"] = {{"after", output->retries}, {"settings", settings}};
   report_ =
       json::parse(read_text(files, config.output + "/" + store_files::kReport), nullptr, false);

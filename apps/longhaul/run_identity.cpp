@@ -8,6 +8,8 @@
 namespace longhaul::app {
 namespace {
 
+constexpr const char* kMaxPixels = "max-pixels";
+
 nlohmann::json or_null(const auto& optional) {
   return optional ? nlohmann::json(*optional) : nlohmann::json(nullptr);
 }
@@ -37,6 +39,9 @@ nlohmann::json fingerprint(const RunConfig& config, const EncoderCard& card,
       {"unknown", config.unknown == Unknown::kToken ? "token" : "reject"},
       {"device", device_kind},
   };
+  if (card.modality == Modality::kImage) {
+    fields[kMaxPixels] = config.max_pixels;
+  }
   if (config.skip_duplicates != SkipDuplicates::kOff) {
     fields["skip-duplicates"] =
         config.skip_duplicates == SkipDuplicates::kExact ? "exact" : "dhash";
@@ -51,7 +56,10 @@ nlohmann::json fingerprint(const RunConfig& config, const EncoderCard& card,
 void require_same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now,
                               const std::string& output) {
   for (const auto& [name, value] : now.items()) {
-    const nlohmann::json before = recorded.value(name, nlohmann::json(nullptr));
+    nlohmann::json before = recorded.value(name, nlohmann::json(nullptr));
+    if (before.is_null() && name == kMaxPixels) {
+      before = RunConfig{}.max_pixels;  // outputs from before it was recorded
+    }
     if (before != value) {
       throw Error(ExitCode::kMismatch,
                   output + " was made with " + name + " " + before.dump() + ", this run has " +

@@ -23,7 +23,8 @@ enum class Reason : std::uint8_t {
   kLineTooLong,       // line_too_long: over 64 MiB
   kBadJson,           // bad_json
   kBadRecord,         // bad_record: text that belongs to no record
-  kTruncated,         // truncated: an image cut short
+  kTruncated,         // truncated: an image cut short, bytes are missing
+  kDamaged,           // damaged: an image whose bytes are wrong
   kNotAnImage,        // not_an_image
   kTooManyPixels,     // too_many_pixels
   kUnsupported,       // unsupported: an image kind that cannot be decoded here

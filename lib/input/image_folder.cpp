@@ -68,7 +68,7 @@ class ImageFolder : public ImageSource {
 
   std::string cursor() const override { return escape_bytes(given_); }
 
-  const LeftOut& left_out() const override { return left_out_; }
+  LeftOut left_out() const override { return left_out_; }
 
   bool seek(std::string_view cursor) override {
     const std::string path = unescape_bytes(cursor);

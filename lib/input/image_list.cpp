@@ -37,8 +37,11 @@ class ImageList : public ImageSource {
     }
     ++given_;
     record.line = listed->line;
-    record.id = listed->id.empty() ? listed->path : std::move(listed->id);
+    record.id = !listed->id.empty()    ? std::move(listed->id)
+                : listed->path.empty() ? "line " + std::to_string(listed->line)
+                                       : listed->path;
     record.payload = std::move(listed->path);
+    record.defect = std::move(listed->defect);
     for (std::size_t i = 0; i < listed->kept.size(); ++i) {
       if (!listed->kept[i]) {
         throw Error(ExitCode::kUsage,
@@ -48,13 +51,14 @@ class ImageList : public ImageSource {
       }
       record.kept.push_back(std::move(*listed->kept[i]));
     }
-    identify(record);
+    if (!record.defect) {
+      identify(record);
+    }
     return true;
   }
 
   std::string cursor() const override { return std::to_string(given_); }
-
-  const LeftOut& left_out() const override { return left_out_; }
+  LeftOut left_out() const override { return paths_->left_out().since(before_); }
 
   // A list is short beside what it lists: it is read up to the place.
   bool seek(std::string_view cursor) override {
@@ -66,6 +70,7 @@ class ImageList : public ImageSource {
     while (given_ < *count && paths_->next()) {
       ++given_;
     }
+    before_ = paths_->left_out();
     return true;
   }
 
@@ -79,7 +84,7 @@ class ImageList : public ImageSource {
   InputSettings settings_;
   std::unique_ptr<PathList> paths_;
   std::uint64_t given_ = 0;
-  LeftOut left_out_;  // nothing: what a list names is a record, whatever it is
+  LeftOut before_;  // of the list, up to where it was entered
 };
 
 class SingleImage : public ImageSource {
@@ -98,7 +103,7 @@ class SingleImage : public ImageSource {
   }
 
   std::string cursor() const override { return given_ ? "1" : "0"; }
-  const LeftOut& left_out() const override { return left_out_; }
+  LeftOut left_out() const override { return {}; }
   bool seek(std::string_view cursor) override {
     given_ = cursor == "1";
     return true;
@@ -107,7 +112,6 @@ class SingleImage : public ImageSource {
  private:
   std::string path_;
   bool given_ = false;
-  LeftOut left_out_;  // nothing
 };
 
 }  // namespace

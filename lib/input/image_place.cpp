@@ -67,8 +67,8 @@ std::string file_identity(std::uint64_t size, std::int64_t seconds, std::int64_t
 }
 
 bool has_image_extension(std::string_view name) {
-  constexpr std::array<std::string_view, 7> kExtensions{".jpg", ".jpeg", ".png", ".webp",
-                                                        ".bmp", ".tif",  ".tiff"};
+  constexpr std::array<std::string_view, 11> kExtensions{
+      ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif"};
   const std::size_t dot = name.rfind('.');
   return dot != std::string_view::npos &&
          std::find(kExtensions.begin(), kExtensions.end(), to_lower(name.substr(dot))) !=

@@ -23,7 +23,7 @@ struct ImagePlace {
 std::string to_payload(const ImagePlace& place);
 ImagePlace place_from_payload(std::string_view payload);
 
-// jpg jpeg png webp bmp tif tiff, in any case.
+// jpg jpeg png webp bmp tif tiff gif avif heic heif, in any case.
 bool has_image_extension(std::string_view name);
 
 }  // namespace longhaul

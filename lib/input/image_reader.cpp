@@ -119,11 +119,13 @@ class ImageReader : public RecordReader {
     }
     first_ = read();
     if (!first_) {
-      throw Error(ExitCode::kBadData,
-                  (settings.inputs.empty() ? "the list " + printable(*settings.files_from, 400)
-                                           : printable(settings.inputs.front(), 400)) +
-                      " holds no images" + (passed_.empty() ? "" : ", but " + to_string(passed_)),
-                  "they are known by names that end in jpg, jpeg, png, webp, bmp, tif or tiff");
+      throw Error(
+          ExitCode::kBadData,
+          (settings.inputs.empty() ? "the list " + printable(*settings.files_from, 400)
+                                   : printable(settings.inputs.front(), 400)) +
+              " holds no images" + (passed_.empty() ? "" : ", but " + to_string(passed_)),
+          "they are known by names that end in jpg, jpeg, png, webp, bmp, tif, tiff, gif, avif, "
+          "heic or heif; a list given with --files-from may name any file");
     }
     try {
       counter_.emplace(settings_, sources_);

@@ -21,7 +21,7 @@ class ImageSource {
   virtual bool next(Record& record) = 0;
   // What was passed over before cursor(), since the source was opened or entered; all of it at the
   // end.
-  virtual const LeftOut& left_out() const = 0;
+  virtual LeftOut left_out() const = 0;
   // What seek() needs to go on behind the record that was given last; printable ASCII.
   virtual std::string cursor() const = 0;
   // False where that is not a cursor of such a source.

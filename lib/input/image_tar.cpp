@@ -86,7 +86,7 @@ class ImageTar : public ImageSource {
     return true;
   }
 
-  const LeftOut& left_out() const override { return left_out_; }
+  LeftOut left_out() const override { return left_out_; }
 
  private:
   // Counts what is not. A folder is no more than its members.

@@ -44,8 +44,9 @@ class Lister {
     if (settings_.files_from) {
       PathList paths(*settings_.files_from, settings_.keep_columns);
       while (auto listed = paths.next()) {
-        add(listed->path, listed->kept);
+        add_listed(*listed);
       }
+      left_out_.add(paths.left_out());
     }
     if (files_.empty()) {
       throw Error(ExitCode::kUsage, "no input is named",
@@ -56,6 +57,21 @@ class Lister {
 
  private:
   using Kept = std::vector<std::optional<std::string>>;
+
+  // A list of files is read before any of them, so what is wrong with a line is said at once, with
+  // nothing lost: a run that left out a whole file would only look complete.
+  void add_listed(const ListedPath& listed) {
+    const std::string place =
+        "the list " + shown(*settings_.files_from) + ", line " + std::to_string(listed.line) + ": ";
+    if (listed.defect) {
+      throw Error(ExitCode::kBadData, place + listed.defect->message, "correct that line");
+    }
+    try {
+      add(listed.path, listed.kept);
+    } catch (const Error& error) {
+      throw Error(error.code(), place + error.what(), error.remedy());
+    }
+  }
 
   void add(const std::string& input, const Kept& kept) {
     std::error_code error;
@@ -202,7 +218,7 @@ InputFiles list_sequence_inputs(const InputSettings& settings) {
 
 PathList::PathList(const std::string& path, const std::vector<std::string>& keep_columns,
                    const std::optional<std::string>& id_column)
-    : name_(path), keep_columns_(keep_columns), in_list_(keep_columns.size(), false) {
+    : keep_columns_(keep_columns), in_list_(keep_columns.size(), false) {
   SourceSettings settings;
   const auto named = format_of_name(path);
   if (!named || named->compression != Compression::kNone ||
@@ -227,6 +243,10 @@ PathList::PathList(const std::string& path, const std::vector<std::string>& keep
 
 PathList::~PathList() = default;
 
+LeftOut PathList::left_out() const {
+  return table_ ? table_->left_out() : LeftOut{};
+}
+
 std::optional<ListedPath> PathList::next() {
   ListedPath listed;
   listed.kept.resize(keep_columns_.size());
@@ -237,11 +257,10 @@ std::optional<ListedPath> PathList::next() {
     }
     // A path may be of any bytes.
     if (record.defect && record.defect->reason != Reason::kNotUtf8) {
-      throw Error(ExitCode::kBadData,
-                  "the list " + shown(name_) + ", line " + std::to_string(record.line) + ": " +
-                      (record.defect->reason == Reason::kEmpty ? "the path is empty"
-                                                               : record.defect->message),
-                  "correct that line");
+      listed.defect = std::move(record.defect);
+      if (listed.defect->reason == Reason::kEmpty) {
+        listed.defect->message = "the path is empty";
+      }
     }
     listed.path = std::move(record.payload);
     listed.id = std::move(record.id);
@@ -260,10 +279,7 @@ std::optional<ListedPath> PathList::next() {
     }
   } while (line.size == 0);
   if (line.too_long) {
-    throw Error(ExitCode::kBadData,
-                "the list " + shown(name_) + ", line " + std::to_string(line.number) +
-                    ": is too long for a path",
-                "correct that line");
+    listed.defect = Defect{Reason::kLineTooLong, "is too long for a path"};
   }
   listed.path.assign(line.text);
   listed.line = line.number;

@@ -50,6 +50,7 @@ struct ListedPath {
   std::uint64_t line = 0;
   // One per keep column; nothing where the list has no such column.
   std::vector<std::optional<std::string>> kept;
+  std::optional<Defect> defect;  // a line that names nothing: an empty path, a wrong field count
 };
 
 class DelimitedReader;
@@ -57,16 +58,17 @@ class LineScanner;
 
 // Reads a --files-from list one path at a time, so that it may be of any length: text with one
 // path per line (empty lines are passed over), or, by its name, CSV or TSV with a `path` column.
-// Relative paths are relative to the current folder. Error(kBadData) for a line that is broken.
+// Relative paths are relative to the current folder. A line that is broken has a defect.
 class PathList {
  public:
   PathList(const std::string& path, const std::vector<std::string>& keep_columns,
            const std::optional<std::string>& id_column = std::nullopt);
   ~PathList();
   std::optional<ListedPath> next();
+  // What was passed over so far: blank rows.
+  LeftOut left_out() const;
 
  private:
-  std::string name_;
   std::vector<std::string> keep_columns_;
   std::vector<bool> in_list_;
   std::unique_ptr<DelimitedReader> table_;

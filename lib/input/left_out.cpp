@@ -53,6 +53,15 @@ void LeftOut::add(const LeftOut& more) {
   }
 }
 
+LeftOut LeftOut::since(const LeftOut& before) const {
+  LeftOut rest;
+  for (const auto& [kind, count] : counts_) {
+    const auto found = before.counts_.find(kind);
+    rest.add(kind, count - (found == before.counts_.end() ? 0 : std::min(found->second, count)));
+  }
+  return rest;
+}
+
 void LeftOut::add_file(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   const std::string ending =

@@ -25,6 +25,9 @@ class LeftOut {
   // without an ending".
   void add_file(std::string_view path);
 
+  // Without what was counted before.
+  LeftOut since(const LeftOut& before) const;
+
   bool empty() const { return counts_.empty(); }
   std::uint64_t total() const;
   const std::map<std::string, std::uint64_t>& counts() const { return counts_; }

@@ -58,6 +58,10 @@ std::optional<Defect> decode_stored(ImageKind kind, Bytes file, const DecodeOpti
       return decode_jpeg(file, options, sink);
     case ImageKind::kPng:
       return decode_png(file, options, sink);
+    case ImageKind::kGif:
+      return decode_gif(file, options, sink);
+    case ImageKind::kHeif:
+      return decode_heif(file, options, sink);
     default:
       return decode_other(kind, file, options, sink);
   }
@@ -69,7 +73,7 @@ std::optional<Defect> check_size(std::uint64_t width, std::uint64_t height,
                                  std::uint64_t max_pixels) {
   const std::string size = std::to_string(width) + " x " + std::to_string(height) + " pixels";
   if (width == 0 || height == 0) {
-    return Defect{Reason::kTruncated, "the header says " + size};
+    return Defect{Reason::kDamaged, "the header says " + size};
   }
   if (width * height > max_pixels) {
     return Defect{Reason::kTooManyPixels, size + ", more than " + std::to_string(max_pixels)};

@@ -1,9 +1,10 @@
 // Turns the bytes of an image file into rows of RGB, equal to Pillow's convert("RGB"): exactly for
-// all but JPEG, whose last bit may differ between versions of libjpeg-turbo; of 16-bit samples
-// the upper 8 bits are taken, where Pillow clips grey ones to white. Alpha is dropped, embedded
-// colour profiles are ignored. A file that is damaged anywhere is refused as a whole. Functions
-// keep no state and may run on any thread. What is wrong with a file is a Defect; only running out
-// of memory is an exception.
+// all but JPEG, whose last bit may differ between versions of libjpeg-turbo, and AVIF, whose
+// colours are spread over pixels another way; of 16-bit samples the upper 8 bits are taken, where
+// Pillow clips grey ones to white. Of several frames the first. Alpha is dropped, embedded colour
+// profiles are ignored. A file that is damaged anywhere is refused as a whole. Functions keep no
+// state and may run on any thread. What is wrong with a file is a Defect; only running out of
+// memory is an exception.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +39,10 @@ std::optional<Defect> check_size(std::uint64_t width, std::uint64_t height,
 // business.
 std::optional<Defect> decode_jpeg(Bytes file, const DecodeOptions& options, RowSink& sink);
 std::optional<Defect> decode_png(Bytes file, const DecodeOptions& options, RowSink& sink);
+// The first frame. HEIC and AVIF are unsupported where libheif was not there to build with.
+std::optional<Defect> decode_gif(Bytes file, const DecodeOptions& options, RowSink& sink);
+std::optional<Defect> decode_heif(Bytes file, const DecodeOptions& options, RowSink& sink);
+std::optional<Defect> decode_webp_animation(Bytes file, RowSink& sink);  // its header is checked
 // WebP, BMP and TIFF, by OpenCV.
 std::optional<Defect> decode_other(ImageKind kind, Bytes file, const DecodeOptions& options,
                                    RowSink& sink);

@@ -168,12 +168,15 @@ class Jpeg {
       case JERR_FRACT_SAMPLE_NOTIMPL:
       case JERR_CCIR601_NOTIMPL:
       case JERR_IMAGE_TOO_BIG:
+      case JERR_EMPTY_IMAGE:  // one whose height is told at its end
       case JERR_NOT_COMPILED:
       case JERR_NOTIMPL:
       case JERR_ARITH_NOTIMPL:
         return {Reason::kUnsupported, std::string("JPEG: ") + errors_.text};
-      default:
+      case JWRN_JPEG_EOF:
         return {Reason::kTruncated, std::string("JPEG: ") + errors_.text};
+      default:
+        return {Reason::kDamaged, std::string("JPEG: ") + errors_.text};
     }
   }
 

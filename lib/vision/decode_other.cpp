@@ -20,17 +20,23 @@ struct Size {
 // What a header says, checked as far as OpenCV would print a complaint or fill in for what is
 // missing.
 struct Header {
-  std::optional<Defect> defect;
-  Size size;
-  std::optional<std::size_t> set_byte_to_associated;  // a byte of the file to change: see below
+  std::optional<Defect> defect = {};
+  Size size = {};
+  std::optional<std::size_t> set_byte_to_associated =
+      {};  // a byte of the file to change: see below
+  bool animated = false;
 };
 
 Header unsupported(std::string what) {
-  return {Defect{Reason::kUnsupported, std::move(what)}, {}, {}};
+  return {.defect = Defect{Reason::kUnsupported, std::move(what)}};
 }
 
 Header truncated(std::string what) {
-  return {Defect{Reason::kTruncated, std::move(what)}, {}, {}};
+  return {.defect = Defect{Reason::kTruncated, std::move(what)}};
+}
+
+Header damaged(std::string what) {
+  return {.defect = Defect{Reason::kDamaged, std::move(what)}};
 }
 
 std::uint32_t little24(Bytes bytes, std::size_t at) {
@@ -39,20 +45,18 @@ std::uint32_t little24(Bytes bytes, std::size_t at) {
 
 Header webp_header(Bytes file) {
   const ByteReader reader(file, false);
-  if (file.size() < 30) {
-    return truncated("WebP: " + std::to_string(file.size()) + " bytes");
-  }
-  const std::uint64_t promised = std::uint64_t{*reader.u32(4)} + 8;
+  const std::uint64_t promised = std::uint64_t{reader.u32(4).value_or(0)} + 8;
   if (promised > file.size()) {
     return truncated("WebP: " + std::to_string(file.size()) + " of " + std::to_string(promised) +
                      " bytes");
   }
+  if (file.size() < 30) {
+    return damaged("WebP: " + std::to_string(file.size()) + " bytes");
+  }
   Header header;
   switch (file[15]) {
     case 'X':  // VP8X
-      if ((file[20] & 2) != 0) {
-        return unsupported("an animated WebP is not decoded here");
-      }
+      header.animated = (file[20] & 2) != 0;
       header.size = {little24(file, 24) + 1, little24(file, 27) + 1};
       break;
     case 'L': {  // VP8L
@@ -85,7 +89,7 @@ Header bmp_header(Bytes file) {
     const auto width = static_cast<std::int32_t>(*reader.u32(18));
     const auto height = static_cast<std::int64_t>(static_cast<std::int32_t>(*reader.u32(22)));
     if (width < 0) {
-      return truncated("BMP: the header says a width of " + std::to_string(width));
+      return damaged("BMP: the header says a width of " + std::to_string(width));
     }
     header.size = {static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(std::abs(height))};
   }
@@ -108,6 +112,46 @@ Header bmp_header(Bytes file) {
   return header;
 }
 
+// What samples mean, and how deep they are, where OpenCV and libtiff make the colours of it that
+// the file means. Others come out wrong without a complaint: LAB, 16-bit samples where 0 is white.
+bool is_right_in_opencv(const TiffHeader& tiff) {
+  enum Photometric : std::uint32_t {
+    kWhiteIsZero,
+    kBlackIsZero,
+    kRgb,
+    kPalette,
+    kMask,
+    kInks,
+    kYcc
+  };
+  constexpr std::uint32_t kJpeg = 7;
+  const bool byte = tiff.bits == 8;
+  const std::uint32_t extra =
+      tiff.samples - std::min(tiff.samples, tiff.photometric == kRgb    ? 3U
+                                            : tiff.photometric == kInks ? 4U
+                                            : tiff.photometric == kYcc  ? 3U
+                                                                        : 1U);
+  if (tiff.sample_format != 1 || !tiff.equal_bits || extra > 1) {
+    return false;
+  }
+  switch (tiff.photometric) {
+    case kWhiteIsZero:
+      return (tiff.bits == 1 || byte) && extra == 0;
+    case kBlackIsZero:
+      return (tiff.bits == 1 && extra == 0) || byte || (tiff.bits == 16 && extra == 0);
+    case kRgb:
+      return tiff.samples >= 3 && (byte || (tiff.bits == 16 && tiff.planes == 1));
+    case kPalette:
+      return byte && extra == 0;
+    case kInks:
+      return byte && tiff.samples == 4;
+    case kYcc:
+      return byte && tiff.samples == 3 && tiff.compression == kJpeg;
+    default:
+      return false;
+  }
+}
+
 Header tiff_header(Bytes file) {
   Header header;
   const std::optional<TiffHeader> tiff = read_tiff_header(file, header.defect);
@@ -115,9 +159,10 @@ Header tiff_header(Bytes file) {
     return truncated("TIFF: its directory lies beyond the end of the file");
   }
   header.size = {tiff->width, tiff->height};
-  if (tiff->sample_format != 1 || (tiff->bits != 1 && tiff->bits != 8 && tiff->bits != 16)) {
-    return unsupported("TIFF of " + std::to_string(tiff->bits) + "-bit samples of kind " +
-                       std::to_string(tiff->sample_format));
+  if (!is_right_in_opencv(*tiff)) {
+    return unsupported("TIFF of " + std::to_string(tiff->samples) + " samples of " +
+                       std::to_string(tiff->bits) + " bits, photometric kind " +
+                       (tiff->photometric == ~0U ? "none" : std::to_string(tiff->photometric)));
   }
   constexpr std::uint32_t kPremultiplied = 1;
   constexpr std::uint32_t kAlpha = 2;
@@ -193,6 +238,9 @@ std::optional<Defect> decode_other(ImageKind kind, Bytes file, const DecodeOptio
   if (header.defect) {
     return header.defect;
   }
+  if (header.animated) {
+    return decode_webp_animation(file, sink);
+  }
   if (file.size() > INT_MAX || header.size.width * header.size.height > 1ULL << 30) {
     return Defect{Reason::kUnsupported, std::string(name) + ": too large for OpenCV"};
   }
@@ -204,7 +252,7 @@ std::optional<Defect> decode_other(ImageKind kind, Bytes file, const DecodeOptio
   }
   const cv::Mat image = opencv_decode(file);
   if (image.empty()) {
-    return Defect{Reason::kTruncated, std::string(name) + ": OpenCV cannot decode it"};
+    return Defect{Reason::kDamaged, std::string(name) + ": OpenCV cannot decode it"};
   }
   const auto width = static_cast<std::uint32_t>(image.cols);
   const auto height = static_cast<std::uint32_t>(image.rows);

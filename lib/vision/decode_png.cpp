@@ -103,7 +103,10 @@ class Png {
   std::uint32_t height() const { return png_get_image_height(png_, info_); }
   int passes() const { return passes_; }
   std::size_t row_bytes() const { return row_bytes_; }
-  Defect defect() const { return {Reason::kTruncated, std::string("PNG: ") + source_.text}; }
+  Defect defect() const {
+    return {source_.ended ? Reason::kTruncated : Reason::kDamaged,
+            std::string("PNG: ") + source_.text};
+  }
 
  private:
   Source source_;

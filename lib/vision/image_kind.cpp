@@ -27,7 +27,8 @@ constexpr std::array kMagics{
     Magic{"MM\0*"sv, ImageKind::kTiff, "TIFF"},
     Magic{"II+\0"sv, ImageKind::kOther, "BigTIFF"},
     Magic{"MM\0+"sv, ImageKind::kOther, "BigTIFF"},
-    Magic{"GIF8"sv, ImageKind::kOther, "GIF"},
+    Magic{"GIF87a"sv, ImageKind::kGif, "GIF"},
+    Magic{"GIF89a"sv, ImageKind::kGif, "GIF"},
     Magic{"8BPS"sv, ImageKind::kOther, "Photoshop"},
     Magic{"\xFF\x0A"sv, ImageKind::kOther, "JPEG XL"},
     Magic{"\0\0\0\x0CJXL "sv, ImageKind::kOther, "JPEG XL"},
@@ -96,6 +97,22 @@ int webp_orientation(Bytes file) {
   return 1;
 }
 
+// ISO media files, films too: a brand, a number, then all brands that the file is of.
+Sniffed sniff_brands(Bytes start) {
+  const std::size_t end =
+      std::min<std::size_t>({ByteReader(start, true).u32(0).value_or(0), start.size(), 64});
+  bool heif = false;
+  for (std::size_t at = 8; at + 4 <= end; at += at == 8 ? 8 : 4) {
+    if (has(start, at, "avif") || has(start, at, "avis")) {
+      return {ImageKind::kHeif, "AVIF"};
+    }
+    for (const std::string_view brand : {"heic", "heix", "hevc", "heim", "heis", "mif1", "msf1"}) {
+      heif = heif || has(start, at, brand);
+    }
+  }
+  return heif ? Sniffed{ImageKind::kHeif, "HEIC"} : Sniffed{};
+}
+
 }  // namespace
 
 std::optional<std::uint32_t> ByteReader::number(std::size_t at, std::size_t size) const {
@@ -114,11 +131,7 @@ Sniffed sniff(Bytes start) {
     return {ImageKind::kWebp, "WebP"};
   }
   if (has(start, 4, "ftyp")) {
-    constexpr std::array kBrands{"heic"sv, "heix"sv, "hevc"sv, "mif1"sv,
-                                 "msf1"sv, "avif"sv, "avis"sv};
-    const bool image = std::any_of(kBrands.begin(), kBrands.end(),
-                                   [&](std::string_view brand) { return has(start, 8, brand); });
-    return image ? Sniffed{ImageKind::kOther, "HEIF or AVIF"} : Sniffed{};
+    return sniff_brands(start);
   }
   for (const Magic& magic : kMagics) {
     if (has(start, 0, magic.bytes)) {

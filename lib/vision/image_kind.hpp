@@ -13,14 +13,14 @@ namespace longhaul {
 
 using Bytes = std::span<const std::uint8_t>;
 
-enum class ImageKind { kJpeg, kPng, kWebp, kBmp, kTiff, kOther, kNone };
+enum class ImageKind { kJpeg, kPng, kWebp, kBmp, kTiff, kGif, kHeif, kOther, kNone };
 
 struct Sniffed {
   ImageKind kind = ImageKind::kNone;
-  std::string_view name;  // "JPEG"; of a kind we cannot decode too: "GIF", "HEIF or AVIF"
+  std::string_view name;  // "JPEG"; of a kind we cannot decode too: "JPEG XL"
 };
 
-// The first 16 bytes are enough.
+// The first 64 bytes are enough.
 Sniffed sniff(Bytes start);
 
 // Numbers in an image's byte order, with every access checked.

@@ -1,4 +1,4 @@
-# The only room that sees OpenCV, libjpeg-turbo and libpng. The program never links it: it is a
+# The only room that sees OpenCV and the libraries of single image formats. The program never links it: it is a
 # module beside the program, loaded for image runs alone.
 if(NOT LONGHAUL_VISION)
   return()
@@ -21,12 +21,32 @@ add_library(longhaul_opencv INTERFACE)
 target_include_directories(longhaul_opencv SYSTEM INTERFACE "${OPENCV_INCLUDE_DIR}")
 target_link_libraries(longhaul_opencv INTERFACE "${OPENCV_IMGCODECS_LIBRARY}"
                                                 "${OPENCV_CORE_LIBRARY}")
+find_path(GIF_INCLUDE_DIR gif_lib.h REQUIRED)
+find_library(GIF_LIBRARY gif REQUIRED)
+find_path(WEBP_INCLUDE_DIR webp/demux.h REQUIRED)
+find_library(WEBPDEMUX_LIBRARY webpdemux REQUIRED)
+# HEIC and AVIF where libheif is there.
+find_path(HEIF_INCLUDE_DIR libheif/heif.h)
+find_library(HEIF_LIBRARY heif)
+add_library(longhaul_image_codecs INTERFACE)
+target_include_directories(longhaul_image_codecs SYSTEM INTERFACE "${GIF_INCLUDE_DIR}"
+                                                                  "${WEBP_INCLUDE_DIR}")
+target_link_libraries(longhaul_image_codecs INTERFACE "${GIF_LIBRARY}" "${WEBPDEMUX_LIBRARY}")
+if(HEIF_INCLUDE_DIR AND HEIF_LIBRARY)
+  set(heif_source decode_heif.cpp)
+  target_include_directories(longhaul_image_codecs SYSTEM INTERFACE "${HEIF_INCLUDE_DIR}")
+  target_link_libraries(longhaul_image_codecs INTERFACE "${HEIF_LIBRARY}")
+else()
+  set(heif_source no_heif.cpp)
+  message(STATUS "no libheif: HEIC and AVIF images will be unsupported")
+endif()
 
 longhaul_room(vision
-  SOURCES decode.cpp decode_jpeg.cpp decode_png.cpp decode_other.cpp difference_hash.cpp fit.cpp
-          image_bytes.cpp image_kind.cpp image_preprocessor.cpp resample.cpp tiff_header.cpp
+  SOURCES decode.cpp decode_gif.cpp decode_jpeg.cpp decode_png.cpp decode_other.cpp
+          decode_webp_animation.cpp ${heif_source} difference_hash.cpp fit.cpp image_bytes.cpp
+          image_kind.cpp image_preprocessor.cpp resample.cpp tiff_header.cpp
   LINKS base input encode prepare
-  PRIVATE JPEG::JPEG PNG::PNG longhaul_opencv Threads::Threads)
+  PRIVATE JPEG::JPEG PNG::PNG longhaul_opencv longhaul_image_codecs Threads::Threads)
 if(NOT LONGHAUL_SANITIZE)
   # A second build of the inner loops for newer processors; the sanitizers start too late for it.
   set_source_files_properties("${PROJECT_SOURCE_DIR}/lib/vision/resample.cpp" PROPERTIES

@@ -1,5 +1,7 @@
 #include "vision/tiff_header.hpp"
 
+#include <algorithm>
+
 namespace longhaul {
 namespace {
 
@@ -8,9 +10,11 @@ enum Tag : std::uint32_t {
   kHeight = 257,
   kBitsPerSample = 258,
   kCompression = 259,
+  kPhotometric = 262,
   kStripOffsets = 273,
   kSamplesPerPixel = 277,
   kStripByteCounts = 279,
+  kPlanes = 284,
   kTileOffsets = 324,
   kTileByteCounts = 325,
   kExtraSamples = 338,
@@ -87,6 +91,15 @@ std::optional<TiffHeader> read_tiff_header(Bytes file, std::optional<Defect>& de
         break;
       case kBitsPerSample:
         header.bits = value;
+        for (std::size_t sample = 1; sample < std::min<std::size_t>(entry->count, 8); ++sample) {
+          header.equal_bits = header.equal_bits && directory.value(*entry, sample) == value;
+        }
+        break;
+      case kPhotometric:
+        header.photometric = value;
+        break;
+      case kPlanes:
+        header.planes = value;
         break;
       case kCompression:
         header.compression = value;
@@ -114,7 +127,7 @@ std::optional<TiffHeader> read_tiff_header(Bytes file, std::optional<Defect>& de
     }
   }
   if (offsets.count == 0 || offsets.count != sizes.count) {
-    defect = Defect{Reason::kTruncated, "TIFF: no list of where its pixels are"};
+    defect = Defect{Reason::kDamaged, "TIFF: no list of where its pixels are"};
   }
   for (std::size_t i = 0; i < offsets.count && !defect; ++i) {
     const auto offset = directory.value(offsets, i);

@@ -215,6 +215,48 @@ TEST_CASE("several inputs follow each other, and any place in them can be entere
   CHECK_FALSE(from_list->next());
 }
 
+TEST_CASE("a bad line of a list is a rejected record with its line, wherever reading began") {
+  const Folder folder;
+  folder.file("1.jpg");
+  InputSettings settings = settings_of({});
+  settings.files_from = folder.file("list.csv", "id,path,label\na," + folder.path("1.jpg") +
+                                                    ",x\nb,,y\n\nc,too,many,fields\nd\ne," +
+                                                    folder.path("1.jpg") + ",z\n");
+  settings.keep_columns = {"label"};
+  settings.id_column = "id";
+  const auto reader = longhaul::open_images(settings);
+  std::vector<longhaul::InputPosition> places;
+  std::vector<std::string> seen;
+  for (;;) {
+    places.push_back(reader->position());
+    const std::optional<Record> record = reader->next();
+    if (!record) {
+      break;
+    }
+    REQUIRE(record->kept.size() == 1);
+    seen.push_back(record->id + " " + std::to_string(record->line) + " " + record->kept[0] +
+                   (record->defect ? " " + record->defect->message : ""));
+  }
+  CHECK(seen == std::vector<std::string>{"a 2 x", "b 3 y the path is empty",
+                                         "c 5  4 fields where the header has 3",
+                                         "d 6  1 fields where the header has 3", "e 7 z"});
+  for (std::size_t at = 0; at < places.size(); ++at) {
+    const auto entered = longhaul::open_images(settings);
+    REQUIRE(entered->seek(places[at]));
+    std::size_t rest = 0;
+    while (entered->next()) {
+      ++rest;
+    }
+    CHECK(at + rest == seen.size());
+  }
+  settings = settings_of({});
+  settings.files_from = folder.file("all_bad.csv", "path\n\"\"\n\"\"\n");
+  const auto bad = longhaul::open_images(settings);
+  CHECK(bad->next()->id == "line 2");
+  CHECK(bad->next()->defect->reason == Reason::kEmpty);
+  CHECK_FALSE(bad->next());
+}
+
 TEST_CASE("the number of images becomes known for the progress display") {
   const Folder folder;
   for (int i = 0; i < 300; ++i) {

@@ -112,6 +112,12 @@ TEST_CASE("--files-from gives inputs as text, or as CSV with values for all thei
   settings.keep_columns = {};
   settings.files_from = folder.write("short.csv", "path,x\n" + a + "\n");
   CHECK(thrown_by([&] { open_input(settings); }).says("short.csv, line 2"));
+  // A file that is not there is not one record that is missing: nothing is begun without it.
+  settings.files_from = folder.write("gone.csv", "id,path\nx," + a + "\ny,gone.fasta\n");
+  const auto gone = thrown_by([&] { open_input(settings); });
+  CHECK((gone.code == 74 && gone.says("gone.csv, line 3") && gone.says("gone.fasta")));
+  settings.files_from = folder.write("blank.csv", "id,path\nx,\n");
+  CHECK(thrown_by([&] { open_input(settings); }).says("blank.csv, line 2: the path is empty"));
   settings.files_from = folder.write("nopath.csv", "file\n" + a + "\n");
   CHECK(thrown_by([&] { open_input(settings); }).says("'path'"));
   settings.files_from = folder.path("absent.txt");
