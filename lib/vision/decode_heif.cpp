@@ -1,5 +1,6 @@
 #include <libheif/heif.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -22,8 +23,14 @@ using Handle = std::unique_ptr<heif_image_handle, FreeBy<heif_image_handle_relea
 using Image = std::unique_ptr<heif_image, FreeBy<heif_image_release>>;
 using Options = std::unique_ptr<heif_decoding_options, FreeBy<heif_decoding_options_free>>;
 
+// libheif puts a cause on a line of its own.
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
 Defect defect_of(std::string_view name, const heif_error& error) {
-  const std::string text = std::string(name) + ": " + error.message;
+  const std::string text = std::string(name) + ": " + one_line(error.message);
   switch (error.code) {
     case heif_error_Memory_allocation_error:
       if (error.subcode != heif_suberror_Security_limit_exceeded) {

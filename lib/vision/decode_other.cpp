@@ -22,8 +22,13 @@ struct Size {
 struct Header {
   std::optional<Defect> defect = {};
   Size size = {};
-  std::optional<std::size_t> set_byte_to_associated =
-      {};  // a byte of the file to change: see below
+  // A number of the file to change before OpenCV sees it.
+  struct Change {
+    std::size_t at = 0;
+    std::uint8_t value = 0;
+  };
+  std::optional<Change> change = {};
+  bool inks = false;  // four samples are cyan, magenta, yellow, black
   bool animated = false;
 };
 
@@ -112,18 +117,11 @@ Header bmp_header(Bytes file) {
   return header;
 }
 
+enum Photometric : std::uint8_t { kWhiteIsZero, kBlackIsZero, kRgb, kPalette, kMask, kInks, kYcc };
+
 // What samples mean, and how deep they are, where OpenCV and libtiff make the colours of it that
 // the file means. Others come out wrong without a complaint: LAB, 16-bit samples where 0 is white.
 bool is_right_in_opencv(const TiffHeader& tiff) {
-  enum Photometric : std::uint32_t {
-    kWhiteIsZero,
-    kBlackIsZero,
-    kRgb,
-    kPalette,
-    kMask,
-    kInks,
-    kYcc
-  };
   constexpr std::uint32_t kJpeg = 7;
   const bool byte = tiff.bits == 8;
   const std::uint32_t extra =
@@ -144,7 +142,7 @@ bool is_right_in_opencv(const TiffHeader& tiff) {
     case kPalette:
       return byte && extra == 0;
     case kInks:
-      return byte && tiff.samples == 4;
+      return byte && tiff.samples == 4 && tiff.compression != kJpeg;
     case kYcc:
       return byte && tiff.samples == 3 && tiff.compression == kJpeg;
     default:
@@ -169,9 +167,14 @@ Header tiff_header(Bytes file) {
   if (tiff->extra_samples == kPremultiplied) {
     return unsupported("a TIFF with premultiplied alpha is not decoded here");
   }
+  // libtiff mixes inks with other rounding than Pillow: as colours with alpha they come unmixed.
+  if (tiff->photometric == kInks) {
+    header.inks = true;
+    header.change = {tiff->photometric_at, kRgb};
+  }
   // libtiff multiplies colours by alpha, unless the file says that this was done.
   if (tiff->extra_samples == kAlpha && tiff->bits == 8) {
-    header.set_byte_to_associated = *tiff->extra_samples_at + (file[0] == 'M' ? 1 : 0);
+    header.change = {*tiff->extra_samples_at, kPremultiplied};
   }
   return header;
 }
@@ -204,6 +207,23 @@ void give_rows(const cv::Mat& image, RowSink& sink) {
       row[x * 4] = to_byte(pixel[red]);
       row[x * 4 + 1] = to_byte(pixel[green]);
       row[x * 4 + 2] = to_byte(pixel[0]);
+    }
+    sink.row(row.data());
+  }
+}
+
+// Blue, green, red and alpha are yellow, magenta, cyan and black here.
+void give_rows_of_inks(const cv::Mat& image, RowSink& sink) {
+  const auto columns = static_cast<std::size_t>(image.cols);
+  std::vector<std::uint8_t> row(columns * 4);
+  for (int y = 0; y < image.rows; ++y) {
+    const auto* pixel = image.ptr<std::uint8_t>(y);
+    for (std::size_t x = 0; x < columns; ++x, pixel += 4) {
+      const std::uint32_t paper = 255U - pixel[3];
+      for (std::size_t channel = 0; channel < 3; ++channel) {
+        const std::uint32_t product = pixel[2 - channel] * paper + 128;
+        row[x * 4 + channel] = static_cast<std::uint8_t>(paper - (((product >> 8) + product) >> 8));
+      }
     }
     sink.row(row.data());
   }
@@ -245,9 +265,9 @@ std::optional<Defect> decode_other(ImageKind kind, Bytes file, const DecodeOptio
     return Defect{Reason::kUnsupported, std::string(name) + ": too large for OpenCV"};
   }
   std::vector<std::uint8_t> changed;
-  if (header.set_byte_to_associated) {
+  if (header.change) {
     changed.assign(file.begin(), file.end());
-    changed.at(*header.set_byte_to_associated) = 1;
+    changed.at(header.change->at) = header.change->value;
     file = changed;
   }
   const cv::Mat image = opencv_decode(file);
@@ -258,11 +278,14 @@ std::optional<Defect> decode_other(ImageKind kind, Bytes file, const DecodeOptio
   const auto height = static_cast<std::uint32_t>(image.rows);
   const bool size_kept = std::minmax<std::uint64_t>(width, height) ==
                          std::minmax(header.size.width, header.size.height);
-  if (!size_kept || (image.depth() != CV_8U && image.depth() != CV_16U)) {
+  if (!size_kept || (header.inks && image.type() != CV_8UC4) ||
+      (image.depth() != CV_8U && image.depth() != CV_16U)) {
     return Defect{Reason::kUnsupported, std::string(name) + ": of an unusual kind"};
   }
   sink.begin(width, height);
-  if (image.depth() == CV_8U) {
+  if (header.inks) {
+    give_rows_of_inks(image, sink);
+  } else if (image.depth() == CV_8U) {
     give_rows<std::uint8_t>(image, sink);
   } else {
     give_rows<std::uint16_t>(image, sink);

@@ -71,6 +71,9 @@ std::optional<TiffHeader> read_tiff_header(Bytes file, std::optional<Defect>& de
   if (!entries) {
     return std::nullopt;
   }
+  const auto lowest_byte = [&](const Entry& entry) {
+    return entry.at + (file[0] == 'M' && entry.size > 0 ? entry.size - 1 : 0);
+  };
   TiffHeader header;
   Entry offsets;
   Entry sizes;
@@ -97,6 +100,7 @@ std::optional<TiffHeader> read_tiff_header(Bytes file, std::optional<Defect>& de
         break;
       case kPhotometric:
         header.photometric = value;
+        header.photometric_at = lowest_byte(*entry);
         break;
       case kPlanes:
         header.planes = value;
@@ -112,7 +116,7 @@ std::optional<TiffHeader> read_tiff_header(Bytes file, std::optional<Defect>& de
         break;
       case kExtraSamples:
         header.extra_samples = value;
-        header.extra_samples_at = entry->at;
+        header.extra_samples_at = lowest_byte(*entry);
         break;
       case kStripOffsets:
       case kTileOffsets:

@@ -19,10 +19,11 @@ struct TiffHeader {
   std::uint32_t compression = 1;    // 1: none
   std::uint32_t sample_format = 1;  // 1: unsigned
   std::uint32_t photometric = ~0U;  // what the samples mean; none is said
+  std::size_t photometric_at = 0;   // where its lowest byte stands in the file
   std::uint32_t planes = 1;         // 2: each sample has a plane of its own
   bool equal_bits = true;           // all samples have as many bits
   std::uint32_t extra_samples = 0;  // 1: premultiplied alpha, 2: alpha
-  // Where the value of the alpha kind stands in the file, if it has one.
+  // Where the lowest byte of the alpha kind stands in the file, if it has one.
   std::optional<std::size_t> extra_samples_at;
 };
 

@@ -106,6 +106,12 @@ def photographs(folder):
         save(image, f"webp_{lossless}.webp", lossless=lossless, quality=80)
         save(with_alpha(image), f"webp_alpha_{lossless}.webp", lossless=lossless, quality=80)
 
+    others = [Image.fromarray(picture(321, 243, seed)) for seed in (8, 9)]
+    save(image, "webp_animated.webp", save_all=True, append_images=others, quality=60)
+    save(image, "gif_animated.gif", save_all=True, append_images=others)
+    save(image.convert("L"), "gif_grey.GIF")
+    save(with_alpha(image).resize((90, 70)), "gif_transparent.gif")
+
     for orientation in range(1, 9):
         save(image, f"exif_{orientation}.jpg", quality=90, exif=exif(orientation))
         save(image, f"exif_{orientation}.png", exif=exif(orientation))

@@ -10,7 +10,7 @@ import zlib
 import pytest
 from conftest import ROOT, built
 from image_files import chunk, picture
-from PIL import Image
+from PIL import Image, features
 
 SPEC = "64:64:bicubic:crop:ignore"
 
@@ -98,15 +98,13 @@ def test_whole_files_with_wrong_bytes_are_damaged_not_truncated(tmp_path, jpeg):
         image.save(tmp_path / name, **options)
         return (tmp_path / name).read_bytes()
 
-    png, webp, lzw = made("a.png"), made("a.webp", quality=80), made("a.tif",
-                                                                    compression="tiff_lzw")
+    png, webp = made("a.png"), made("a.webp", quality=80)
     bmp = bytearray(made("a.bmp"))
     bmp[18:22] = struct.pack("<i", -120)
     zero = bytearray(png)
     zero[16:20] = bytes(4)
     cases = [
-        ("extra_before_end.jpg", jpeg[:-2] + b"extra" + jpeg[-2:]),
-        ("extra_between.jpg", jpeg[:2] + b"between" + jpeg[2:]),
+        ("extra_before_end.jpg", jpeg[:-2] + b"extra bytes" * 4 + jpeg[-2:]),
         ("middle.jpg", spoil(jpeg, len(jpeg) // 2, 400)),
         ("scan_ends_early.jpg", jpeg[:len(jpeg) // 2] + b"\xff\xd9"),
         ("crc.png", spoil(png, len(png) // 2)),
@@ -114,7 +112,6 @@ def test_whole_files_with_wrong_bytes_are_damaged_not_truncated(tmp_path, jpeg):
         ("short_idat.png", png_with_short_data()),
         ("vp8.webp", spoil(webp, 20, 20)),
         ("width.bmp", bytes(bmp)),
-        ("lzw.tif", spoil(lzw, 200, 600)),
     ]
     words = reasons([write(tmp_path / name, data) for name, data in cases])
     assert dict(zip([name for name, _ in cases], words)) == {name: "damaged" for name, _ in cases}
@@ -142,7 +139,7 @@ def test_each_kind_of_broken_file_has_its_reason(tmp_path, jpeg):
         write(tmp_path / "pdf.png", b"%PDF-1.7 and more"): "not_an_image",
         gif: "ok",
         write(tmp_path / "lossless.jpg", bytes(lossless)): "unsupported",
-        write(tmp_path / "photo.heic", b"\0\0\0\x18ftypheic" + bytes(100)): "damaged",
+        write(tmp_path / "photo.heic", b"\0\0\0\x18ftypheic" + bytes(100)): "unsupported",
         write(tmp_path / "a.jxl", b"\xff\x0a" + bytes(100)): "unsupported",
         write(tmp_path / "b.png", bomb("png")): "too_many_pixels",
         write(tmp_path / "b.bmp", bomb("bmp")): "too_many_pixels",
@@ -191,7 +188,19 @@ def djpeg_accepts(path):
                           capture_output=True).returncode == 0
 
 
+def with_heif(folder, photographs):
+    import pillow_heif
+    pillow_heif.register_heif_opener()
+    whole = folder / "whole"
+    whole.mkdir()
+    for ending in ("avif", "heic"):
+        if ending == "heic" or features.check("avif"):
+            Image.fromarray(picture(60, 44, 5)).save(whole / f"a.{ending}")
+    return [*photographs, *sorted(whole.iterdir()) * 6]
+
+
 def check_mutants(folder, photographs, count, binary):
+    photographs = with_heif(folder, photographs)
     paths = mutants(folder, photographs, count, seed=11)
     words = []
     for start in range(0, len(paths), 500):

@@ -1,16 +1,14 @@
 """Every kind of image file that is decoded, against Pillow; what is not is refused by name."""
 
-import io
-import pathlib
 import struct
 
 import numpy as np
 import pillow_heif
 import pytest
 import tiff_files
-from conftest import built
 from image_files import picture, with_alpha
 from PIL import Image, ImageOps, features
+from test_image_damage import reasons
 from test_image_pixels import dump
 
 
@@ -198,7 +196,8 @@ def test_a_gif_cut_anywhere_is_truncated_and_a_spoilt_one_damaged(tmp_path):
         paths.append(tmp_path / f"{i}.gif")
         paths[-1].write_bytes(whole[:cut])
     assert {line.split()[0] for line, _ in decoded(paths, 32)} == {"truncated"}
-    at = whole.index(b",")
+    at = 13 + 3 * len(PLAIN) + 8  # header, colours, what the frame's transparent colour is
+    assert whole[at:at + 1] == b","
     spoilt = {"no_picture.gif": whole[:at] + b";",
               "wrong_block.gif": whole[:at] + b"?" + whole[at + 1:],
               "no_pixels.gif": gif((32, 32), [(0, 0, np.zeros((0, 5), int), {})], PLAIN)}
@@ -284,8 +283,9 @@ def test_avif_is_as_pillow_has_it_but_for_how_colours_are_spread(tmp_path):
                                   ("alpha", with_alpha(image), {"subsampling": "4:4:4"}),
                                   ("limited", image, {"subsampling": "4:4:4", "range": "limited"})]:
         assert avif_differences(tmp_path, name, pixels, **options).max() <= 2, name
-    # Half the colours are stored: Pillow smooths them, libheif repeats them.
-    assert avif_differences(tmp_path, "420", image, subsampling="4:2:0").mean() < 3
+    # A quarter of the colours is stored: Pillow smooths them, libheif repeats them. Here each pixel
+    # has another colour.
+    assert avif_differences(tmp_path, "420", image, subsampling="4:2:0").mean() < 6
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
@@ -322,7 +322,7 @@ def test_a_broken_avif_is_refused_with_its_reason(tmp_path):
         spoilt[i] ^= 0x5A
     bad = tmp_path / "bad.avif"
     bad.write_bytes(spoilt)
-    assert decoded([bad], 64)[0][0].split()[0] == "damaged"
+    assert reasons([bad]) == ["damaged"]  # a library of libheif's says a line of its own
     film = tmp_path / "film.heic"
     film.write_bytes(b"\0\0\0\x18ftypisom" + bytes(200))
     assert decoded([film], 64)[0][0].split()[0] == "not_an_image"
