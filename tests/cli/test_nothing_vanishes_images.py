@@ -371,7 +371,7 @@ def without_max_pixels(journal):
     and of what follows the checksum."""
     xxhash = ctypes.CDLL(ctypes.util.find_library("xxhash"))
     xxhash.XXH3_64bits.restype = ctypes.c_uint64
-    crc, lines, changed = "", [], 0
+    crc, lines, changed = "0" * 16, [], 0
     for line in journal.read_text().splitlines():
         body = line[len('{"crc":"') + 16 + 2:]
         shorter = re.sub(r'"max-pixels":\d+,', "", body)
