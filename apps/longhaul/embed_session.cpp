@@ -117,11 +117,11 @@ class Session {
     sources_ = reader_->sources();
     require_recyclable(config_, sources_);
     if (follows_) {
-      match_ = compare_sources(begin_.at("inputs"), sources_, config_.output);
-      // What an earlier session read is looked at again, unless this one continues in its place.
-      if (!reader_->sources_tell_all() && !inputs_.continuation) {
-        match_ = InputMatch::kReadAgain;
-      }
+      // Where files do not tell all (a list of images may have been completed), what an earlier
+      // session read is looked at again, unless this one continues in its place.
+      match_ = reader_->sources_tell_all() || inputs_.continuation
+                   ? compare_sources(begin_.at("inputs"), sources_, config_.output)
+                   : InputMatch::kReadAgain;
     }
   }
 
