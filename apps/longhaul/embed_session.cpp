@@ -51,7 +51,8 @@ class Session {
     if (directory_->state() && directory_->state()->finish) {
       return retry_ ? merge(directory_->state()->finish.value()) : already_finished();
     }
-    reader_ = make_reader(config_, model_.card, [this] { return stop_requested(); });
+    reader_ = make_reader(
+        config_, model_.card, [this] { return stop_requested(); }, &log_);
     if (retry_) {
       reader_ = retry_->filter(std::move(reader_));
     }
@@ -177,7 +178,8 @@ class Session {
     const StoreLayout layout{
         .dimension = encoder_->dimension(),
         .dtype = config_.output_dtype == "fp16" ? OutputDtype::kFp16 : OutputDtype::kFp32,
-        .kept_columns = output_columns(config_, *reader_)};
+        .kept_columns = output_columns(config_, *reader_),
+        .gaps_column = !follows_ || (retry_ ? output_ : directory_)->state()->layout.gaps_column};
     const std::string work = retry_ ? retry_directory(config_.output) : config_.output;
     previous_ = resumed_ ? previous_report(*files_, work, log_) : nlohmann::json::object();
     if (retry_ && previous_.empty()) {

@@ -1,5 +1,6 @@
 #include "image_match.hpp"
 
+#include <algorithm>
 #include <span>
 #include <string_view>
 
@@ -16,7 +17,6 @@ namespace {
 // Columns that every records.csv begins with.
 constexpr std::size_t kId = 1;
 constexpr std::size_t kStatus = 3;
-constexpr std::size_t kHash = 7;
 
 // Nothing for what cannot be read.
 std::optional<Hash128> hash_of_image(Files& files, const ImagePlace& place) {
@@ -53,10 +53,12 @@ std::optional<std::string> first_other_image(RecordReader& reader, Files& files,
   const std::string path = output + "/records.csv";
   const auto file = files.open(path, OpenMode::kRead);
   CsvFile csv(*file, path, file->size());
-  csv.next();
+  const auto header = csv.next().value_or(std::vector<std::string>());
+  const auto hash_at =
+      static_cast<std::size_t>(std::find(header.begin(), header.end(), "hash") - header.begin());
   for (std::uint64_t row = 0; row < rows; ++row) {
     const auto fields = csv.next();
-    if (!fields || fields->size() <= kHash || parse_count(fields->front()) != row) {
+    if (!fields || fields->size() <= hash_at || parse_count(fields->front()) != row) {
       throw Error(ExitCode::kBadData, path + ", line " + std::to_string(csv.line()) + " is damaged",
                   "restore it from a copy, or start anew with --overwrite");
     }
@@ -70,7 +72,7 @@ std::optional<std::string> first_other_image(RecordReader& reader, Files& files,
       continue;
     }
     const auto hash = hash_of_image(files, place_from_payload(record->payload));
-    if (!hash || to_hex(*hash) != (*fields)[kHash]) {
+    if (!hash || to_hex(*hash) != (*fields)[hash_at]) {
       return printable(id, 400) + (hash ? " has other bytes now" : " cannot be read now");
     }
   }

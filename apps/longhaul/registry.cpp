@@ -34,7 +34,7 @@ std::optional<InputFormat> format_named(const std::optional<std::string>& name) 
 }  // namespace
 
 std::unique_ptr<RecordReader> make_reader(const RunConfig& config, const EncoderCard& card,
-                                          std::function<bool()> stop) {
+                                          std::function<bool()> stop, Log* log) {
   InputSettings settings;
   settings.inputs = config.inputs;
   settings.files_from = config.files_from;
@@ -43,9 +43,13 @@ std::unique_ptr<RecordReader> make_reader(const RunConfig& config, const Encoder
   settings.id_column = config.id_column;
   settings.keep_columns = config.keep_column;
   settings.skip_lines = config.skip_lines;
+  if (config.delimiter) {
+    settings.delimiter = config.delimiter->front();
+  }
   settings.allow_nucleotides = config.allow_nucleotides;
   settings.images = card.modality == Modality::kImage;
   settings.stop = std::move(stop);
+  settings.log = log;
   return open_input(settings, arrow_backends());
 }
 
@@ -65,10 +69,13 @@ std::unique_ptr<Preprocessor> make_preprocessor(const RunConfig& config, const E
     };
     return load_image_preprocessor(settings);
   }
+  const std::optional<std::uint32_t> limit = max_tokens(config, card);
   return std::make_unique<SequencePreprocessor>(
-      card.alphabet, SequencePolicy{.max_tokens = max_tokens(config, card),
+      card.alphabet, SequencePolicy{.max_tokens = limit,
+                                    .limit_is_models = limit == card.max_tokens,
                                     .truncate = config.too_long == TooLong::kTruncate,
-                                    .substitute_unknown = config.unknown == Unknown::kToken});
+                                    .substitute_unknown = config.unknown == Unknown::kToken,
+                                    .remove_gaps = config.gaps == Gaps::kRemove});
 }
 
 EncoderOptions encoder_options(const RunConfig& config, const EncoderCard& card,

@@ -14,8 +14,9 @@ namespace longhaul::app {
 
 using DuplicateOf = std::function<std::optional<std::uint64_t>(const Prepared& prepared)>;
 
+// `log`, when given, is told what the input was taken for; it must outlive the reader.
 std::unique_ptr<RecordReader> make_reader(const RunConfig& config, const EncoderCard& card,
-                                          std::function<bool()> stop);
+                                          std::function<bool()> stop, Log* log = nullptr);
 std::unique_ptr<Preprocessor> make_preprocessor(const RunConfig& config, const EncoderCard& card,
                                                 std::uint32_t workers,
                                                 const DuplicateOf& duplicate_of);

@@ -104,6 +104,8 @@ Counters RetryRun::merged(const Counters& again) const {
   all.truncated += again.truncated;
   all.substituted_records += again.substituted_records;
   all.substituted_characters += again.substituted_characters;
+  all.gapped_records += again.gapped_records;
+  all.gaps_removed += again.gaps_removed;
   all.stops_dropped += again.stops_dropped;
   all.residues += again.residues;
   all.reshaped += again.reshaped;

@@ -14,6 +14,13 @@ nlohmann::json or_null(const auto& optional) {
   return optional ? nlohmann::json(*optional) : nlohmann::json(nullptr);
 }
 
+// What a setting was in runs of before it was recorded.
+nlohmann::json where_not_recorded(const std::string& name) {
+  const nlohmann::json defaults = {
+      {"skip-lines", 0}, {"gaps", "reject"}, {kMaxPixels, RunConfig{}.max_pixels}};
+  return defaults.value(name, nlohmann::json(nullptr));
+}
+
 Error other_input(const std::string& output, const std::string& what) {
   return Error(ExitCode::kMismatch, output + " was made from another input: " + what,
                "restore the input, or write to another --output");
@@ -30,6 +37,8 @@ nlohmann::json fingerprint(const RunConfig& config, const EncoderCard& card,
       {"sequence-column", or_null(config.sequence_column)},
       {"id-column", or_null(config.id_column)},
       {"keep-column", config.keep_column},
+      {"skip-lines", config.skip_lines},
+      {"delimiter", or_null(config.delimiter)},
       {"pooling", to_string(options.pooling)},
       {"normalize", to_string(options.normalize)},
       {"dtype", config.dtype},
@@ -37,6 +46,7 @@ nlohmann::json fingerprint(const RunConfig& config, const EncoderCard& card,
       {"max-length", or_null(max_tokens(config, card))},
       {"too-long", config.too_long == TooLong::kTruncate ? "truncate" : "reject"},
       {"unknown", config.unknown == Unknown::kToken ? "token" : "reject"},
+      {"gaps", config.gaps == Gaps::kRemove ? "remove" : "reject"},
       {"device", device_kind},
   };
   if (card.modality == Modality::kImage) {
@@ -56,10 +66,7 @@ nlohmann::json fingerprint(const RunConfig& config, const EncoderCard& card,
 void require_same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now,
                               const std::string& output) {
   for (const auto& [name, value] : now.items()) {
-    nlohmann::json before = recorded.value(name, nlohmann::json(nullptr));
-    if (before.is_null() && name == kMaxPixels) {
-      before = RunConfig{}.max_pixels;  // outputs from before it was recorded
-    }
+    const nlohmann::json before = recorded.value(name, where_not_recorded(name));
     if (before != value) {
       throw Error(ExitCode::kMismatch,
                   output + " was made with " + name + " " + before.dump() + ", this run has " +

@@ -18,13 +18,28 @@ namespace {
 
 constexpr std::size_t kStoredBlockBytes = 256 * 1024;
 
+arrow::Compression::type codec_of(Compression compression) {
+  switch (compression) {
+    case Compression::kGzip:
+      return arrow::Compression::GZIP;
+    case Compression::kZstd:
+      return arrow::Compression::ZSTD;
+    case Compression::kBzip2:
+      return arrow::Compression::BZ2;
+    case Compression::kLz4:
+      return arrow::Compression::LZ4_FRAME;
+    case Compression::kXz:  // Arrow has no xz, and whoever opens the file says so
+    case Compression::kNone:
+      break;
+  }
+  return arrow::Compression::UNCOMPRESSED;
+}
+
 class DecompressedSource : public ByteSource {
  public:
   DecompressedSource(std::unique_ptr<ByteSource> stored, Compression compression, std::string name)
       : stored_(std::move(stored)), name_(std::move(name)), block_(kStoredBlockBytes) {
-    const auto kind =
-        compression == Compression::kGzip ? arrow::Compression::GZIP : arrow::Compression::ZSTD;
-    auto codec = arrow::util::Codec::Create(kind);
+    auto codec = arrow::util::Codec::Create(codec_of(compression));
     if (codec.ok()) {
       codec_ = std::move(*codec);
       auto decompressor = codec_->MakeDecompressor();
@@ -62,7 +77,8 @@ class DecompressedSource : public ByteSource {
 
   bool seek(std::uint64_t) override { return false; }
   std::uint64_t stored_bytes_read() const override {
-    return stored_->stored_bytes_read() - (end_ - begin_);
+    const std::uint64_t read = stored_->stored_bytes_read();
+    return read - std::min<std::uint64_t>(read, end_ - begin_);
   }
 
  private:

@@ -1,4 +1,5 @@
-// Decompression of gzip and Zstandard streams, several members or frames in a row included.
+// Decompression of gzip, Zstandard, bzip2 and LZ4 streams, several members or frames in a row
+// included.
 // One thread at a time. Error(kBadData) where the stream is damaged or cut short, with the byte of
 // the compressed file.
 #pragma once

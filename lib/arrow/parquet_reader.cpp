@@ -229,6 +229,10 @@ class ParquetReader : public SourceReader {
                                                        format_bytes(settings_.max_line_bytes)};
     } else {
       record.payload.assign(*sequence);
+      if (is_odd_word(record.payload)) {
+        note_odd_word(settings_.notes, record.payload,
+                      printable(settings_.name, 400) + ", row " + std::to_string(row_));
+      }
     }
     if (!record.defect) {
       check_utf8(record);

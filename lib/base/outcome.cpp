@@ -13,8 +13,7 @@ struct ReasonText {
 
 constexpr std::array kReasons{
     ReasonText{Reason::kEmpty, "empty", "remove the record or fill it in"},
-    ReasonText{Reason::kInvalidCharacter, "invalid_character",
-               "correct the sequence, or use --unknown token"},
+    ReasonText{Reason::kInvalidCharacter, "invalid_character", "correct the sequence"},
     ReasonText{Reason::kTooLong, "too_long", "use --too-long truncate, or raise --max-length"},
     ReasonText{Reason::kNotUtf8, "not_utf8", "convert the input to UTF-8"},
     ReasonText{Reason::kMissingValue, "missing_value", "fill in the sequence"},
@@ -59,6 +58,10 @@ std::string_view to_string(Reason reason) {
 }
 std::string_view remedy(Reason reason) {
   return text_of(reason).remedy;
+}
+
+std::string_view remedy(const Defect& defect) {
+  return defect.remedy.empty() ? remedy(defect.reason) : std::string_view(defect.remedy);
 }
 
 std::optional<Reason> reason_from_string(std::string_view text) {

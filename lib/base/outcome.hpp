@@ -39,7 +39,9 @@ std::string_view remedy(Reason reason);
 
 struct Defect {
   Reason reason{};
-  std::string message;  // names the offending character, length, field count...
+  std::string message;      // names the offending character, length, field count...
+  std::string remedy = {};  // where the reason's own does not help
 };
+std::string_view remedy(const Defect& defect);
 
 }  // namespace longhaul

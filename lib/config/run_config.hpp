@@ -18,6 +18,7 @@ namespace longhaul {
 
 enum class TooLong { kReject, kTruncate };
 enum class Unknown { kReject, kToken };
+enum class Gaps { kReject, kRemove };
 enum class SkipDuplicates { kOff, kExact, kDhash };
 enum class ProgressStyle { kAuto, kBar, kLines, kJson, kNone };
 enum class OnLeak { kWarn, kStop, kRecycle };
@@ -43,6 +44,7 @@ struct RunConfig {
   std::optional<std::string> id_column;
   std::vector<std::string> keep_column;
   std::uint64_t skip_lines = 0;
+  std::optional<std::string> delimiter;  // one character; none: recognised by the header line
   bool allow_nucleotides = false;
 
   std::optional<std::uint32_t> batch_size;    // auto
@@ -58,6 +60,7 @@ struct RunConfig {
   std::optional<std::uint32_t> max_length;  // tokens, special ones included; none: the card's
   TooLong too_long = TooLong::kReject;
   Unknown unknown = Unknown::kReject;
+  Gaps gaps = Gaps::kReject;
   bool allow_batch_dependent = false;
 
   std::string device = "auto";

@@ -185,6 +185,37 @@ Access device(std::string RunConfig::*field) {
           [field](const RunConfig& config) -> json { return config.*field; }};
 }
 
+Access delimiter(std::optional<std::string> RunConfig::*field, std::string unset) {
+  return {[field, unset](RunConfig& config, const std::string& value) {
+            constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+                {"comma", ","}, {"semicolon", ";"}, {"tab", "\t"},
+                {"\\t", "\t"},  {"bar", "|"},       {"pipe", "|"}};
+            if (value == unset) {
+              (config.*field).reset();
+              return;
+            }
+            for (const auto& [name, character] : kNames) {
+              if (value == name) {
+                config.*field = std::string(character);
+                return;
+              }
+            }
+            const bool usable = value.size() == 1 && value != "\"" && value != "\n" &&
+                                value != "\r" && static_cast<unsigned char>(value[0]) < 0x7f;
+            if (!usable) {
+              reject(value, "is no delimiter",
+                     with_unset("comma, semicolon, tab, bar, or one other character", unset));
+            }
+            config.*field = value;
+          },
+          [field](const RunConfig& config) -> json {
+            if (!(config.*field)) {
+              return nullptr;
+            }
+            return *(config.*field) == "\t" ? "tab" : *(config.*field);
+          }};
+}
+
 Access sha256(std::optional<std::string> RunConfig::*field) {
   return {[field](RunConfig& config, const std::string& value) {
             const std::string digest = to_lower(value);

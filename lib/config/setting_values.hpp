@@ -30,6 +30,8 @@ Access word(std::string RunConfig::*field, Words allowed);
 // `unset` is the word that leaves the choice to the card or the machine.
 Access word(std::optional<std::string> RunConfig::*field, Words allowed, std::string unset);
 Access device(std::string RunConfig::*field);
+// One character, or the name of a usual one; "tab" is how a tab is shown.
+Access delimiter(std::optional<std::string> RunConfig::*field, std::string unset);
 Access sha256(std::optional<std::string> RunConfig::*field);
 
 struct Range {

@@ -44,8 +44,8 @@ std::vector<Setting> make_table() {
   constexpr v::Range kPositive{1};
   return {
       row(kInput, {"format"}, "NAME",
-          "fasta, csv, tsv, jsonl, parquet or images; text may be .gz or .zst (default: from the "
-          "name)",
+          "fasta, csv, tsv, jsonl, parquet or images (default: from the name, else from what is in "
+          "it); text may be compressed with gzip, Zstandard, bzip2 or LZ4",
           v::word(&C::format, {"fasta", "csv", "tsv", "jsonl", "parquet", "images"}, "auto")),
       row(kInput, {"files-from"}, "FILE",
           "a list of inputs or image paths: one per line, or a CSV with a path column",
@@ -53,13 +53,19 @@ std::vector<Setting> make_table() {
       row(kInput, {"sequence-column"}, "NAME",
           "column that holds the sequence (default: sequence, else seq, else vh_sequence)",
           v::text(&C::sequence_column)),
-      row(kInput, {"id-column"}, "NAME", "column that holds the id (default: id, else the number)",
+      row(kInput, {"id-column"}, "NAME",
+          "column that holds the id (default: id, else sequence_id, Entry or accession, else the "
+          "number)",
           v::text(&C::id_column)),
       repeatable(row(kInput, {"keep-column"}, "NAME",
                      "copy this column to records.csv; may be given several times",
                      v::texts(&C::keep_column))),
       row(kInput, {"skip-lines"}, "N", "leave out the first N lines of each text file",
           v::count(&C::skip_lines, {})),
+      row(kInput, {"delimiter"}, "C",
+          "what separates the cells of CSV and TSV (default: comma, semicolon, tab or bar, as the "
+          "header line has it)",
+          v::delimiter(&C::delimiter, "auto")),
       row(kInput, {"allow-nucleotides"}, "", "embed input that looks like DNA or RNA",
           v::toggle(&C::allow_nucleotides)),
 
@@ -99,6 +105,9 @@ std::vector<Setting> make_table() {
           "what to do with characters outside the model's alphabet: reject the record, or embed "
           "them as the unknown token",
           v::choice(&C::unknown, {{"reject", Unknown::kReject}, {"token", Unknown::kToken}})),
+      row(kNumbers, {"gaps"}, "POLICY",
+          "what to do with the '-' and '.' of alignments: reject the record, or remove them",
+          v::choice(&C::gaps, {{"reject", Gaps::kReject}, {"remove", Gaps::kRemove}})),
       row(kNumbers, {"allow-batch-dependent"}, "",
           "embed with a model whose vectors depend on the other records of their batch; the output "
           "is marked as numeric",

@@ -66,6 +66,9 @@ void check_input(const RunConfig& config) {
   if (config.skip_lines > 0 && (format == "parquet" || format == "images")) {
     contradiction("--skip-lines has no meaning with --format " + format, "leave it out");
   }
+  if (config.delimiter && !format.empty() && format != "csv" && format != "tsv") {
+    contradiction("--delimiter has no meaning with --format " + format, "leave it out");
+  }
   if (config.allow_nucleotides && format == "images") {
     contradiction("--allow-nucleotides has no meaning with --format images", "leave it out");
   }

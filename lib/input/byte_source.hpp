@@ -13,7 +13,7 @@
 
 namespace longhaul {
 
-enum class Compression { kNone, kGzip, kZstd };
+enum class Compression { kNone, kGzip, kZstd, kBzip2, kLz4, kXz };
 
 class ByteSource {
  public:

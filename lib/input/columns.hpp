@@ -1,4 +1,5 @@
-// Which columns of a source hold the sequence, the id and what is kept. Pure; any thread.
+// Which columns of a source hold the sequence, the id and what is kept. Names are found in any
+// case; the exact one goes first. Pure but for what it notes; any thread.
 // Error(kUsage) when a flag names a column that is not there or the choice is ambiguous,
 // Error(kBadData) when no column is known to hold sequences; both list the columns there are.
 #pragma once
@@ -19,6 +20,9 @@ struct Columns {
 };
 
 Columns choose_columns(const std::vector<std::string>& names, const SourceSettings& settings);
+
+// Whether one of these is, or could be, the column of sequences that the settings ask for.
+bool has_sequence_column(const std::vector<std::string>& names, const SourceSettings& settings);
 
 // Marks a record as not UTF-8 when its sequence, id or a kept value is not: none of them could be
 // written down as it was read.

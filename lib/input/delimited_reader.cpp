@@ -6,107 +6,31 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "input/delimiter.hpp"
 
 namespace longhaul {
+namespace {
 
-void FieldSplitter::split(std::string_view line) {
-  fields_.clear();
-  text_after_quote_ = false;
-  const char* at = line.data();
-  const char* const end = at + line.size();
-  for (;;) {
-    const auto left = static_cast<std::size_t>(end - at);
-    const void* found = left == 0 ? nullptr : std::memchr(at, delimiter_, left);
-    if (found == nullptr) {
-      fields_.emplace_back(at, left);
-      return;
-    }
-    const char* stop = static_cast<const char*>(found);
-    fields_.emplace_back(at, static_cast<std::size_t>(stop - at));
-    at = stop + 1;
-  }
+// Lines that do not read like records, after which a quote is not looked through to its end.
+constexpr std::uint64_t kUnlikeRecords = 16;
+
+bool is_blank(std::string_view cell) {
+  return cell.find_first_not_of(" \t") == std::string_view::npos;
 }
 
-void FieldSplitter::clear() {
-  state_ = State::kFieldStart;
-  text_after_quote_ = false;
-  text_.clear();
-  ends_.clear();
-  fields_.clear();
-}
-
-void FieldSplitter::forget() {
-  text_ = std::string();
-  ends_.clear();
-}
-
-void FieldSplitter::end_field() {
-  ends_.push_back(text_.size());
-  state_ = State::kFieldStart;
-}
-
-void FieldSplitter::add(std::string_view text) {
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const char c = text[at];
-    switch (state_) {
-      case State::kQuoted: {
-        const std::size_t quote = text.find('"', at);
-        const std::size_t end = quote == std::string_view::npos ? text.size() : quote;
-        text_.append(text, at, end - at);
-        at = end;
-        if (quote != std::string_view::npos) {
-          state_ = State::kQuoteSeen;
-        }
-        break;
-      }
-      case State::kQuoteSeen:
-        if (c == '"') {
-          text_ += c;
-          state_ = State::kQuoted;
-        } else if (c == delimiter_) {
-          end_field();
-        } else {
-          text_after_quote_ = true;
-          text_ += c;
-          state_ = State::kPlain;
-        }
-        break;
-      case State::kFieldStart:
-        if (c == '"') {
-          state_ = State::kQuoted;
-          ++quotes_opened_;
-          break;
-        }
-        state_ = State::kPlain;
-        [[fallthrough]];
-      case State::kPlain: {
-        const std::size_t end = std::min(text.find(delimiter_, at), text.size());
-        text_.append(text, at, end - at);
-        at = end;
-        if (end < text.size()) {
-          end_field();
-        }
-        break;
-      }
-    }
-  }
-}
-
-void FieldSplitter::finish() {
-  end_field();
-  std::size_t begin = 0;
-  for (const std::size_t end : ends_) {
-    fields_.emplace_back(text_.data() + begin, end - begin);
-    begin = end;
-  }
-}
+}  // namespace
 
 DelimitedReader::DelimitedReader(std::unique_ptr<ByteSource> bytes, const SourceSettings& settings)
     : settings_(settings),
       lines_(std::move(bytes), settings.name, settings.max_line_bytes, settings.block_bytes),
-      splitter_(settings.format == InputFormat::kTsv ? '\t' : ',') {
+      splitter_(','),
+      quotes_(',') {
   read_header();
   columns_ = choose_columns(header_, settings_);
+}
+
+std::string DelimitedReader::place(std::uint64_t line) const {
+  return printable(settings_.name, 400) + ", line " + std::to_string(line);
 }
 
 void DelimitedReader::read_header() {
@@ -117,27 +41,54 @@ void DelimitedReader::read_header() {
     // What is passed over may hold anything, a lone quote too, so it is looked at before it is
     // read as a record.
     const std::string_view ahead = lines_.peek(1);
-    if (ahead.empty() || std::string_view("#\r\n").find(ahead.front()) == std::string_view::npos) {
+    const std::string_view first = ahead.substr(0, ahead.find_first_of("\r\n"));
+    if (const auto named = delimiter_of_sep_line(first)) {
+      settings_.delimiter = settings_.delimiter ? settings_.delimiter : named;
+    } else if (!first.empty() && first.front() != '#') {
+      splitter_ = quotes_ = FieldSplitter(find_delimiter(first));
+      break;
+    }
+    if (ahead.empty()) {
       break;
     }
     lines_.next(line);
   }
-  switch (read_fields(line)) {
+  const Read read = read_fields(line);
+  check_header(line, read);
+  for (const std::string_view name : splitter_.fields()) {
+    header_.emplace_back(name);
+  }
+}
+
+char DelimitedReader::find_delimiter(std::string_view line) {
+  const char usual = settings_.format == InputFormat::kTsv ? '\t' : ',';
+  const char found =
+      settings_.delimiter ? *settings_.delimiter : delimiter_of_header(line, settings_);
+  if (found != usual && settings_.notes != nullptr) {
+    settings_.notes->info("delimiter", printable(settings_.name, 400) +
+                                           ": cells are separated by " + name_of_delimiter(found));
+  }
+  return found;
+}
+
+void DelimitedReader::check_header(const Line& line, Read read) {
+  const char* format = splitter_.delimiter() == '\t' ? "TSV" : "CSV";
+  switch (read) {
     case Read::kFields:
-      break;
+      return;
     case Read::kEnd:
       throw Error(ExitCode::kBadData, printable(settings_.name, 400) + " is empty: no header line",
                   "check that it was written completely");
+    case Read::kStrayQuote:
+      throw Error(ExitCode::kBadData,
+                  place(line.number) + ": a quote opens in the header, and the lines behind it " +
+                      "read like records of their own",
+                  "close or double that quote");
     case Read::kTooLong:
     case Read::kTextAfterQuote:
       throw Error(ExitCode::kBadData,
-                  printable(settings_.name, 400) + ", line " + std::to_string(line.number) +
-                      ": the header cannot be read as " +
-                      (settings_.format == InputFormat::kTsv ? "TSV" : "CSV"),
+                  place(line.number) + ": the header cannot be read as " + format,
                   "check the format, or pass over lines before it with --skip-lines");
-  }
-  for (const std::string_view name : splitter_.fields()) {
-    header_.emplace_back(name);
   }
 }
 
@@ -147,7 +98,22 @@ DelimitedReader::Read DelimitedReader::read_fields(Line& first) {
     if (!lines_.next(first)) {
       return Read::kEnd;
     }
-  } while (first.size == 0);
+  } while (first.size == 0 && !region_);
+  if (region_) {
+    return read_in_region(first);
+  }
+  last_line_ = first.number;
+  if (splitter_.delimiter() == '\t') {
+    if (first.too_long) {
+      return Read::kTooLong;
+    }
+    if (first.text.find('"') == std::string_view::npos) {
+      splitter_.split(first.text);
+      return Read::kFields;
+    }
+    splitter_.split_alone(first.text);
+    return splitter_.text_after_quote() ? Read::kTextAfterQuote : Read::kFields;
+  }
   if (first.too_long) {
     if (!first.odd_quotes) {
       return Read::kTooLong;
@@ -155,34 +121,108 @@ DelimitedReader::Read DelimitedReader::read_fields(Line& first) {
   } else if (std::memchr(first.text.data(), '"', first.text.size()) == nullptr) {
     splitter_.split(first.text);
     return Read::kFields;
+  } else {
+    splitter_.clear();
+    splitter_.add(first.text);
+    if (!splitter_.inside_quotes()) {
+      splitter_.finish();
+      return splitter_.text_after_quote() ? Read::kTextAfterQuote : Read::kFields;
+    }
   }
-  return read_quoted(first);
+  return read_over_lines(first);
 }
 
-DelimitedReader::Read DelimitedReader::read_quoted(Line& first) {
-  splitter_.clear();
-  bool too_long = first.too_long;
-  if (too_long) {
-    splitter_.add("\"");  // nothing of it is kept but that a quote is open
-  } else {
-    splitter_.add(first.text);
+DelimitedReader::Read DelimitedReader::read_over_lines(Line& first) {
+  // Of a line too long nothing is kept but that a quote is open.
+  opening_ = first.too_long ? std::string_view("\"") : first.text;
+  opening_end_ = first.terminator;
+  judged_ = judge(first);
+  if (!judged_.stray) {
+    return read_cell_over_lines(first);
   }
-  Line line = first;
-  Line opened = first;  // where the quote that is open was opened
-  std::uint64_t quotes = splitter_.quotes_opened();
-  while (splitter_.inside_quotes()) {
-    if (splitter_.quotes_opened() != quotes) {
-      quotes = splitter_.quotes_opened();
-      opened = line;
+  if (judged_.closes) {
+    region_ = Region{{first.byte, first.number, 0}, judged_.last_line};
+    quotes_.clear();
+    quotes_.add(opening_);
+    quotes_.forget();
+  }
+  splitter_.split_alone(opening_);
+  return first.too_long ? Read::kTooLong : Read::kStrayQuote;
+}
+
+DelimitedReader::Judgement DelimitedReader::judge(const Line& first) {
+  Judgement judgement;
+  judgement.first_line = judgement.last_line = first.number;
+  splitter_.split_alone(opening_);
+  const bool header = header_.empty();
+  const std::size_t fields = header ? splitter_.fields().size() : header_.size();
+  if (header &&
+      (fields == 1 ||
+       !has_sequence_column({splitter_.fields().begin(), splitter_.fields().end()}, settings_))) {
+    return judgement;
+  }
+  std::uint64_t others = 0;
+  const auto count = [&](std::string_view line) {
+    splitter_.split_alone(line);
+    ++(splitter_.fields().size() == fields ? judgement.whole : others);
+  };
+  if (!first.too_long) {
+    count(opening_);
+  }
+  quotes_.clear();
+  quotes_.add(opening_);
+  lines_.look_from_here();
+  Line line;
+  while (lines_.look(line) == Look::kLine) {
+    judgement.last_line = line.number;
+    if (line.size > 0) {
+      count(line.text);
     }
-    splitter_.add(line.terminator);
+    quotes_.add(line.text);
+    quotes_.forget();
+    if (!quotes_.inside_quotes()) {
+      judgement.closes = true;
+      break;
+    }
+    if (others >= kUnlikeRecords && others > judgement.whole) {
+      break;
+    }
+  }
+  judgement.stray = judgement.whole > 0 && judgement.whole >= 3 * others;
+  return judgement;
+}
+
+DelimitedReader::Read DelimitedReader::read_in_region(Line& line) {
+  const std::uint64_t opened = quotes_.quotes_opened();
+  quotes_.add(line.text);
+  quotes_.forget();
+  last_line_ = line.number;
+  const bool closes = line.number == region_->last_line;
+  splitter_.split_alone(line.text);
+  if (closes || quotes_.quotes_opened() != opened) {
+    return Read::kStrayQuote;
+  }
+  return splitter_.text_after_quote() ? Read::kTextAfterQuote : Read::kFields;
+}
+
+DelimitedReader::Read DelimitedReader::read_cell_over_lines(const Line& first) {
+  splitter_.clear();
+  splitter_.add(opening_);
+  bool too_long = first.too_long;
+  std::uint64_t quotes = splitter_.quotes_opened();
+  std::uint64_t opened_line = first.number;  // where the quote that is open was opened
+  std::uint64_t opened_byte = first.byte;
+  std::string_view terminator = opening_end_;
+  Line line;
+  while (splitter_.inside_quotes()) {
+    splitter_.add(terminator);
     if (!lines_.next(line)) {
       throw Error(ExitCode::kBadData,
-                  printable(settings_.name, 400) + ", line " + std::to_string(opened.number) +
-                      " (byte " + std::to_string(opened.byte) +
+                  place(opened_line) + " (byte " + std::to_string(opened_byte) +
                       "): a quote opened in this line never closes",
                   "close or double that quote");
     }
+    last_line_ = line.number;
     if (line.too_long) {
       too_long = true;
       if (line.odd_quotes) {
@@ -191,10 +231,23 @@ DelimitedReader::Read DelimitedReader::read_quoted(Line& first) {
     } else {
       splitter_.add(line.text);
     }
+    terminator = line.terminator;
+    if (splitter_.quotes_opened() != quotes) {
+      quotes = splitter_.quotes_opened();
+      opened_line = line.number;
+      opened_byte = line.byte;
+    }
     if (too_long || splitter_.bytes_held() > settings_.max_line_bytes) {
       too_long = true;
       splitter_.forget();
     }
+  }
+  if (judged_.whole > 1 && settings_.notes != nullptr) {
+    settings_.notes->warning("cell over lines",
+                             place(first.number) + ": a quoted cell goes on to line " +
+                                 std::to_string(last_line_) + ", and " +
+                                 std::to_string(judged_.whole) +
+                                 " of these lines read like records: check its quotes (said once)");
   }
   if (too_long) {
     return Read::kTooLong;
@@ -218,43 +271,124 @@ void DelimitedReader::fill(Record& record) const {
   }
   if (record.payload.empty()) {
     record.defect = Defect{Reason::kEmpty, "the sequence is empty"};
+  } else if (!settings_.list_of_paths && is_missing_cell(record.payload)) {
+    record.defect =
+        Defect{Reason::kMissingValue, "the sequence is '" + record.payload +
+                                          "', as pandas writes and reads a missing value"};
+    record.payload.clear();
+  } else if (is_odd_word(record.payload) && !settings_.list_of_paths) {
+    note_odd_word(settings_.notes, record.payload, place(record.line));
   }
   check_utf8(record);
 }
 
-bool DelimitedReader::next(Record& record) {
-  Line line;
-  const Read read = read_fields(line);
-  if (read == Read::kEnd) {
-    return false;
-  }
-  record.line = line.number;
-  record.byte = line.byte;
-  record.kept.resize(columns_.kept.size());
+bool DelimitedReader::is_blank_row() const {
+  const auto& fields = splitter_.fields();
+  return header_.size() > 1 && is_blank(fields.front()) &&
+         std::all_of(fields.begin(), fields.end(), is_blank);
+}
+
+void DelimitedReader::reject(Record& record, Read read) const {
+  const bool many = last_line_ > record.line;
+  const std::string lines =
+      "lines " + std::to_string(record.line) + " to " + std::to_string(last_line_);
   if (read == Read::kTooLong) {
     record.defect = Defect{Reason::kLineTooLong,
-                           "the record is longer than " + format_bytes(settings_.max_line_bytes)};
+                           (many ? "the record, " + lines + "," : "the record") +
+                               " is longer than " + format_bytes(settings_.max_line_bytes)};
   } else if (read == Read::kTextAfterQuote) {
-    record.defect = Defect{Reason::kBadRecord,
-                           "there is text between a closing quote and the "
-                           "end of its field: double the quotes inside fields"};
-  } else if (splitter_.fields().size() != header_.size()) {
-    record.defect = Defect{Reason::kWrongFieldCount, std::to_string(splitter_.fields().size()) +
-                                                         " fields where the header has " +
-                                                         std::to_string(header_.size())};
-    // A field beyond the sequence may have shifted, the id before it has not: it helps to find
-    // the line, and is only shown.
-    if (columns_.id && *columns_.id == 0) {
-      record.id.assign(splitter_.fields().front());
-    }
+    record.defect =
+        Defect{Reason::kBadRecord,
+               "there is text between a closing quote and the end of its field" +
+                   (many ? ", in " + lines : std::string()) + ": double the quotes inside fields"};
   } else {
-    fill(record);
+    const std::string first = "line " + std::to_string(judged_.first_line);
+    std::string what = "a quote opens here and never closes, and the lines behind it";
+    if (judged_.closes) {
+      what = (record.line == judged_.first_line
+                  ? "a quote opens here and closes in line " + std::to_string(judged_.last_line)
+                  : "the quote of " + first + " closes here") +
+             ", and the lines from there on";
+    }
+    record.defect =
+        Defect{Reason::kBadRecord, what +
+                                       " read like records of their own: leave out or double that "
+                                       "quote; a cell over lines that look so cannot be told from "
+                                       "it"};
   }
-  return true;
+}
+
+bool DelimitedReader::next(Record& record) {
+  for (;;) {
+    Line line;
+    const Read read = read_fields(line);
+    if (read == Read::kEnd) {
+      return false;
+    }
+    const bool leaves_region = region_ && line.number == region_->last_line;
+    const bool passed_over =
+        read == Read::kFields && (is_blank_row() || (region_ && line.size == 0));
+    if (region_) {
+      region_->begin.skip += passed_over ? 0 : 1;
+    }
+    if (leaves_region) {
+      region_.reset();
+    }
+    if (passed_over) {
+      blank_rows_ += line.size > 0 ? 1 : 0;
+      continue;
+    }
+    record.line = line.number;
+    record.byte = line.byte;
+    record.kept.resize(columns_.kept.size());
+    if (read != Read::kFields) {
+      reject(record, read);
+      if (read == Read::kStrayQuote && columns_.id && splitter_.fields().size() == header_.size()) {
+        record.id.assign(splitter_.fields()[*columns_.id]);
+      }
+    } else if (splitter_.fields().size() != header_.size()) {
+      record.defect = Defect{
+          Reason::kWrongFieldCount,
+          std::to_string(splitter_.fields().size()) + " fields where the header has " +
+              std::to_string(header_.size()) +
+              (splitter_.quote_left_open() ? ", and a quote that does not close in its line" : "")};
+      // A field beyond the sequence may have shifted, the id before it has not: it helps to find
+      // the line, and is only shown.
+      if (columns_.id && *columns_.id == 0) {
+        record.id.assign(splitter_.fields().front());
+      }
+    } else {
+      fill(record);
+    }
+    return true;
+  }
+}
+
+SourceCursor DelimitedReader::cursor() const {
+  return region_ ? region_->begin : SourceCursor{lines_.byte(), lines_.line_number(), 0};
+}
+
+LeftOut DelimitedReader::left_out() const {
+  LeftOut left_out;
+  if (blank_rows_ > 0) {
+    left_out.add("blank rows", blank_rows_);
+  }
+  return left_out;
 }
 
 bool DelimitedReader::seek(const SourceCursor& cursor) {
-  return lines_.seek(cursor.offset, cursor.line);
+  if (!lines_.seek(cursor.offset, cursor.line)) {
+    return false;
+  }
+  region_.reset();
+  for (std::uint64_t passed = 0; passed < cursor.skip; ++passed) {
+    Record record;
+    if (!next(record)) {
+      return false;
+    }
+  }
+  blank_rows_ = 0;
+  return true;
 }
 
 std::unique_ptr<SourceReader> open_delimited(std::unique_ptr<ByteSource> bytes,

@@ -1,80 +1,82 @@
 // CSV and TSV, as RFC 4180 has them: a header, then one record per line; a quoted field may hold
-// delimiters, doubled quotes and line breaks. Nothing is trimmed and no type is guessed. A quote
-// inside an unquoted field is an ordinary character. Lines of '#' and empty lines before the
-// header and empty lines after it are passed over.
-// One thread at a time. Bad records are defects; a header that cannot be used and a quote that
-// never closes are Errors.
+// delimiters, doubled quotes and, where the delimiter is no tab, line breaks. Nothing is trimmed
+// and no type is guessed. Lines of '#' and empty lines before the header and empty lines after it
+// are passed over; so are rows whose cells are all blank, and these are counted.
+//
+// A quote that was never meant as one must not swallow rows. In TSV a quote that does not close in
+// its line is a letter. In CSV it is judged by the lines it goes over: where three in four of them
+// are whole records by themselves, each is read for itself, and those where a quote opens or closes
+// are rejected. That takes looking ahead, but never further than the cap of a line.
+// One thread at a time. Bad records are defects; a header that cannot be used, and a quote around
+// other lines that never closes, are Errors.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "input/columns.hpp"
+#include "input/field_splitter.hpp"
 #include "input/line_scanner.hpp"
 #include "input/source_reader.hpp"
 
 namespace longhaul {
-
-// The fields of one record, which may go over several lines.
-class FieldSplitter {
- public:
-  explicit FieldSplitter(char delimiter) : delimiter_(delimiter) {}
-
-  // Splits one line without quotes; the fields are views of it.
-  void split(std::string_view line);
-  // Quoted records: clear(), then add() each line, and its end when the record goes on, until
-  // not inside_quotes(), then finish(). The fields are views of a copy.
-  void clear();
-  void add(std::string_view text);
-  void finish();
-  // Drops the text so far, of a record too long to keep, but not whether a quote is open.
-  void forget();
-  bool inside_quotes() const { return state_ == State::kQuoted; }
-  // Text between a closing quote and the next delimiter: the field cannot be told.
-  bool text_after_quote() const { return text_after_quote_; }
-  std::size_t bytes_held() const { return text_.size(); }
-  std::uint64_t quotes_opened() const { return quotes_opened_; }
-
-  const std::vector<std::string_view>& fields() const { return fields_; }
-
- private:
-  enum class State { kFieldStart, kPlain, kQuoted, kQuoteSeen };
-  void end_field();
-
-  char delimiter_;
-  State state_ = State::kFieldStart;
-  bool text_after_quote_ = false;
-  std::uint64_t quotes_opened_ = 0;
-  std::string text_;               // the fields so far, without their quotes
-  std::vector<std::size_t> ends_;  // where each ends in text_
-  std::vector<std::string_view> fields_;
-};
 
 class DelimitedReader : public SourceReader {
  public:
   DelimitedReader(std::unique_ptr<ByteSource> bytes, const SourceSettings& settings);
 
   bool next(Record& record) override;
-  SourceCursor cursor() const override { return {lines_.byte(), lines_.line_number()}; }
+  SourceCursor cursor() const override;
   bool seek(const SourceCursor& cursor) override;
   std::uint64_t stored_bytes_read() const override { return lines_.stored_bytes_read(); }
+  LeftOut left_out() const override;
 
   const std::vector<std::string>& header() const { return header_; }
 
  private:
-  enum class Read { kFields, kTooLong, kTextAfterQuote, kEnd };
-  Read read_fields(Line& first);
-  Read read_quoted(Line& first);
+  enum class Read { kFields, kTooLong, kTextAfterQuote, kStrayQuote, kEnd };
+  // What the lines that a quote goes over look like.
+  struct Judgement {
+    bool stray = false;
+    bool closes = false;
+    std::uint64_t first_line = 0;
+    std::uint64_t last_line = 0;  // where it closes, or as far as was looked
+    std::uint64_t whole = 0;      // lines that are records by themselves
+  };
+  // Lines that a stray quote would have swallowed, while they are read one by one.
+  struct Region {
+    SourceCursor begin;  // skip: how many of its records were given
+    std::uint64_t last_line = 0;
+  };
+
   void read_header();
+  char find_delimiter(std::string_view line);
+  Read read_fields(Line& first);
+  Read read_over_lines(Line& first);
+  Read read_cell_over_lines(const Line& first);
+  Read read_in_region(Line& line);
+  Judgement judge(const Line& first);
+  void check_header(const Line& line, Read read);
+  void reject(Record& record, Read read) const;
   void fill(Record& record) const;
+  bool is_blank_row() const;
+  std::string place(std::uint64_t line) const;
 
   SourceSettings settings_;
   LineScanner lines_;
   FieldSplitter splitter_;
+  FieldSplitter quotes_;  // where quotes stand in a region
+  std::string opening_;   // the line where a quote opens that goes on, and its end
+  std::string opening_end_;
+  std::optional<Region> region_;
+  Judgement judged_;             // of the quote met last
+  std::uint64_t last_line_ = 0;  // of the record read last
+  std::uint64_t blank_rows_ = 0;
   std::vector<std::string> header_;
   Columns columns_;
 };

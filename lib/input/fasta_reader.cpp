@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t kIdColumn = 0;
 constexpr std::size_t kDescriptionColumn = 1;
 constexpr std::size_t kSequenceColumn = 2;
-constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kBlanks = " \t\v\f";
+constexpr std::size_t kNone = std::string_view::npos;
 
 std::string_view without_blanks_at_end(std::string_view text) {
   const std::size_t last = text.find_last_not_of(kBlanks);
@@ -44,7 +45,7 @@ FastaReader::FastaReader(std::unique_ptr<ByteSource> bytes, const SourceSettings
 }
 
 SourceCursor FastaReader::cursor() const {
-  return have_header_ ? header_at_ : SourceCursor{lines_.byte(), lines_.line_number()};
+  return have_header_ ? header_at_ : SourceCursor{lines_.byte(), lines_.line_number(), 0};
 }
 
 bool FastaReader::seek(const SourceCursor& cursor) {
@@ -52,15 +53,77 @@ bool FastaReader::seek(const SourceCursor& cursor) {
     return false;
   }
   have_header_ = false;
-  find_header();
+  if (cursor.skip == 0) {
+    find_header();
+    return true;
+  }
+  Line line;
+  if (!lines_.next(line)) {
+    return false;
+  }
+  take_glued_header(line, line.text.find('>'));
   return true;
 }
 
 // Goes to the first header, over empty lines and comments.
 void FastaReader::find_header() {
   Record nothing;
-  header_too_long_ = false;
+  header_too_long_ = header_glued_ = false;
   read_residues(nothing);
+}
+
+// Whether the line is a header, perhaps with blanks before it.
+bool FastaReader::take_header(const Line& line) {
+  const std::string_view text =
+      line.too_long ? std::string_view(&line.first, 1) : without_blanks_at_start(line.text);
+  if (text.empty() || text.front() != '>') {
+    return false;
+  }
+  have_header_ = true;
+  header_too_long_ = line.too_long;
+  header_glued_ = false;
+  header_.assign(text.substr(1));
+  header_at_ = {line.byte, line.number, 0};
+  return true;
+}
+
+// The header begins at the '>' at `at`, but the place to enter it from is the line.
+void FastaReader::take_glued_header(const Line& line, std::size_t at) {
+  have_header_ = header_glued_ = true;
+  header_too_long_ = line.too_long;
+  header_.assign(line.too_long ? std::string_view() : line.text.substr(at + 1));
+  header_at_ = {line.byte, line.number, 1};
+}
+
+// Adds what of the line are residues, up to a '>'; where that stands, or kNone.
+std::size_t FastaReader::add_residues(const Line& line, std::string& residues) const {
+  const std::string_view text = line.text;
+  // Letters are above all that needs a look.
+  const bool letters_alone = std::all_of(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > '>'; });
+  if (letters_alone) {
+    residues.append(text);
+    return kNone;
+  }
+  const std::size_t header = text.find('>');
+  for (std::size_t at = 0; at < std::min(header, text.size());) {
+    const std::size_t begin = text.find_first_not_of(kBlanks, at);
+    if (begin >= header) {
+      break;
+    }
+    const std::size_t end = std::min({text.find_first_of(kBlanks, begin), header, text.size()});
+    const std::string_view word = text.substr(begin, end - begin);
+    if (word.find_first_not_of("0123456789") != std::string_view::npos) {
+      residues.append(word);
+    } else if (settings_.notes != nullptr) {
+      settings_.notes->warning(
+          "numbers", printable(settings_.name, 400) + ", line " + std::to_string(line.number) +
+                         ": numbers between residues, as GenBank's columns have them, "
+                         "are passed over (said once)");
+    }
+    at = end;
+  }
+  return header;
 }
 
 // Adds residues to the record up to the next header, which is kept for the record after.
@@ -69,27 +132,41 @@ void FastaReader::read_residues(Record& record) {
   bool too_long = header_too_long_;
   have_header_ = false;
   Line line;
-  while (lines_.next(line)) {
-    const char first = line.too_long ? line.first : line.text.empty() ? '\n' : line.text.front();
-    if (first == '>') {
-      have_header_ = true;
-      header_too_long_ = line.too_long;
-      header_.assign(line.too_long ? line.text : line.text.substr(1));
-      header_at_ = {line.byte, line.number};
+  while (!have_header_ && lines_.next(line)) {
+    if (take_header(line)) {
       break;
     }
-    const std::string_view residues = without_blanks_at_end(line.text);
-    if (!inside_record && first != ';' && (line.too_long || !residues.empty())) {
-      throw Error(ExitCode::kBadData,
-                  printable(settings_.name, 400) + ", line " + std::to_string(line.number) +
-                      " (byte " + std::to_string(line.byte) + "): not FASTA, since '" +
-                      printable(residues, 40) + "' stands before the first '>'",
-                  "check the format, or pass over lines before it with --skip-lines");
+    const char first = line.too_long ? line.first : line.text.empty() ? '\n' : line.text.front();
+    if (first == ';') {
+      continue;
     }
-    too_long = too_long || line.too_long ||
-               record.payload.size() + residues.size() > settings_.max_line_bytes;
-    if (first != ';' && !too_long) {
-      record.payload.append(residues);
+    if (!inside_record) {
+      const std::string_view text = without_blanks_at_end(line.text);
+      if (line.too_long || !text.empty()) {
+        throw Error(ExitCode::kBadData,
+                    printable(settings_.name, 400) + ", line " + std::to_string(line.number) +
+                        " (byte " + std::to_string(line.byte) + "): not FASTA, since '" +
+                        printable(text, 40) + "' stands before the first '>'",
+                    "check the format, or pass over lines before it with --skip-lines");
+      }
+      continue;
+    }
+    std::size_t glued = line.inner_header ? 0 : kNone;
+    too_long = too_long || line.too_long;
+    if (!line.too_long) {
+      glued = add_residues(line, too_long ? scratch_ : record.payload);
+      scratch_.clear();
+      too_long = too_long || record.payload.size() > settings_.max_line_bytes;
+    }
+    if (too_long) {
+      record.payload = std::string();
+    }
+    if (glued != kNone) {
+      take_glued_header(line, glued);
+      record.defect = Defect{Reason::kBadRecord,
+                             "line " + std::to_string(line.number) +
+                                 " holds a '>' behind residues: put a line break before it if a "
+                                 "header begins there, as when files are joined"};
     }
   }
   if (too_long) {
@@ -131,6 +208,14 @@ bool FastaReader::next(Record& record) {
   record.byte = header_at_.offset;
   record.kept.resize(columns_.kept.size());
   fill_from_header(record);
+  if (header_glued_) {
+    record.defect =
+        Defect{Reason::kBadRecord,
+               "its header stands behind residues of the record before, in "
+               "line " +
+                   std::to_string(header_at_.line) + ": put a line break before its '>'"};
+  }
+  header_glued_ = false;
   read_residues(record);
   // --keep-column sequence
   for (std::size_t i = 0; i < columns_.kept.size(); ++i) {

@@ -27,7 +27,6 @@ constexpr Ending kEndings[] = {
     {".fna", InputFormat::kFasta},       {".parquet", InputFormat::kParquet},
     {".pq", InputFormat::kParquet},
 };
-constexpr std::string_view kFormatNames = "fasta, csv, tsv, jsonl or parquet";
 
 std::string shown(std::string_view path) {
   return path == "-" ? "standard input" : printable(path, 400);
@@ -96,20 +95,19 @@ class Lister {
     add_file(input, format_of(input), kept);
   }
 
-  NamedFormat format_of(const std::string& input) const {
+  // Nothing: what is in it says.
+  std::optional<NamedFormat> format_of(const std::string& input) const {
     if (settings_.format) {
-      return {*settings_.format, compression_of_name(input)};
+      return NamedFormat{*settings_.format, compression_of_name(input)};
     }
-    const auto named = format_of_name(input);
-    if (!named) {
-      throw Error(ExitCode::kUsage, "the format of " + shown(input) + " cannot be told by its name",
-                  "say --format " + std::string(kFormatNames));
-    }
-    return *named;
+    return format_of_name(input);
   }
 
-  void add_file(const std::string& path, const NamedFormat& format, const Kept& kept) {
-    InputFile file{path, format, identify_source(path), kept};
+  void add_file(const std::string& path, const std::optional<NamedFormat>& named,
+                const Kept& kept) {
+    const NamedFormat format =
+        named.value_or(NamedFormat{InputFormat::kCsv, compression_of_name(path)});
+    InputFile file{path, format, identify_source(path), kept, !named};
     if (file.identity.regular && file.identity.size == 0) {
       throw Error(ExitCode::kBadData, shown(path) + " is empty: it has 0 bytes",
                   "check that it was written completely, or leave it out");
@@ -191,10 +189,16 @@ std::string_view to_string(InputFormat format) {
 }
 
 Compression compression_of_name(std::string_view name) {
-  if (ends_with_ignoring_case(name, ".gz")) {
-    return Compression::kGzip;
+  constexpr std::pair<std::string_view, Compression> kCompressedEndings[] = {
+      {".gz", Compression::kGzip}, {".zst", Compression::kZstd}, {".bz2", Compression::kBzip2},
+      {".lz4", Compression::kLz4}, {".xz", Compression::kXz},
+  };
+  for (const auto& [ending, compression] : kCompressedEndings) {
+    if (ends_with_ignoring_case(name, ending)) {
+      return compression;
+    }
   }
-  return ends_with_ignoring_case(name, ".zst") ? Compression::kZstd : Compression::kNone;
+  return Compression::kNone;
 }
 
 std::optional<NamedFormat> format_of_name(std::string_view name) {
@@ -230,6 +234,7 @@ PathList::PathList(const std::string& path, const std::vector<std::string>& keep
   settings.name = path;
   settings.format = named->format;
   settings.sequence_column = "path";
+  settings.list_of_paths = true;
   settings.id_column = id_column;
   settings.keep_columns = keep_columns;
   // A column that the list does not have may be in the files.

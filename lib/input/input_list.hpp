@@ -22,7 +22,7 @@ struct NamedFormat {
 };
 
 // By the name's ending: .csv, .tsv, .jsonl, .ndjson, .fasta (.fa, .faa, .fas, .fna), .parquet
-// (.pq), each but the last also with .gz or .zst. Nothing for other names.
+// (.pq), each but the last also with .gz, .zst, .bz2, .lz4 or .xz. Nothing for other names.
 std::optional<NamedFormat> format_of_name(std::string_view name);
 Compression compression_of_name(std::string_view name);
 std::string_view to_string(InputFormat format);
@@ -32,6 +32,7 @@ struct InputFile {
   NamedFormat format;
   SourceIdentity identity;
   std::vector<std::optional<std::string>> listed;  // kept values that --files-from gives
+  bool by_content = false;  // the name tells no format, so it is seen when the file is opened
 };
 
 struct InputFiles {

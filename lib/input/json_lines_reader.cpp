@@ -47,6 +47,10 @@ JsonLinesReader::JsonLinesReader(std::unique_ptr<ByteSource> bytes, const Source
   if (columns.id) {
     id_key_ = keys[*columns.id];
   }
+  for (std::size_t i = 0; i < columns.kept.size(); ++i) {
+    const auto column = columns.kept[i];
+    kept_keys_.push_back(column ? keys[*column] : settings_.keep_columns[i]);
+  }
 }
 
 // Every key of the objects among the first lines.
@@ -97,6 +101,11 @@ void JsonLinesReader::take_sequence(Record& record, const JsonObject::Field& fie
     record.defect = Defect{Reason::kBadRecord, named + " stands twice in the object"};
   } else if (field.kind == Kind::kString) {
     record.payload.assign(field.text);
+    // JSON has null for what is missing, so a string is a string, as pandas reads it.
+    if (is_odd_word(record.payload)) {
+      note_odd_word(settings_.notes, record.payload,
+                    printable(settings_.name, 400) + ", line " + std::to_string(record.line));
+    }
   } else if (field.kind == Kind::kNull) {
     record.defect = Defect{Reason::kMissingValue, named + " is null"};
   } else {
@@ -120,8 +129,8 @@ void JsonLinesReader::read_object(Record& record, std::string_view line) {
     if (id_key_ == field.key) {
       record.id = as_text(field, line);
     }
-    for (std::size_t i = 0; i < settings_.keep_columns.size(); ++i) {
-      if (settings_.keep_columns[i] == field.key) {
+    for (std::size_t i = 0; i < kept_keys_.size(); ++i) {
+      if (kept_keys_[i] == field.key) {
         record.kept[i] = as_text(field, line);
       }
     }

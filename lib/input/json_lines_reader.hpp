@@ -60,6 +60,7 @@ class JsonLinesReader : public SourceReader {
   JsonObject object_;
   std::string sequence_key_;
   std::optional<std::string> id_key_;
+  std::vector<std::string> kept_keys_;
   bool sequence_seen_ = false;
 };
 

@@ -21,10 +21,12 @@ void check_is_text(std::string_view head, const std::string& name) {
   const struct {
     std::string_view magic, what, remedy;
   } known[] = {
-      {"\x1f\x8b", "is compressed with gzip", "give it a name that ends in .gz"},
-      {"\x28\xb5\x2f\xfd", "is compressed with Zstandard", "give it a name that ends in .zst"},
+      {"\x1f\x8b", "is compressed with gzip", "decompress it first"},
+      {"\x28\xb5\x2f\xfd", "is compressed with Zstandard", "decompress it first"},
       {"PAR1", "is a Parquet file", "use --format parquet"},
-      {"PK\x03\x04", "is a zip archive or a spreadsheet", "save it as CSV"},
+      {"PK\x03\x04", "is a zip archive or a spreadsheet",
+       "unzip it, or save the spreadsheet as CSV"},
+      {"7z\xbc\xaf\x27\x1c", "is a 7z archive", "unpack it first"},
       {"\xff\xfe", "is UTF-16 text", "convert it to UTF-8"},
       {"\xfe\xff", "is UTF-16 text", "convert it to UTF-8"},
   };
@@ -89,12 +91,14 @@ void LineScanner::drop_consumed() {
   const std::size_t kept = end_ - begin_;
   std::memmove(buffer_.data(), buffer_.data() + begin_, kept);
   const std::size_t shift = begin_;
-  for (Finder* finder : {&line_feed_, &carriage_return_}) {
+  for (Finder* finder :
+       {&line_feed_, &carriage_return_, &looked_line_feed_, &looked_carriage_return_}) {
     if (finder->at != kNone) {
       finder->at = finder->at >= shift ? finder->at - shift : kNone;
     }
     finder->scanned -= std::min(shift, finder->scanned);
   }
+  looked_ -= std::min(shift, looked_);
   base_ += shift;
   begin_ = 0;
   end_ = kept;
@@ -151,10 +155,11 @@ void LineScanner::emit(Line& line, std::size_t end) {
   line.byte = base_ + begin_;
   line.size = line.text.size();
   line.too_long = line.size > max_line_bytes_;
-  line.odd_quotes = false;
+  line.odd_quotes = line.inner_header = false;
   if (line.too_long) {
     line.first = line.text.front();
     line.odd_quotes = std::count(line.text.begin(), line.text.end(), '"') % 2 != 0;
+    line.inner_header = line.text.find('>', 1) != std::string_view::npos;
     line.text = {};
   }
   begin_ = end + terminator;
@@ -199,6 +204,10 @@ void LineScanner::pass_over(Line& line) {
     const std::size_t end = found == kNone ? end_ : found;
     quotes +=
         static_cast<std::size_t>(std::count(buffer_.data() + begin_, buffer_.data() + end, '"'));
+    const std::size_t from = begin_ + (line.size == 0 ? 1 : 0);
+    line.inner_header =
+        line.inner_header || std::find(buffer_.data() + std::min(from, end), buffer_.data() + end,
+                                       '>') != buffer_.data() + end;
     line.size += end - begin_;
     begin_ = end;
     const bool half_terminator = found != kNone && buffer_[found] == '\r' && found + 1 == end_;
@@ -221,6 +230,44 @@ std::string_view LineScanner::peek(std::size_t bytes) {
          refill()) {
   }
   return {buffer_.data() + begin_, end_ - begin_};
+}
+
+void LineScanner::look_from_here() {
+  looked_ = begin_;
+  looked_line_number_ = line_number_;
+  looked_line_feed_ = Finder{'\n'};
+  looked_carriage_return_ = Finder{'\r'};
+}
+
+Look LineScanner::look(Line& line) {
+  for (;;) {
+    std::size_t end =
+        std::min(find(looked_line_feed_, looked_), find(looked_carriage_return_, looked_));
+    const bool whole = end != kNone && (buffer_[end] == '\n' || end + 1 < end_);
+    if (whole || ended_) {
+      if (!whole && end == kNone) {
+        end = end_;
+      }
+      if (looked_ == end_) {
+        return Look::kEnd;
+      }
+      if (end - begin_ > max_line_bytes_) {
+        return Look::kTooFar;
+      }
+      line = Line{};
+      line.text = {buffer_.data() + looked_, end - looked_};
+      line.terminator = {buffer_.data() + end, terminator_size(end)};
+      line.number = looked_line_number_++;
+      line.byte = base_ + looked_;
+      line.size = line.text.size();
+      looked_ = end + line.terminator.size();
+      return Look::kLine;
+    }
+    if (end_ - begin_ > max_line_bytes_ && end == kNone) {
+      return Look::kTooFar;
+    }
+    refill();
+  }
 }
 
 bool LineScanner::seek(std::uint64_t byte, std::uint64_t line_number) {

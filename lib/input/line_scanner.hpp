@@ -25,7 +25,11 @@ struct Line {
   bool too_long = false;        // over the cap: text is empty
   char first = '\0';            // of a line too long: its first character
   bool odd_quotes = false;      // of a line too long: whether it holds an odd number of '"'
+  bool inner_header = false;    // of a line too long: whether a '>' stands behind its first one
 };
+
+// What look() found: a line, the end, or that the line ends more than the cap ahead.
+enum class Look { kLine, kEnd, kTooFar };
 
 class LineScanner {
  public:
@@ -37,6 +41,11 @@ class LineScanner {
   // The text ahead, not consumed: at least `bytes` of it and at least one whole line, or all
   // there is, or a line cut at the cap. Valid until the next call.
   std::string_view peek(std::size_t bytes);
+
+  // The lines that come, one after another, consuming none: after look_from_here() the one that
+  // next() would give, then the one behind it. Valid until the next call.
+  void look_from_here();
+  Look look(Line& line);
 
   // Where the next line begins.
   std::uint64_t byte() const { return base_ + begin_; }
@@ -78,6 +87,10 @@ class LineScanner {
   std::uint64_t line_number_ = 1;
   Finder line_feed_{'\n'};
   Finder carriage_return_{'\r'};
+  std::size_t looked_ = 0;  // where look() goes on
+  std::uint64_t looked_line_number_ = 1;
+  Finder looked_line_feed_{'\n'};
+  Finder looked_carriage_return_{'\r'};
   bool ended_ = false;
   bool started_ = false;
 };

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/hash.hpp"
+#include "base/log.hpp"
 #include "input/byte_source.hpp"
 #include "input/left_out.hpp"
 #include "input/record.hpp"
@@ -84,11 +85,13 @@ struct InputSettings {
   std::optional<std::string> id_column;
   std::vector<std::string> keep_columns;
   std::uint64_t skip_lines = 0;
+  std::optional<char> delimiter;  // of csv and tsv; else recognised by each header line
   bool allow_nucleotides = false;
   bool images = false;  // the model's card asks for images
   std::uint64_t max_line_bytes = 64ULL << 20;
   std::size_t block_bytes = 256ULL << 10;  // how much is read at a time
   std::function<bool()> stop = {};         // true ends a wait on a stream: Error(kInterrupted)
+  Log* log = nullptr;                      // told what was recognised and passed over
 };
 
 class SourceReader;

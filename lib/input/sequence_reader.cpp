@@ -8,18 +8,22 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "input/nucleotide_check.hpp"
+#include "input/source_content.hpp"
 
 namespace longhaul {
 namespace {
 
 constexpr std::size_t kRecordsAhead = 1000;
 constexpr std::uint64_t kBytesAhead = 16ULL << 20;
-constexpr std::array<std::string_view, 3> kCursorFields = {"source=", " byte=", " line="};
+constexpr std::array<std::string_view, 4> kCursorFields = {"source=", " byte=", " line=", " skip="};
 
-// "source=0 byte=4096 line=12".
-std::optional<std::array<std::uint64_t, 3>> parse_cursor(std::string_view text) {
-  std::array<std::uint64_t, 3> values{};
+// "source=0 byte=4096 line=12", with " skip=3" where records there were given before.
+std::optional<std::array<std::uint64_t, 4>> parse_cursor(std::string_view text) {
+  std::array<std::uint64_t, 4> values{};
   for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i == 3 && text.empty()) {
+      break;
+    }
     if (text.substr(0, kCursorFields[i].size()) != kCursorFields[i]) {
       return std::nullopt;
     }
@@ -33,8 +37,36 @@ std::optional<std::array<std::uint64_t, 3>> parse_cursor(std::string_view text) 
   return text.empty() ? std::optional(values) : std::nullopt;
 }
 
-std::string without_arrow(const std::string& name) {
-  return "this build cannot read " + printable(name, 400) + ": it was made without Arrow";
+std::unique_ptr<SourceReader> open_parquet(const SourceSettings& settings,
+                                           const InputBackends& backends) {
+  if (!backends.open_parquet) {
+    throw Error(ExitCode::kUnavailable,
+                "this build cannot read " + printable(settings.name, 400) +
+                    ", which is Parquet: it was made without Arrow",
+                "convert it to CSV, or build with LONGHAUL_ARROW=ON");
+  }
+  return backends.open_parquet(settings);
+}
+
+// The format where the name tells none.
+InputFormat recognised(PeekedSource& text, const InputFile& file, const SourceSettings& settings) {
+  const std::string shown = file.path == "-" ? "standard input" : printable(file.path, 400);
+  if (text.head(1).empty()) {
+    throw Error(ExitCode::kBadData, shown + " is empty: it has 0 bytes",
+                "check that it was written completely");
+  }
+  const auto format = format_of_content(text, settings);
+  const bool parquet = format == InputFormat::kParquet;
+  if (!format || (parquet && !file.identity.regular)) {
+    throw Error(
+        ExitCode::kUsage,
+        parquet ? shown + " is a stream, and Parquet is read from files"
+                : "the format of " + shown + " cannot be told by its name or its first line",
+        parquet ? "save it as a file first" : "say --format fasta, csv, tsv, jsonl or parquet");
+  }
+  settings.notes->info(
+      "format", shown + ": read as " + std::string(to_string(*format)) + ", by its first line");
+  return *format;
 }
 
 // A run may open its last file hours after it looked at it.
@@ -56,7 +88,7 @@ void check_unchanged(const InputFile& file) {
 }  // namespace
 
 SequenceReader::SequenceReader(const InputSettings& settings, const InputBackends& backends)
-    : settings_(settings), backends_(backends) {
+    : settings_(settings), backends_(backends), notes_(std::make_unique<InputNotes>(settings.log)) {
   InputFiles inputs = list_sequence_inputs(settings);
   files_ = std::move(inputs.files);
   passed_left_out_ = std::move(inputs.left_out);
@@ -77,24 +109,28 @@ std::unique_ptr<SourceReader> SequenceReader::open(std::size_t source) const {
   settings.skip_lines = settings_.skip_lines;
   settings.max_line_bytes = settings_.max_line_bytes;
   settings.block_bytes = settings_.block_bytes;
+  settings.delimiter = settings_.delimiter;
+  settings.notes = notes_.get();
   if (settings.format == InputFormat::kParquet) {
-    if (!backends_.open_parquet) {
-      throw Error(ExitCode::kUnavailable, without_arrow(file.path),
-                  "convert it to CSV, or build with LONGHAUL_ARROW=ON");
-    }
     check_unchanged(file);
-    return backends_.open_parquet(settings);
+    return open_parquet(settings, backends_);
   }
-  auto bytes = open_byte_source(file.path, settings_.stop);
+  auto stored = open_byte_source(file.path, settings_.stop);
   check_unchanged(file);
-  if (file.format.compression != Compression::kNone) {
-    if (!backends_.decompress) {
-      throw Error(ExitCode::kUnavailable, without_arrow(file.path),
-                  "decompress it, or build with LONGHAUL_ARROW=ON");
-    }
-    bytes = backends_.decompress(std::move(bytes), file.format.compression, file.path);
+  auto bytes = open_text(std::move(stored), file.format.compression, settings, backends_);
+  if (file.by_content) {
+    settings.format = recognised(*bytes, file, settings);
+  }
+  if (settings.delimiter && settings.format != InputFormat::kCsv &&
+      settings.format != InputFormat::kTsv) {
+    throw Error(ExitCode::kUsage,
+                printable(file.path, 400) + " is " + std::string(to_string(settings.format)) +
+                    ", which has no delimiter",
+                "leave out --delimiter");
   }
   switch (settings.format) {
+    case InputFormat::kParquet:
+      return open_parquet(settings, backends_);
     case InputFormat::kFasta:
       return open_fasta(std::move(bytes), settings);
     case InputFormat::kJsonLines:
@@ -208,7 +244,8 @@ InputPosition SequenceReader::position() const {
   }
   return {ordinal,
           "source=" + std::to_string(source) + " byte=" + std::to_string(cursor.offset) +
-              " line=" + std::to_string(cursor.line),
+              " line=" + std::to_string(cursor.line) +
+              (cursor.skip > 0 ? " skip=" + std::to_string(cursor.skip) : ""),
           std::move(left_out)};
 }
 
@@ -227,9 +264,7 @@ bool SequenceReader::can_enter(std::size_t source, const SourceCursor& cursor) c
       std::all_of(files_.begin(), files_.begin() + static_cast<std::ptrdiff_t>(source),
                   [](const InputFile& file) { return file.identity.regular; });
   const bool at_beginning = source == files_.size() || cursor.line == 0;
-  return files_before &&
-         (at_beginning || (files_[source].identity.regular &&
-                           files_[source].format.compression == Compression::kNone));
+  return files_before && (at_beginning || files_[source].identity.regular);
 }
 
 bool SequenceReader::seek(const InputPosition& position) {
@@ -241,7 +276,7 @@ bool SequenceReader::seek(const InputPosition& position) {
     return false;
   }
   const auto source = static_cast<std::size_t>((*values)[0]);
-  const SourceCursor cursor{(*values)[1], (*values)[2]};
+  const SourceCursor cursor{(*values)[1], (*values)[2], (*values)[3]};
   if (!can_enter(source, cursor)) {
     return false;
   }

@@ -44,6 +44,7 @@ class SequenceReader : public RecordReader {
 
   InputSettings settings_;
   InputBackends backends_;
+  std::unique_ptr<InputNotes> notes_;
   std::vector<InputFile> files_;
   std::size_t source_ = 0;                 // the one being read, or files_.size()
   std::unique_ptr<SourceReader> current_;  // nothing until it is opened

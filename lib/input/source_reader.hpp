@@ -11,16 +11,19 @@
 #include <vector>
 
 #include "input/byte_source.hpp"
+#include "input/input_notes.hpp"
 #include "input/record.hpp"
 #include "input/record_reader.hpp"
 
 namespace longhaul {
 
 // Where the next record begins: a byte and its line, or a Parquet row (and line 1). Line 0 is the
-// beginning, whatever that takes.
+// beginning, whatever that takes. Some records can only be understood from a place before them:
+// `skip` counts the records between that place and them.
 struct SourceCursor {
   std::uint64_t offset = 0;
   std::uint64_t line = 0;
+  std::uint64_t skip = 0;
 };
 
 // What a format needs to know to read one source.
@@ -30,11 +33,14 @@ struct SourceSettings {
   InputFormat format = InputFormat::kCsv;
   std::optional<std::string> sequence_column;
   std::optional<std::string> id_column;
+  bool list_of_paths = false;  // a --files-from list: no column but `id` holds ids
   std::vector<std::string> keep_columns;
   // Values of kept columns that come with the source (from --files-from); one per keep column, or
   // none at all. The source's own column of that name goes first.
   std::vector<std::optional<std::string>> listed;
   std::uint64_t skip_lines = 0;
+  std::optional<char> delimiter;  // of csv and tsv; else recognised by the header line
+  InputNotes* notes = nullptr;    // none: nobody listens
   std::uint64_t max_line_bytes = 64ULL << 20;
   std::size_t block_bytes = 256ULL << 10;
 };

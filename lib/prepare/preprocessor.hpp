@@ -25,6 +25,7 @@ struct Prepared {
   std::uint32_t tokens = 0;  // shape: special tokens included; 1 for images
   bool truncated = false;
   std::uint32_t substituted = 0;         // characters replaced by the unknown token
+  std::uint32_t gaps = 0;                // '-' and '.' that were removed
   bool stop_dropped = false;             // one final '*' was left out
   std::vector<std::uint16_t> token_ids;  // sequences: special tokens included, no padding
   Hash128 hash;                          // of the record's content

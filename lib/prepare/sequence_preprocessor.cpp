@@ -23,11 +23,31 @@ std::string describe(char c) {
       return "'" + std::string(1, c) + "' (a gap)";
     case ' ':
       return "a space";
+    case '\t':
+      return "a tab";
+    case '>':
+      return "'>' (a FASTA header)";
     case '*':
       return "'*' (a stop)";
     default:
       return "'" + printable(std::string_view(&c, 1)) + "'";
   }
+}
+
+bool is_gap(char c) {
+  return c == '-' || c == '.';
+}
+
+bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool never_a_residue(char c) {
+  return is_gap(c) || is_digit(c) || c == '>' || static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
 }
 
 std::uint16_t token_number(std::int64_t token) {
@@ -62,6 +82,7 @@ SequencePreprocessor::SequencePreprocessor(const Alphabet& alphabet, const Seque
     append_ = token_number(*alphabet.append);
   }
   special_tokens_ = (prepend_ ? 1U : 0U) + (append_ ? 1U : 0U);
+  can_substitute_ = alphabet.unknown.has_value() && !policy.substitute_unknown;
   if (policy.substitute_unknown) {
     if (!alphabet.unknown) {
       throw Error(ExitCode::kBadData, "--unknown token, but this model has no unknown token",
@@ -86,6 +107,9 @@ Prepared SequencePreprocessor::measure(Record record) const {
   out.hash = hash128(residues);
   if (record.defect) {
     out.defect = std::move(record.defect);
+  } else if (policy_.remove_gaps) {
+    out.gaps = static_cast<std::uint32_t>(std::erase_if(residues, is_gap));
+    out.defect = tokenize(residues, out);
   } else {
     out.defect = tokenize(trimmed(record.payload), out);
   }
@@ -107,14 +131,17 @@ std::optional<Defect> SequencePreprocessor::tokenize(std::string_view residues,
     out.stop_dropped = true;
   }
   if (residues.empty()) {
-    return Defect{Reason::kEmpty, "no residues"};
+    return Defect{Reason::kEmpty, out.gaps > 0 ? "no residues, gaps alone" : "no residues"};
   }
   out.length = static_cast<std::uint32_t>(std::min<std::size_t>(residues.size(), UINT32_MAX));
   if (policy_.max_tokens && residues.size() + special_tokens_ > *policy_.max_tokens) {
     const std::uint32_t room = *policy_.max_tokens - special_tokens_;
     if (!policy_.truncate) {
-      return Defect{Reason::kTooLong, std::to_string(residues.size()) + " residues; the limit is " +
-                                          std::to_string(room)};
+      return Defect{
+          Reason::kTooLong,
+          std::to_string(residues.size()) + " residues; the limit is " + std::to_string(room),
+          policy_.limit_is_models ? "use --too-long truncate: this model takes no longer ones"
+                                  : ""};
     }
     residues = residues.substr(0, room);
     out.truncated = true;
@@ -128,13 +155,11 @@ std::optional<Defect> SequencePreprocessor::tokenize(std::string_view residues,
     const std::int32_t token = token_of_[static_cast<unsigned char>(residues[i])];
     if (token >= 0) {
       out.token_ids.push_back(static_cast<std::uint16_t>(token));
-    } else if (unknown_) {
+    } else if (unknown_ && !never_a_residue(residues[i])) {
       out.token_ids.push_back(*unknown_);
       ++out.substituted;
     } else {
-      return Defect{Reason::kInvalidCharacter, describe(residues[i]) + " at residue " +
-                                                   std::to_string(i + 1) + " of " +
-                                                   std::to_string(residues.size())};
+      return invalid(residues, i);
     }
   }
   if (append_) {
@@ -142,6 +167,24 @@ std::optional<Defect> SequencePreprocessor::tokenize(std::string_view residues,
   }
   out.tokens = static_cast<std::uint32_t>(out.token_ids.size());
   return std::nullopt;
+}
+
+Defect SequencePreprocessor::invalid(std::string_view residues, std::size_t at) const {
+  const char c = residues[at];
+  std::string what_to_do;
+  if (is_gap(c)) {
+    what_to_do = "embed with --gaps remove, which leaves gaps out and counts them";
+  } else if (is_space(c)) {
+    what_to_do = "take white space out of the sequence";
+  } else if (is_digit(c)) {
+    what_to_do = "take numbers out of the sequence";
+  } else if (!never_a_residue(c) && can_substitute_) {
+    what_to_do = "correct the sequence, or use --unknown token";
+  }
+  return {Reason::kInvalidCharacter,
+          describe(c) + " at residue " + std::to_string(at + 1) + " of " +
+              std::to_string(residues.size()),
+          std::move(what_to_do)};
 }
 
 Assembled SequencePreprocessor::assemble(std::span<Prepared* const> records, std::uint32_t width,

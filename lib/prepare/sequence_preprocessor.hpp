@@ -1,6 +1,8 @@
-// Protein sequences to tokens, by the card's alphabet. Residues are trimmed and upper-cased, one
-// final '*' is dropped; everything else that the alphabet lacks is a defect or, if asked, the
-// unknown token. Const; any thread; never throws for a bad record.
+// Protein sequences to tokens, by the card's alphabet. Residues are trimmed and upper-cased, gaps
+// are removed if asked, one final '*' is dropped; everything else that the alphabet lacks is a
+// defect or, if asked, the unknown token. What is certainly no residue is never the unknown token:
+// white space, digits, gaps, '>', control characters.
+// Const; any thread; never throws for a bad record.
 #pragma once
 
 #include <array>
@@ -14,8 +16,10 @@ namespace longhaul {
 
 struct SequencePolicy {
   std::optional<std::uint32_t> max_tokens;  // special tokens included
+  bool limit_is_models = false;             // max_tokens cannot be raised
   bool truncate = false;                    // keep the first residues of what is too long
   bool substitute_unknown = false;          // characters outside the alphabet become [UNK]
+  bool remove_gaps = false;                 // '-' and '.' are left out
 };
 
 class SequencePreprocessor : public Preprocessor {
@@ -30,10 +34,12 @@ class SequencePreprocessor : public Preprocessor {
 
  private:
   std::optional<Defect> tokenize(std::string_view residues, Prepared& out) const;
+  Defect invalid(std::string_view residues, std::size_t at) const;
 
   std::array<std::int32_t, 256> token_of_{};  // -1: not allowed
   std::uint16_t pad_ = 0;
   std::optional<std::uint16_t> unknown_;  // set only when the policy substitutes
+  bool can_substitute_ = false;           // whether asking for that would help
   std::optional<std::uint16_t> prepend_;
   std::optional<std::uint16_t> append_;
   std::uint32_t special_tokens_ = 0;

@@ -22,6 +22,8 @@ void Counters::add(const RecordRow& row, bool stop_dropped) {
   truncated += row.truncated ? 1 : 0;
   substituted_records += row.substituted > 0 ? 1 : 0;
   substituted_characters += row.substituted;
+  gapped_records += row.gaps > 0 ? 1 : 0;
+  gaps_removed += row.gaps;
   stops_dropped += stop_dropped ? 1 : 0;
 }
 
@@ -35,6 +37,8 @@ nlohmann::json to_json(const Counters& counters) {
           {"truncated", counters.truncated},
           {"substituted_records", counters.substituted_records},
           {"substituted_characters", counters.substituted_characters},
+          {"gapped_records", counters.gapped_records},
+          {"gaps_removed", counters.gaps_removed},
           {"stops_dropped", counters.stops_dropped},
           {"residues", counters.residues},
           {"reshaped", counters.reshaped},
@@ -53,6 +57,8 @@ Counters counters_from_json(const nlohmann::json& json) {
   counters.truncated = json.at("truncated");
   counters.substituted_records = json.at("substituted_records");
   counters.substituted_characters = json.at("substituted_characters");
+  counters.gapped_records = json.value("gapped_records", std::uint64_t{0});
+  counters.gaps_removed = json.value("gaps_removed", std::uint64_t{0});
   counters.stops_dropped = json.at("stops_dropped");
   counters.residues = json.at("residues");
   counters.reshaped = json.value("reshaped", std::uint64_t{0});

@@ -22,6 +22,8 @@ struct Counters {
   std::uint64_t truncated = 0;            // records
   std::uint64_t substituted_records = 0;  // records with at least one unknown token
   std::uint64_t substituted_characters = 0;
+  std::uint64_t gapped_records = 0;  // records of which gaps were removed
+  std::uint64_t gaps_removed = 0;
   std::uint64_t stops_dropped = 0;  // records whose final '*' was left out
   std::uint64_t residues = 0;
   // Vectors computed in other shapes than their own, for want of memory: low bits may differ.

@@ -49,8 +49,9 @@ void RejectPolicy::count(const Record& record, const Defect& defect) {
   ++rejected_;
   const std::string text =
       std::string(to_string(defect.reason)) + ": " + place(record) + ": " + defect.message;
-  if (++by_reason_[defect.reason] == 1) {
-    log_.warning("rejected as " + text + "; " + std::string(remedy(defect.reason)) +
+  const std::string what_to_do(remedy(defect));
+  if (told_.insert({defect.reason, what_to_do}).second) {
+    log_.warning("rejected as " + text + "; " + what_to_do +
                  " (further ones are counted and listed in rejects.csv)");
   }
   check(false, text);

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "base/log.hpp"
 #include "base/outcome.hpp"
@@ -40,7 +42,7 @@ class RejectPolicy {
   const RejectLimits limits_;
   std::uint64_t records_;
   std::uint64_t rejected_;
-  std::map<Reason, std::uint64_t> by_reason_;
+  std::set<std::pair<Reason, std::string>> told_;  // with what to do about it
   Log& log_;
 };
 

@@ -16,6 +16,7 @@ RecordRow row_of(const Prepared& prepared, const std::map<std::uint64_t, LateOut
   row.length = prepared.length;
   row.truncated = prepared.truncated;
   row.substituted = prepared.substituted;
+  row.gaps = prepared.gaps;
   row.hash = prepared.hash;
   row.kept = prepared.record.kept;
   if (prepared.defect) {

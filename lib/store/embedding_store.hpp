@@ -28,6 +28,7 @@ struct StoreLayout {
   std::uint32_t dimension = 0;
   OutputDtype dtype = OutputDtype::kFp32;
   std::vector<std::string> kept_columns;
+  bool gaps_column = true;  // false: records.csv was begun before there was one
   friend bool operator==(const StoreLayout&, const StoreLayout&) = default;
 };
 
@@ -57,6 +58,7 @@ struct RecordRow {
   std::uint32_t length = 0;
   bool truncated = false;
   std::uint32_t substituted = 0;
+  std::uint32_t gaps = 0;  // removed
   Hash128 hash;
   std::optional<std::uint64_t> duplicate_of;
   std::optional<Defect> defect;

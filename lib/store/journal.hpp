@@ -5,7 +5,7 @@
 // crc is XXH3-64 of the previous line's crc digits (sixteen zeros before the first line) followed
 // by everything after the crc's own `",` up to the newline, so no line can change, move or vanish
 // from the middle unseen. Kinds:
-//   begin   "version", "layout" (dimension, dtype, kept_columns), "run" (the run's own settings)
+//   begin   "version", "layout" (dimension, dtype, columns), "run" (the run's own settings)
 //   commit  "window", "start", "cursor", "input", "position", "late" (outcomes of this window since
 //           the last commit), "counters", "extent" (rows the files hold at least), "records" and
 //           "rejects"

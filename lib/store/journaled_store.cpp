@@ -21,6 +21,7 @@ JournaledStore::JournaledStore(Files& files, std::string directory, const StoreL
                                Journal journal, const FileClaims& claims, std::uint64_t completed)
     : files_(files),
       directory_(std::move(directory)),
+      layout_(layout),
       journal_(std::move(journal)),
       rows_(layout, create(store_files::kPartial), create(store_files::kChecksums), claims.extent),
       records_(create(store_files::kRecords), claims.records_bytes),
@@ -28,7 +29,7 @@ JournaledStore::JournaledStore(Files& files, std::string directory, const StoreL
       completed_(completed),
       committed_(completed) {
   if (claims.records_bytes == 0) {
-    records_.append(records_header(layout.kept_columns));
+    records_.append(records_header(layout));
     rejects_.append(rejects_header());
   }
   // The names must last before a commit claims what is in them; an earlier process may have ended
@@ -109,7 +110,7 @@ void JournaledStore::complete(const RecordRow& row) {
                     " and is not in " + path(store_files::kPartial),
                 "start anew with --overwrite");
   }
-  records_.append(records_line(row));
+  records_.append(records_line(layout_, row));
 }
 
 void JournaledStore::complete_window(std::span<const RecordRow> rows) {

@@ -43,6 +43,7 @@ class JournaledStore : public EmbeddingStore {
 
   Files& files_;
   std::string directory_;
+  const StoreLayout layout_;
   Journal journal_;
   RowFile rows_;
   TextFile records_;

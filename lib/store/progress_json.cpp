@@ -78,6 +78,9 @@ ordered_json to_json(const StoreLayout& layout) {
     }
   }
   object["kept_columns"] = layout.kept_columns;
+  if (layout.gaps_column) {
+    object["gaps_column"] = true;
+  }
   return object;
 }
 
@@ -96,6 +99,7 @@ StoreLayout layout_from_json(const json& object) {
                 "the journal holds the unknown dtype " + object.at("dtype").dump());
   }
   layout.kept_columns = object.at("kept_columns").get<std::vector<std::string>>();
+  layout.gaps_column = object.value("gaps_column", false);
   return layout;
 }
 

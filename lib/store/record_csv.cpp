@@ -16,10 +16,14 @@ std::string csv_line(const std::vector<std::string>& fields) {
   return line + '\n';
 }
 
-std::vector<std::string> record_columns(const std::vector<std::string>& kept_columns) {
-  std::vector<std::string> columns{"row",       "id",          "source", "status",      "length",
-                                   "truncated", "substituted", "hash",   "duplicate_of"};
-  for (std::string name : kept_columns) {
+std::vector<std::string> record_columns(const StoreLayout& layout) {
+  std::vector<std::string> columns{"row",    "id",        "source",     "status",
+                                   "length", "truncated", "substituted"};
+  if (layout.gaps_column) {
+    columns.emplace_back("gaps");
+  }
+  columns.insert(columns.end(), {"hash", "duplicate_of"});
+  for (std::string name : layout.kept_columns) {
     while (std::find(columns.begin(), columns.end(), name) != columns.end()) {
       name.insert(0, "input.");
     }
@@ -28,24 +32,27 @@ std::vector<std::string> record_columns(const std::vector<std::string>& kept_col
   return columns;
 }
 
-std::string records_header(const std::vector<std::string>& kept_columns) {
-  return csv_line(record_columns(kept_columns));
+std::string records_header(const StoreLayout& layout) {
+  return csv_line(record_columns(layout));
 }
 
 std::string rejects_header() {
   return csv_line({"row", "id", "source", "line", "reason", "message"});
 }
 
-std::string records_line(const RecordRow& row) {
+std::string records_line(const StoreLayout& layout, const RecordRow& row) {
   std::vector<std::string> fields{std::to_string(row.row),
                                   row.id,
                                   row.source,
                                   std::string(to_string(row.status)),
                                   std::to_string(row.length),
                                   row.truncated ? "true" : "false",
-                                  std::to_string(row.substituted),
-                                  row.hash == Hash128{} ? "" : to_hex(row.hash),
-                                  row.duplicate_of ? std::to_string(*row.duplicate_of) : ""};
+                                  std::to_string(row.substituted)};
+  if (layout.gaps_column) {
+    fields.push_back(std::to_string(row.gaps));
+  }
+  fields.push_back(row.hash == Hash128{} ? "" : to_hex(row.hash));
+  fields.push_back(row.duplicate_of ? std::to_string(*row.duplicate_of) : "");
   fields.insert(fields.end(), row.kept.begin(), row.kept.end());
   return csv_line(fields);
 }

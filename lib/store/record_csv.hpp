@@ -15,13 +15,13 @@ namespace longhaul {
 
 // Names of the columns of records.csv: ours, then the kept ones. A kept name that is taken becomes
 // input.NAME.
-std::vector<std::string> record_columns(const std::vector<std::string>& kept_columns);
+std::vector<std::string> record_columns(const StoreLayout& layout);
 
 // One line of RFC 4180 with its newline.
 std::string csv_line(const std::vector<std::string>& fields);
-std::string records_header(const std::vector<std::string>& kept_columns);
+std::string records_header(const StoreLayout& layout);
 std::string rejects_header();
-std::string records_line(const RecordRow& row);
+std::string records_line(const StoreLayout& layout, const RecordRow& row);
 std::string rejects_line(const RecordRow& row);  // of a rejected one
 
 // Reads a file of CSV records (RFC 4180) one by one, up to `limit` bytes, in bounded memory.

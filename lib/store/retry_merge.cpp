@@ -77,7 +77,7 @@ class Merge {
         retry_(retry_directory(output)),
         old_(journal_of(output_)),
         again_(journal_of(retry_)),
-        columns_(record_columns(old_.run.layout.kept_columns).size()) {
+        columns_(record_columns(old_.run.layout).size()) {
     if (again_.run.layout != old_.run.layout || !again_.run.finish || !old_.run.progress) {
       unfit(retry_, "is no finished retry of " + output_);
     }
@@ -147,7 +147,7 @@ class Merge {
     Table before = table(out(store_files::kRecords), columns_, old_.claims.records_bytes);
     Table fresh = table(again(store_files::kRecords), columns_);
     Table fresh_rejects = table(again(store_files::kRejects), kRejectColumns);
-    records.append(records_header(old_.run.layout.kept_columns));
+    records.append(records_header(old_.run.layout));
     rejects.append(rejects_header());
     std::uint64_t number = 0;
     while (std::optional<Fields> line = before.next()) {

@@ -49,7 +49,9 @@ class RecordWalk {
         rejects_file_(files.open(rejects_path_, OpenMode::kRead)),
         records_(*records_file_, records_path_, journal.claims.records_bytes),
         rejects_(*rejects_file_, rejects_path_, journal.claims.rejects_bytes),
-        columns_(record_columns(journal.run.layout.kept_columns)),
+        columns_(record_columns(journal.run.layout)),
+        duplicate_of_(static_cast<std::size_t>(
+            std::find(columns_.begin(), columns_.end(), "duplicate_of") - columns_.begin())),
         result_(result) {
     if (records_.next() != columns_) {
       result_.add(records_path_ + " line 1", "is not the header of these records");
@@ -100,11 +102,11 @@ class RecordWalk {
       result_.add(records_where(), "has no valid row or status");
       return line;
     }
-    line = {*row, fields[1], *status, parse_count(fields[8])};
+    line = {*row, fields[1], *status, parse_count(fields[duplicate_of_])};
     if ((line.status == Status::kDuplicate) != line.duplicate_of.has_value() ||
         line.duplicate_of.value_or(0) >= std::max<std::uint64_t>(line.row, 1)) {
-      result_.add(records_where(),
-                  "has duplicate_of '" + printable(fields[8]) + "' beside the status " + fields[3]);
+      result_.add(records_where(), "has duplicate_of '" + printable(fields[duplicate_of_]) +
+                                       "' beside the status " + fields[3]);
       line.duplicate_of.reset();
     }
     return line;
@@ -129,6 +131,7 @@ class RecordWalk {
   CsvFile records_;
   CsvFile rejects_;
   std::vector<std::string> columns_;
+  std::size_t duplicate_of_;
   Verification& result_;
   std::uint64_t expected_ = 0;
 };

@@ -13,9 +13,14 @@ using namespace longhaul::test;
 
 namespace {
 
+constexpr Compression kAll[] = {Compression::kGzip, Compression::kZstd, Compression::kBzip2,
+                                Compression::kLz4};
+
 std::string compressed(const std::string& text, Compression compression) {
-  const auto kind =
-      compression == Compression::kGzip ? arrow::Compression::GZIP : arrow::Compression::ZSTD;
+  const auto kind = compression == Compression::kGzip    ? arrow::Compression::GZIP
+                    : compression == Compression::kBzip2 ? arrow::Compression::BZ2
+                    : compression == Compression::kLz4   ? arrow::Compression::LZ4_FRAME
+                                                         : arrow::Compression::ZSTD;
   auto codec = arrow::util::Codec::Create(kind).ValueOrDie();
   const auto* from = reinterpret_cast<const std::uint8_t*>(text.data());
   const auto size = static_cast<std::int64_t>(text.size());
@@ -53,9 +58,9 @@ std::string sample() {
 
 }  // namespace
 
-TEST_CASE("gzip and Zstandard give back what went in, in blocks of any size") {
+TEST_CASE("every compression gives back what went in, in blocks of any size") {
   const std::string text = sample();
-  for (const auto compression : {Compression::kGzip, Compression::kZstd}) {
+  for (const auto compression : kAll) {
     const std::string stored = compressed(text, compression);
     REQUIRE(stored.size() < text.size());
     CHECK(decompressed(stored, compression) == text);
@@ -66,7 +71,7 @@ TEST_CASE("gzip and Zstandard give back what went in, in blocks of any size") {
 }
 
 TEST_CASE("members in a row are one text, and zero bytes behind the last are padding") {
-  for (const auto compression : {Compression::kGzip, Compression::kZstd}) {
+  for (const auto compression : kAll) {
     const std::string two = compressed("id,seq\n", compression) + compressed("a,MK\n", compression);
     CHECK(decompressed(two, compression, 3, 3) == "id,seq\na,MK\n");
     CHECK(decompressed(two + std::string(600, '\0'), compression) == "id,seq\na,MK\n");
@@ -75,7 +80,7 @@ TEST_CASE("members in a row are one text, and zero bytes behind the last are pad
 
 TEST_CASE("a compressed file cut anywhere is damaged, whatever was read before") {
   const std::string text = sample().substr(0, 4000);
-  for (const auto compression : {Compression::kGzip, Compression::kZstd}) {
+  for (const auto compression : kAll) {
     const std::string stored = compressed(text, compression);
     for (std::size_t size = 1; size < stored.size(); size += size < 40 ? 1 : 37) {
       CAPTURE(size);
@@ -129,4 +134,52 @@ TEST_CASE("compressed text is read like plain text, but cannot be entered in the
   InputSettings settings;
   settings.inputs = {folder.write("b.csv.gz", compressed("", Compression::kGzip))};
   CHECK(thrown_by([&] { open_input(settings, arrow_backends()); }).says("empty"));
+}
+
+TEST_CASE("how a file is compressed is seen in it, whatever its name says") {
+  const TemporaryFolder folder;
+  const std::string text = sample();
+  const auto records = [&](const std::string& name, const std::string& stored) {
+    InputSettings settings;
+    settings.inputs = {folder.write(name, stored)};
+    auto reader = open_input(settings, arrow_backends());
+    const std::size_t count = drain(*reader).size();
+    CHECK(reader->progress().bytes_read == stored.size());
+    return count;
+  };
+  for (const auto compression : kAll) {
+    const std::string once = compressed(text, compression);
+    CHECK(records("a.csv", once) == 3000);
+    CHECK(records("a.csv.gz", once) == 3000);
+    CHECK(records("a", once) == 3000);
+    CHECK(records("twice.csv.gz", compressed(once, Compression::kGzip)) == 3000);
+  }
+  CHECK(records("plain.csv.gz", text) == 3000);
+  CHECK(records("plain.csv.bz2", text) == 3000);
+  std::string deep = text;
+  for (int layer = 0; layer < 5; ++layer) {
+    deep = compressed(deep, Compression::kGzip);
+  }
+  const auto error = thrown_by([&] { records("deep.csv.gz", deep); });
+  CHECK(error.code == 65);
+  CHECK(error.says("more than 4 times over"));
+  const std::string cut = compressed(compressed(text, Compression::kBzip2), Compression::kGzip);
+  const auto damaged = thrown_by([&] { records("cut.csv.gz", cut.substr(0, cut.size() / 2)); });
+  CHECK(damaged.code == 65);
+  CHECK(damaged.says("cut.csv.gz, byte "));
+}
+
+TEST_CASE("text that is not compressed is entered in the middle under any name") {
+  const TemporaryFolder folder;
+  const std::string text = sample();
+  InputSettings settings;
+  settings.inputs = {folder.write("a.csv.gz", text)};
+  auto reader = open_input(settings, arrow_backends());
+  for (int i = 0; i < 1500; ++i) {
+    reader->next();
+  }
+  const InputPosition position = reader->position();
+  auto other = open_input(settings, arrow_backends());
+  REQUIRE(other->seek(position));
+  CHECK(other->next()->id == "r1500");
 }

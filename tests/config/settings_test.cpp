@@ -31,12 +31,14 @@ TEST_CASE("every setting has a unique name, a short flag of its own and help") {
     CHECK((setting.short_flag.empty() || short_flags.insert(setting.short_flag).second));
     CHECK(!setting.help.empty());
   }
-  CHECK(names.size() == 44);
+  CHECK(names.size() == 46);
 }
 
 TEST_CASE("what get() writes, set() reads to the same value") {
   for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{
            {"format", "parquet"},         {"skip-lines", "3"},
+           {"delimiter", "tab"},          {"delimiter", ";"},
+           {"delimiter", "pipe"},         {"gaps", "remove"},
            {"batch-size", "32"},          {"batch-tokens", "9007199254740993"},
            {"commit-every", "250ms"},     {"commit-every", "90"},
            {"commit-every", "1.5h"},      {"order", "input"},

@@ -69,6 +69,41 @@ const std::vector<Case> kCases = {
     {"UTF-8 in the id", "id,sequence\nd\xc3\xa9j\xc3\xa0,MK\n", {"d\xc3\xa9j\xc3\xa0|MK @2:12"}},
     {"other columns around", "label,seq,x\n0.0,MK,\n,LV,1\n", {"|MK @2:12", "|LV @3:20"}},
     {"one column", "vh_sequence\nMK\n\nLV\n", {"|MK @2:12", "|LV @4:16"}},
+    {"cells that pandas writes for what is missing",
+     "id,sequence\na,nan\nb,NaN\nc,NAN\nd,\"nan\"\n",
+     {"a| !missing_value @2:12", "b| !missing_value @3:18", "c|NAN @4:24",
+      "d| !missing_value @5:30"}},
+    {"blank rows of spreadsheets",
+     "id,sequence\n,\na,MK\n , \nb,LV\n,,,\n\"\",\"\"\n",
+     {"a|MK @3:14", "b|LV @5:23"}},
+    {"a real cell over lines",
+     "id,note,sequence\na,\"one\ntwo\",MK\nb,x,LV\n",
+     {"a|MK @2:17", "b|LV @4:32"}},
+    {"two stray quotes and rows between them",
+     "id,note,sequence\na,x,MK\nb,\"lone,LV\nc,x,GG\nd,5\",MM\ne,x,WW\n",
+     {"a|MK @2:17", "b| !bad_record @3:24", "c|GG @4:35", "d| !bad_record @5:42", "e|WW @6:50"}},
+    {"two stray quotes in neighbouring rows",
+     "id,note,sequence\nb,\"lone,LV\nd,5\",MM\ne,x,WW\n",
+     {"b| !bad_record @2:17", "d| !bad_record @3:28", "e|WW @4:36"}},
+    {"a stray quote and a quoted cell",
+     "id,note,sequence\nb,\"lone,LV\nc,\"x\",GG\nd,x,MM\n",
+     {"b| !bad_record @2:17", "c| !bad_record @3:28", "d|MM @4:37"}},
+    {"stray quotes around blank and short rows",
+     "id,note,sequence\nb,\"lone,LV\n\nc,x,GG\n,,\nshort\nd,5\",MM\n",
+     {"b| !bad_record @2:17", "c|GG @4:29", "short| !wrong_field_count @6:39",
+      "d| !bad_record @7:45"}},
+    {"a stray quote that never closes",
+     "id,note,sequence\na,x,MK\nb,\"lone,LV\nc,x,GG",
+     {"a|MK @2:17", "b| !bad_record @3:24", "c|GG @4:35"}},
+    {"semicolons", "id;sequence\na;M,K\n", {"a|M,K @2:12"}},
+    {"bars", "id|sequence\na|MK\n", {"a|MK @2:12"}},
+    {"tabs under a name of commas", "id\tsequence\na\t\"MK\n", {"a|\"MK @2:12"}},
+    {"a line that names the delimiter", "sep=;\r\nid;sequence\na;MK\n", {"a|MK @3:19"}},
+    {"a quoted line that names it", "\"sep=|\"\nid|sequence\na|MK\n", {"a|MK @3:20"}},
+    {"names in other cases", "ID,Sequence\na,MK\n", {"a|MK @2:12"}},
+    {"AIRR's ids", "sequence_id,seq\na,MK\n", {"a|MK @2:16"}},
+    {"UniProt's ids", "Entry,Length,Sequence\nP1,2,MK\n", {"P1|MK @2:22"}},
+    {"id goes before accession", "accession,id,seq\nx,a,MK\n", {"a|MK @2:17"}},
     {"no record", "id,sequence\n", {}},
     {"no record and no line end", "id,sequence", {}},
     {"a zero byte in a record is for others to judge",
@@ -96,6 +131,92 @@ TEST_CASE("TSV splits at tabs and quotes alike") {
   settings.format = InputFormat::kTsv;
   CHECK(read("id\tsequence\na,b\tMK\n\"c\td\"\tLV\n", settings) ==
         Lines{"a,b|MK @2:12", "c\td|LV @3:19"});
+}
+
+TEST_CASE("a quote that does not close in its line of TSV is a letter like any other") {
+  SourceSettings settings = settings_for();
+  settings.format = InputFormat::kTsv;
+  const std::string text =
+      "id\tnote\tsequence\n"
+      "a\t\"lone\tMK\n"        // 2:17
+      "b\tends 5\"\tLV\n"      // 3:28
+      "\"c\tx\tGG\n"           // 4:41
+      "d\t\"x\"\t\"MM\n"       // 5:49
+      "\"e\"\t\"a\tb\"\tWW\n"  // 6:59
+      "f\t\"over\n"            // 7:72
+      "lines\"\tMK\n"          // 8:80
+      "g\t\"a\"b\tMK\n";       // 9:90
+  const Lines expected{"a|MK @2:17",
+                       "b|LV @3:28",
+                       "\"c|GG @4:41",
+                       "d|\"MM @5:49",
+                       "e|WW @6:59",
+                       "f| !wrong_field_count @7:72",
+                       "lines\"| !wrong_field_count @8:80",
+                       "| !bad_record @9:90"};
+  CHECK(read(text, settings) == expected);
+  settings.block_bytes = 3;
+  CHECK(read(text, settings) == expected);
+}
+
+TEST_CASE("what is said of stray quotes names the lines and what to do") {
+  auto reader = open_delimited(
+      std::make_unique<MemorySource>("id,note,sequence\nb,\"lone,LV\nc,x,GG\nd,5\",MM\n"),
+      settings_for());
+  Record record;
+  REQUIRE(reader->next(record));
+  CHECK(record.defect->message.find("a quote opens here and closes in line 4") == 0);
+  CHECK(record.defect->message.find("leave out or double that quote") != std::string::npos);
+  CHECK(record.defect->message.find("a cell over lines that look so cannot be told from it") !=
+        std::string::npos);
+  record = Record{};
+  REQUIRE(reader->next(record));
+  CHECK_FALSE(record.defect);
+  REQUIRE(reader->next(record));
+  CHECK(record.defect->message.find("the quote of line 2 closes here") == 0);
+}
+
+TEST_CASE("a quote in the header that swallows rows is refused") {
+  const auto stray = thrown_by([] { read("id,sequence,\"note\na,MK,5\nb,LV,\"\nc,GG,x\n"); });
+  CHECK(stray.code == 65);
+  CHECK(stray.says("line 1: a quote opens in the header"));
+  // A name over lines is a name.
+  CHECK(read("id,sequence,\"a\nnote\"\na,MK,x\n") == Lines{"a|MK @3:24"});
+}
+
+TEST_CASE("rows between stray quotes that are far apart are read, in bounded memory") {
+  // The quote closes further on than anybody looks: its line is rejected and the others are read.
+  SourceSettings settings = settings_for(64);
+  settings.max_line_bytes = 400;
+  std::string text = "id,note,sequence\nb,\"lone,LV\n";
+  for (int i = 0; i < 100; ++i) {
+    text += "r,x,GG\n";
+  }
+  text += "d,5\",MM\n";
+  const auto records = read(text, settings);
+  REQUIRE(records.size() == 102);
+  CHECK(records.front() == "b| !bad_record @2:17");
+  CHECK(records[1] == "r|GG @3:28");
+  CHECK(records.back() == "d|MM @103:728");
+}
+
+TEST_CASE("a delimiter that is asked for goes before what the header looks like") {
+  SourceSettings settings = settings_for();
+  settings.delimiter = ';';
+  CHECK(read("id;seq,x\na;MK\n", [&] {
+          auto named = settings;
+          named.sequence_column = "seq,x";
+          return named;
+        }()) == Lines{"a|MK @2:9"});
+  settings.delimiter = '!';
+  CHECK(read("id!seq\na!MK\n", settings) == Lines{"a|MK @2:7"});
+  // Two ways to read it: asked.
+  SourceSettings doubt = settings_for();
+  doubt.sequence_column = "a";
+  doubt.format = InputFormat::kTsv;
+  const auto asked = thrown_by([&] { read("a;x,a\nMK;LV,GG\n", doubt); });
+  CHECK(asked.code == 2);
+  CHECK(asked.says("--delimiter"));
 }
 
 TEST_CASE("reading a CSV goes on from every cursor as if it had not stopped") {
@@ -170,21 +291,25 @@ TEST_CASE("a quoted record over the cap ends where its quote closes") {
     CHECK(many[1] == "b|LV @6:52");
     const auto one =
         read("id,sequence\n\"a" + std::string(60, 'M') + "\nb,c\n\",MK\nb,LV\n", settings);
-    REQUIRE(one.size() == 2);
+    REQUIRE(one.size() == 4);
     CHECK(one[0] == "| !line_too_long @2:12");
-    CHECK(one[1] == "b|LV @5:84");
+    // What follows it reads like records, so the quote that it opens is none.
+    CHECK(one[1] == "b|c @3:75");
+    CHECK(one[2] == "| !bad_record @4:79");
+    CHECK(one[3] == "b|LV @5:84");
   }
 }
 
 TEST_CASE("a quote that never closes names the line where it opened") {
-  const auto error = thrown_by([] { read("id,sequence\na,MK\n\"b\nb\",\"MK\nc,LV\nd,GG\n"); });
+  const auto error =
+      thrown_by([] { read("id,sequence\na,MK\n\"b\nb\",\"MK\na cell\nof words\n"); });
   CHECK(error.code == 65);
   CHECK(error.says("x.csv, line 4 (byte 20)"));
   CHECK(error.says("never closes"));
   SourceSettings settings = settings_for(8);
   settings.max_line_bytes = 20;  // also when it is too long to be kept
   const auto longer = thrown_by(
-      [&] { read("id,sequence\na,\"MK\n" + std::string(100, 'M') + "\nc,LV\n", settings); });
+      [&] { read("id,sequence\n\"a\nb\n" + std::string(100, 'M') + "\nc,LV\n", settings); });
   CHECK(longer.code == 65);
   CHECK(longer.says("line 2"));
 }
@@ -194,7 +319,7 @@ TEST_CASE("what is no text is refused with the byte") {
   CHECK(binary.code == 65);
   CHECK(binary.says("binary"));
   CHECK(binary.says("byte 14 (line 2)"));
-  CHECK(thrown_by([] { read("\x1f\x8b\x08"); }).says(".gz"));
+  CHECK(thrown_by([] { read("\x1f\x8b\x08"); }).says("gzip"));
   CHECK(thrown_by([] { read("\xff\xfei\0d\0"); }).says("UTF-16"));
   CHECK(thrown_by([] { read("PAR1...."); }).says("Parquet"));
   CHECK(thrown_by([] { read(""); }).code == 65);
@@ -217,9 +342,19 @@ TEST_CASE("columns are chosen by name, and doubts are asked about") {
   CHECK(with("seq,seq", nothing).code == 2);
   CHECK(with("id,id,seq", nothing).code == 2);
   CHECK(with("x,x,seq", nothing).code == 0);
-  const auto lacking = with("name,Sequence", nothing);
+  const auto lacking = with("name,Protein", nothing);
   CHECK(lacking.code == 65);
-  CHECK(lacking.says("'name', 'Sequence'"));
+  CHECK(lacking.says("'name', 'Protein'"));
+  CHECK(with("Seq,SEQ", nothing).says("'Seq', 'SEQ'"));
+  CHECK(with("Seq,SEQ", [](SourceSettings& s) { s.sequence_column = "SEQ"; }).code == 0);
+  CHECK(with("Id,ID,seq", nothing).code == 2);
+  const auto airr = with("sequence_id,sequence,sequence_vdj_aa,sequence_alignment_aa", nothing);
+  CHECK(airr.code == 2);
+  CHECK(airr.says("'sequence', 'sequence_vdj_aa', 'sequence_alignment_aa'"));
+  CHECK(airr.says("--sequence-column sequence_vdj_aa"));
+  const auto protein = with("sequence_id,sequence_alignment_aa", nothing);
+  CHECK(protein.code == 65);
+  CHECK(protein.says("say --sequence-column sequence_alignment_aa"));
   const auto wrong = with("id,seq", [](SourceSettings& s) { s.sequence_column = "vh"; });
   CHECK(wrong.code == 2);
   CHECK(wrong.says("'vh'"));
@@ -233,4 +368,21 @@ TEST_CASE("columns are chosen by name, and doubts are asked about") {
   settings.sequence_column = "aa";
   settings.id_column = "name";
   CHECK(read("name,id,aa,sequence\nn,i,MK,LV\n", settings) == Lines{"n|MK @2:20"});
+}
+
+TEST_CASE("rows of blank cells are counted, from the place that was gone to") {
+  const std::string text = "id,sequence\n,\na,MK\n,\n,\nb,LV\n,\n";
+  auto reader = open_delimited(std::make_unique<MemorySource>(text), settings_for());
+  Record record;
+  CHECK(reader->left_out().empty());
+  REQUIRE(reader->next(record));
+  CHECK(reader->left_out().counts().at("blank rows") == 1);
+  const SourceCursor cursor = reader->cursor();
+  while (reader->next(record)) {
+  }
+  CHECK(reader->left_out().counts().at("blank rows") == 4);
+  auto other = open_delimited(std::make_unique<MemorySource>(text), settings_for());
+  REQUIRE(other->seek(cursor));
+  CHECK(drain(*other) == Lines{"b|LV @6:23"});
+  CHECK(other->left_out().counts().at("blank rows") == 3);
 }

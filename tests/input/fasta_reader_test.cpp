@@ -40,7 +40,17 @@ const std::vector<Case> kCases = {
     {"a tab after the id", ">a\tx\nMK\n", {"a|MK @1:0"}},
     {"no id", ">\nMK\n", {"|MK @1:0"}},
     {"blanks at the ends of lines", ">a\nMK \t\nLV\r\n", {"a|MKLV @1:0"}},
-    {"blanks inside stay", ">a\nM K\n", {"a|M K @1:0"}},
+    {"blanks inside", ">a\n M K \tL\n", {"a|MKL @1:0"}},
+    {"numbers in columns", ">a\n   1 MKLV EVQL\n  11 GG 20\n", {"a|MKLVEVQLGG @1:0"}},
+    {"numbers in residues", ">a\nM1K\n", {"a|M1K @1:0"}},
+    {"a header behind blanks", " >a\nMK\n  >b c\nLV\n", {"a|MK @1:0", "b|LV @3:7"}},
+    {"a glued header",
+     ">a\nMK\nLV*>b c\nGG\n>d\nWW\n",
+     {"a|MKLV* !bad_record @1:0", "b|GG !bad_record @3:6", "d|WW @5:17"}},
+    {"two glued headers",
+     ">a\nMK>b\nLV>c\nGG\n",
+     {"a|MK !bad_record @1:0", "b|LV !bad_record @2:3", "c|GG !bad_record @3:8"}},
+    {"a glued header in a comment", ">a\nMK\n;x>b\n", {"a|MK @1:0"}},
     {"comments", ";c\n>a\nMK\n;c\nLV\n", {"a|MKLV @2:3"}},
     {"empty lines first", "\n\n  \n>a\nMK\n", {"a|MK @4:5"}},
     {"a byte order mark", "\xef\xbb\xbf>a\nMK\n", {"a|MK @1:3"}},
@@ -49,7 +59,7 @@ const std::vector<Case> kCases = {
     {"not UTF-8",
      ">a\nM\xffK\n>\xe9 x\nLV\n>c \xe9\nGG\n",
      {"a|M\xffK !not_utf8 @1:0", "\xe9|LV !not_utf8 @3:7", "c|GG @5:15"}},
-    {"'>' inside a line", ">a >b\nM>K\n", {"a|M>K @1:0"}},
+    {"'>' inside a line", ">a >b\nM>K\n", {"a|M !bad_record @1:0", "K| !bad_record @2:6"}},
     {"a CSV field would end here", ">a\n\"MK,\n", {"a|\"MK, @1:0"}},
 };
 
@@ -132,4 +142,32 @@ TEST_CASE("a FASTA record with too long a line, or too many residues, is passed 
     const auto error = thrown_by([&] { read(long_line + "\n>a\nMK\n", settings); });
     CHECK(error.code == 65);
   }
+}
+
+TEST_CASE("a header glued to a line too long to be kept is a record all the same") {
+  for (const std::size_t block : {1UL, 8UL, 4096UL}) {
+    CAPTURE(block);
+    SourceSettings settings = settings_for(block);
+    settings.max_line_bytes = 32;
+    const std::string text =
+        ">a\n" + std::string(50, 'M') + ">b\nLV\n>c >d" + std::string(50, 'x') + "\nMK\n>e\nGG\n";
+    const auto records = read(text, settings);
+    REQUIRE(records.size() == 4);
+    CHECK(records[0] == "a| !line_too_long @1:0");
+    CHECK(records[1] == "| !line_too_long @2:3");
+    CHECK(records[2] == "| !line_too_long @4:59");
+    CHECK(records[3] == "e|GG @6:119");
+  }
+}
+
+TEST_CASE("what is said of a glued header names the line and what to do") {
+  auto reader = open_fasta(std::make_unique<MemorySource>(">a\nMK>b\nLV\n"), settings_for());
+  Record record;
+  REQUIRE(reader->next(record));
+  CHECK(record.defect->message.find("line 2 holds a '>' behind residues") == 0);
+  CHECK(record.defect->message.find("put a line break before it") != std::string::npos);
+  record = Record{};
+  REQUIRE(reader->next(record));
+  CHECK(record.line == 2);
+  CHECK(record.defect->message.find("put a line break before its '>'") != std::string::npos);
 }

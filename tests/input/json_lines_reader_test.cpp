@@ -118,13 +118,17 @@ TEST_CASE("the columns of JSON lines are the keys at the beginning") {
     return thrown_by([&] { read(text, settings); });
   };
   const auto nothing = [](SourceSettings&) {};
-  const auto lacking = wrong(R"({"name": "a", "Seq": "MK"})", nothing);
+  const auto lacking = wrong(R"({"name": "a", "aa": "MK"})", nothing);
   CHECK(lacking.code == 65);
-  CHECK(lacking.says("'name', 'Seq'"));
+  CHECK(lacking.says("'name', 'aa'"));
   CHECK(wrong("{\"seq\": \"MK\"}\n{\"sequence\": \"MK\"}\n", nothing).code == 2);
   const auto absent = wrong(R"({"seq": "MK"})", [](SourceSettings& s) { s.id_column = "name"; });
   CHECK(absent.code == 2);
   CHECK(absent.says("'seq'"));
+  // Names in another case, of the sequence, the id and what is kept; "nan" is a string.
+  SourceSettings kept = settings_for();
+  kept.keep_columns = {"label"};
+  CHECK(read(R"({"ID": "a", "Sequence": "nan", "Label": 1})", kept) == Lines{"a|nan|1 @1:0"});
   // The first line may lack what others have, or be broken.
   CHECK(read("{\"x\": 1}\n{\n{\"seq\": \"MK\"}\n") ==
         Lines{"| !missing_value @1:0", "| !bad_json @2:9", "|MK @3:11"});

@@ -134,12 +134,14 @@ TEST_CASE("inputs that are not there, empty or of no known format are said so") 
   CHECK(code_of(settings_for({folder.write("empty.csv", "")})) == 65);
   CHECK(code_of(settings_for({folder.write("header.csv", "id,seq\n")})) == 65);
   CHECK(code_of(settings_for({folder.write("blank.fasta", "\n")})) == 65);
-  CHECK(code_of(settings_for({folder.write("x.txt", "seq\nMK\n")})) == 2);
+  CHECK(code_of(settings_for({folder.write("x.txt", "MKLV\nEVQL\n")})) == 2);
   CHECK(thrown_by([&] { open_input(settings_for({folder.path("x.txt")})); }).says("--format"));
-  CHECK(code_of(settings_for({"-"})) == 2);
-  InputSettings settings = settings_for({folder.path("x.txt")});
+  InputSettings settings = settings_for({folder.write("y.txt", "aa\nMK\n")});
+  CHECK(code_of(settings) == 2);
+  settings.sequence_column = "aa";
   settings.format = InputFormat::kCsv;
   CHECK(drain(*open_input(settings)).size() == 1);
+  settings = settings_for({});
   settings.inputs = {"-", "-"};
   CHECK(thrown_by([&] { open_input(settings); }).says("twice"));
   // A header alone is no error where other inputs hold records.
@@ -151,7 +153,7 @@ TEST_CASE("inputs that are not there, empty or of no known format are said so") 
 TEST_CASE("a wrong column in the last input is said before the first is read") {
   const TemporaryFolder folder;
   const auto good = folder.write("a.csv", numbered(5000));
-  const auto bad = folder.write("b.csv", "id,Sequence\na,MK\n");
+  const auto bad = folder.write("b.csv", "id,Protein\na,MK\n");
   const auto error = thrown_by([&] { open_input(settings_for({good, bad})); });
   CHECK(error.code == 65);
   CHECK(error.says("b.csv"));
@@ -160,7 +162,8 @@ TEST_CASE("a wrong column in the last input is said before the first is read") {
 TEST_CASE("a build without Arrow says what it cannot read") {
   const TemporaryFolder folder;
   for (const std::string name : {"a.csv.gz", "a.fasta.zst", "a.parquet"}) {
-    const auto error = thrown_by([&] { open_input(settings_for({folder.write(name, "x")})); });
+    const std::string bytes = name.back() == 'z' ? "\x1f\x8b\x08 more" : "\x28\xb5\x2f\xfd more";
+    const auto error = thrown_by([&] { open_input(settings_for({folder.write(name, bytes)})); });
     CHECK(error.code == 69);
     CHECK(error.says(name));
     CHECK(error.says("Arrow"));

@@ -58,9 +58,50 @@ TEST_CASE("what the alphabet lacks is named with its place") {
 }
 
 TEST_CASE("unknown characters are substituted and counted when asked") {
-  const Prepared prepared = measured("AZ-D", {.max_tokens = {}, .substitute_unknown = true});
+  const Prepared prepared = measured("AZ?D", {.max_tokens = {}, .substitute_unknown = true});
   CHECK(prepared.token_ids == Ids{2, 4, 1, 1, 6, 3});
   CHECK(prepared.substituted == 2);
+}
+
+TEST_CASE("what is certainly no residue is never the unknown token, and the remedy is another") {
+  const SequencePolicy token{.max_tokens = {}, .substitute_unknown = true};
+  for (const std::string text :
+       {"A-D", "A.D", "A D", "A\tD", "A1D", "A>D", std::string("A\0D", 3)}) {
+    CAPTURE(text);
+    REQUIRE(measured(text, token).defect);
+    CHECK(measured(text, token).defect->reason == Reason::kInvalidCharacter);
+    CHECK(remedy(*measured(text).defect).find("--unknown") == std::string_view::npos);
+  }
+  CHECK(remedy(*measured("A-D").defect).find("--gaps remove") != std::string_view::npos);
+  CHECK(remedy(*measured("A D").defect).find("white space") != std::string_view::npos);
+  CHECK(remedy(*measured("A1D").defect).find("numbers") != std::string_view::npos);
+  CHECK(remedy(*measured("AZD").defect).find("--unknown token") != std::string_view::npos);
+  Record record;
+  record.payload = "AZD";
+  Alphabet without = small_alphabet();
+  without.unknown.reset();
+  const Prepared prepared = SequencePreprocessor(without, {}).measure(record);
+  CHECK(remedy(*prepared.defect) == "correct the sequence");
+}
+
+TEST_CASE("gaps are removed and counted when asked, before all else") {
+  const SequencePolicy remove{.max_tokens = 5, .remove_gaps = true};
+  const Prepared prepared = measured("--A.c-D*..", remove);
+  CHECK(prepared.token_ids == Ids{2, 4, 5, 6, 3});
+  CHECK(prepared.length == 3);
+  CHECK(prepared.gaps == 6);
+  CHECK(prepared.stop_dropped);
+  CHECK(measured("ACD", remove).gaps == 0);
+  CHECK(measured("ACD", remove).hash == measured("ACD").hash);
+  CHECK(measured("-.-", remove).defect->reason == Reason::kEmpty);
+  // An alphabet that has them as tokens takes them as they are, unless they are to go.
+  Alphabet aligned = small_alphabet();
+  aligned.tokens.emplace_back("-");
+  aligned.allowed += "-";
+  Record record;
+  record.payload = "A-D";
+  CHECK(SequencePreprocessor(aligned, {}).measure(record).token_ids == Ids{2, 4, 7, 6, 3});
+  CHECK(SequencePreprocessor(aligned, remove).measure(record).token_ids == Ids{2, 4, 6, 3});
 }
 
 TEST_CASE("long sequences are rejected, or cut to the first residues and the appended token") {
@@ -71,6 +112,9 @@ TEST_CASE("long sequences are rejected, or cut to the first residues and the app
   CHECK(rejected.defect->reason == Reason::kTooLong);
   CHECK(rejected.defect->message == "3 residues; the limit is 2");
   CHECK(rejected.length == 3);
+  CHECK(remedy(*rejected.defect) == "use --too-long truncate, or raise --max-length");
+  const SequencePolicy highest{.max_tokens = 4, .limit_is_models = true};
+  CHECK(remedy(*measured("ACD", highest).defect).find("--max-length") == std::string_view::npos);
   const Prepared cut = measured("ACD", {.max_tokens = 4, .truncate = true});
   CHECK(cut.token_ids == Ids{2, 4, 5, 3});
   CHECK(cut.truncated);

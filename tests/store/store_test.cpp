@@ -92,8 +92,8 @@ TEST_CASE("lines that no commit claims are cut when the run continues") {
   store->complete_window(std::vector{good(1, "b")});
   store->commit({2, 2, "", {}, 0, {}, {}});
   CHECK(files.content("out/records.csv") ==
-        "row,id,source,status,length,truncated,substituted,hash,duplicate_of\n"
-        "0,a,in.fa,ok,3,false,0,,\n1,b,in.fa,ok,3,false,0,,\n");
+        "row,id,source,status,length,truncated,substituted,gaps,hash,duplicate_of\n"
+        "0,a,in.fa,ok,3,false,0,0,,\n1,b,in.fa,ok,3,false,0,0,,\n");
 }
 
 TEST_CASE("a kept column whose name is taken becomes input.NAME") {
@@ -104,13 +104,39 @@ TEST_CASE("a kept column whose name is taken becomes input.NAME") {
   RecordRow row = good(0, "a,\"b\"");
   row.kept = {"1", "x\ny", "z"};
   row.truncated = true;
+  row.gaps = 2;
   row.hash = hash128("abc");
   store->complete_window(std::vector{row});
   store->commit({1, 1, "", {}, 0, {}, {}});
   CHECK(files.content("out/records.csv") ==
-        "row,id,source,status,length,truncated,substituted,hash,duplicate_of,label,input.id,"
-        "input.input.id\n0,\"a,\"\"b\"\"\",in.fa,ok,3,true,0,06b05ab6733a618578af5f94892f3950,,1,"
+        "row,id,source,status,length,truncated,substituted,gaps,hash,duplicate_of,label,input.id,"
+        "input.input.id\n0,\"a,\"\"b\"\"\",in.fa,ok,3,true,0,2,06b05ab6733a618578af5f94892f3950,,1,"
         "\"x\ny\",z\n");
+}
+
+TEST_CASE("an output begun before gaps were counted goes on without their column") {
+  FaultFiles files;
+  const StoreLayout old{2, OutputDtype::kFp32, {"x"}, false};
+  {
+    const auto out = open_store(files, "out");
+    const auto store = out->begin(old, {});
+    CHECK(store->put_vector(0, kVector));
+    RecordRow row = good(0, "a");
+    row.kept = {"y"};
+    store->complete_window(std::vector{row});
+    store->commit({1, 1, "", {}, 0, {}, {}});
+  }
+  const auto out = open_store(files, "out");
+  CHECK_FALSE(out->state()->layout.gaps_column);
+  const auto store = out->resume(out->state()->layout);
+  CHECK(store->put_vector(1, kVector));
+  RecordRow row = good(1, "b");
+  row.kept = {"z"};
+  store->complete_window(std::vector{row});
+  store->commit({2, 2, "", {}, 0, {}, {}});
+  CHECK(files.content("out/records.csv") ==
+        "row,id,source,status,length,truncated,substituted,hash,duplicate_of,x\n"
+        "0,a,in.fa,ok,3,false,0,,,y\n1,b,in.fa,ok,3,false,0,,,z\n");
 }
 
 TEST_CASE("a component that is not finite, or not as fp16, stores nothing and is told") {
