@@ -21,6 +21,15 @@ using Numbers = std::vector<std::uint64_t>;
 struct Seen {
   Numbers begin;  // the line of each record, good or bad
   bool error = false;
+  std::uint64_t blank_rows = 0;  // left out
+
+  void add(std::size_t line, bool blank) {
+    if (blank) {
+      ++blank_rows;
+    } else {
+      begin.push_back(line + 1);
+    }
+  }
 };
 
 struct TextLine {
@@ -78,6 +87,8 @@ struct Cells {
   std::vector<std::string> cells{""};
   bool open = false;
   bool started = false;       // inside a cell
+  bool closed = false;        // inside it, behind its closing quote
+  bool broken = false;        // there was text behind a closing quote
   std::size_t opened_at = 0;  // in the line read last
   std::size_t opened = 0;     // quotes, so far
 
@@ -89,18 +100,20 @@ struct Cells {
           cells.back() += line[++i];
         } else if (c == '"') {
           open = false;
+          closed = true;
         } else {
           cells.back() += c;
         }
       } else if (c == delimiter) {
         cells.emplace_back();
-        started = false;
+        started = closed = false;
       } else if (c == '"' && !started) {
         open = started = true;
         opened_at = i;
         ++opened;
       } else {
         started = true;
+        broken = broken || closed;
         cells.back() += c;
       }
     }
@@ -108,7 +121,7 @@ struct Cells {
 };
 
 // One line for itself: a quote left open is a letter.
-std::vector<std::string> cells_alone(std::string line, char delimiter) {
+Cells cells_alone(std::string line, char delimiter) {
   Cells cells;
   cells.read(line, delimiter);
   if (cells.open) {
@@ -116,11 +129,14 @@ std::vector<std::string> cells_alone(std::string line, char delimiter) {
     cells = Cells();
     cells.read(line, delimiter);
   }
-  return cells.cells;
+  return cells;
 }
 
-bool blank_row(const std::vector<std::string>& cells, std::size_t columns = 3) {
-  return columns > 1 && std::all_of(cells.begin(), cells.end(), [](const std::string& cell) {
+// Not where text stands behind a closing quote: such a row is rejected.
+bool blank_row(const Cells& row, std::size_t columns = 3) {
+  const auto& cells = row.cells;
+  return columns > 1 && !row.broken &&
+         std::all_of(cells.begin(), cells.end(), [](const std::string& cell) {
            return cell.find_first_not_of(" \t") == kNone;
          });
 }
@@ -135,9 +151,7 @@ Seen count_tsv(const std::vector<TextLine>& lines) {
     if (lines[i].text.empty()) {
       continue;
     }
-    if (lines[i].too_long() || !blank_row(cells_alone(lines[i].text, '\t'))) {
-      seen.begin.push_back(i + 1);
-    }
+    seen.add(i, !lines[i].too_long() && blank_row(cells_alone(lines[i].text, '\t')));
   }
   return seen;
 }
@@ -155,7 +169,7 @@ Span span_of(const std::vector<TextLine>& lines, std::size_t first, std::size_t 
   std::size_t others = 0;
   const auto judge = [&](const TextLine& line) {
     if (!line.text.empty()) {
-      ++(cells_alone(line.text, ',').size() == columns ? whole : others);
+      ++(cells_alone(line.text, ',').cells.size() == columns ? whole : others);
     }
   };
   Cells cells;
@@ -190,9 +204,7 @@ Seen count_csv(const std::vector<TextLine>& lines, std::size_t columns) {
     cells.read(line.text, ',');
     const bool goes_on = line.too_long() ? odd_quotes(line.text) : cells.open;
     if (!goes_on) {
-      if (line.too_long() || !blank_row(cells.cells, columns)) {
-        seen.begin.push_back(i + 1);
-      }
+      seen.add(i, !line.too_long() && blank_row(cells, columns));
       continue;
     }
     const Span span = span_of(lines, i, columns);
@@ -206,8 +218,8 @@ Seen count_csv(const std::vector<TextLine>& lines, std::size_t columns) {
         quotes.read(text, ',');
         // A line where a quote opens or closes is rejected, blank or not.
         const bool quoted = inner == span.last || quotes.opened != opened;
-        if (!text.empty() && (quoted || !blank_row(cells_alone(text, ','), columns))) {
-          seen.begin.push_back(inner + 1);
+        if (!text.empty()) {
+          seen.add(inner, !quoted && blank_row(cells_alone(text, ','), columns));
         }
       }
       i = span.closes ? span.last : i;
@@ -337,8 +349,9 @@ Seen read_by(const Format& format, const std::string& text, std::size_t block,
                                    : open_delimited(std::move(bytes), settings);
                  for (Record record; reader->next(record); record = Record{}) {
                    seen.begin.push_back(record.line);
-                   defects += record.defect ? 1 : 0;
+                   defects += record.defect ? 1U : 0U;
                  }
+                 seen.blank_rows = reader->left_out().total();
                }).code != 0;
   return seen;
 }
@@ -350,6 +363,7 @@ TEST_CASE("of damaged inputs every record is seen, where a count by the rules se
   std::uint64_t defects = 0;
   std::uint64_t errors = 0;
   std::uint64_t records = 0;
+  std::uint64_t blank_rows = 0;
   for (std::size_t number = 0; number < kFormats.size(); ++number) {
     const Format& format = kFormats[number];
     Mutator mutator(static_cast<std::uint32_t>(20261127 + number));
@@ -358,20 +372,25 @@ TEST_CASE("of damaged inputs every record is seen, where a count by the rules se
       CAPTURE(number, round, text);
       Seen expected = format.count(lines_of(text));
       if (text.find('\0') != kNone) {
-        expected = {{}, true};  // no text at all
+        expected = {{}, true, 0};  // no text at all
       }
       const Seen seen = read_by(format, text, 1U << 16, defects);
       REQUIRE(seen.error == expected.error);
       REQUIRE(seen.begin == expected.begin);
+      if (!expected.error) {
+        REQUIRE(seen.blank_rows == expected.blank_rows);
+        blank_rows += seen.blank_rows;
+      }
       if (text.find('\0') == kNone && format.format != InputFormat::kJsonLines) {
         std::uint64_t ignored = 0;
         REQUIRE(read_by(format, text, 1 + mutator.below(60), ignored).begin == expected.begin);
       }
-      errors += expected.error ? 1 : 0;
+      errors += expected.error ? 1U : 0U;
       records += seen.begin.size();
     }
   }
   CHECK(records > 3 * rounds * kFormats.size());
   CHECK(defects > rounds);
+  CHECK(blank_rows > rounds);
   CHECK(errors > rounds / 20);
 }

@@ -65,8 +65,9 @@ TEST_CASE("unknown characters are substituted and counted when asked") {
 
 TEST_CASE("what is certainly no residue is never the unknown token, and the remedy is another") {
   const SequencePolicy token{.max_tokens = {}, .substitute_unknown = true};
-  for (const std::string text :
-       {"A-D", "A.D", "A D", "A\tD", "A1D", "A>D", std::string("A\0D", 3)}) {
+  const std::vector<std::string> texts = {
+      "A-D", "A.D", "A D", "A\tD", "A1D", "A>D", std::string("A\0D", 3)};
+  for (const std::string& text : texts) {
     CAPTURE(text);
     REQUIRE(measured(text, token).defect);
     CHECK(measured(text, token).defect->reason == Reason::kInvalidCharacter);

@@ -9,19 +9,21 @@
 using namespace longhaul;
 
 namespace {
-const Defect kGap{Reason::kInvalidCharacter, "'-' (a gap) at residue 3 of 9"};
+const Defect kGap{Reason::kInvalidCharacter, "'-' (a gap) at residue 3 of 9", "use --gaps remove"};
 }  // namespace
 
-TEST_CASE("the first reject of each reason is said, later ones are counted") {
+TEST_CASE("the first reject of each reason and remedy is said, later ones are counted") {
   RecordingLog log;
   RejectPolicy policy({}, 0, 0, log);
   policy.rejected(sequence_record(4, "AC-D"), kGap);
   policy.rejected(sequence_record(5, "AC-D"), kGap);
   policy.rejected(sequence_record(6, ""), {Reason::kEmpty, "no residues"});
-  CHECK(policy.rejected_count() == 3);
-  REQUIRE(log.warnings().size() == 2);
+  policy.rejected(sequence_record(7, "A?D"), {Reason::kInvalidCharacter, "'?' at residue 2 of 3"});
+  CHECK(policy.rejected_count() == 4);
+  REQUIRE(log.warnings().size() == 3);
   CHECK(log.warnings()[0].find("record 4 (r4), memory line 6") != std::string::npos);
-  CHECK(log.warnings()[0].find("--unknown token") != std::string::npos);
+  CHECK(log.warnings()[0].find("use --gaps remove") != std::string::npos);
+  CHECK(log.warnings()[2].find("; correct the sequence") != std::string::npos);
 }
 
 TEST_CASE("a count of rejects stops the run one above the limit") {
