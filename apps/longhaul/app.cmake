@@ -18,10 +18,12 @@ add_custom_target(longhaul_version
 # Everything but the encoder that is linked in: shared by the program and by longhaul-fake.
 set(app_sources
   main.cpp bench.cpp commands.cpp config_options.cpp console.cpp duplicate_memory.cpp embed.cpp
-  embed_session.cpp evaluate.cpp exact_encoder.cpp image_match.cpp inspect.cpp memory_log.cpp
-  processor.cpp probe.cpp probe_cv.cpp probe_fit.cpp probe_labels.cpp probe_predict.cpp progress.cpp
-  progress_text.cpp recycle.cpp registry.cpp retry_run.cpp run_choices.cpp run_environment.cpp
-  run_identity.cpp run_report.cpp session_checks.cpp signals.cpp verify.cpp version.cpp
+  embed_session.cpp evaluate.cpp exact_encoder.cpp help.cpp image_match.cpp input_hashes.cpp
+  inspect.cpp inspect_run.cpp memory_log.cpp output_state.cpp processor.cpp probe.cpp probe_cv.cpp
+  probe_fit.cpp probe_labels.cpp probe_predict.cpp process_setup.cpp progress.cpp progress_text.cpp
+  recycle.cpp registry.cpp replay_paths.cpp retry_run.cpp run_choices.cpp run_environment.cpp
+  run_identity.cpp run_json.cpp run_report.cpp session_checks.cpp signals.cpp terminal_text.cpp
+  usable_threads.cpp verify.cpp version.cpp
   vision_module.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
 add_library(longhaul_app OBJECT ${app_sources})
@@ -44,10 +46,11 @@ endif()
 target_link_libraries(longhaul PRIVATE longhaul_app longhaul_warnings)
 
 if(LONGHAUL_TESTS)
-  set(test_app_sources console.cpp progress.cpp progress_text.cpp signals.cpp)
+  set(test_app_sources console.cpp progress.cpp progress_text.cpp signals.cpp terminal_text.cpp)
   list(TRANSFORM test_app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
   add_executable(test_app ${test_app_sources} "${PROJECT_SOURCE_DIR}/tests/app/console_test.cpp"
-                          "${PROJECT_SOURCE_DIR}/tests/app/progress_test.cpp")
+                          "${PROJECT_SOURCE_DIR}/tests/app/progress_test.cpp"
+                          "${PROJECT_SOURCE_DIR}/tests/app/terminal_text_test.cpp")
   target_include_directories(test_app PRIVATE "${PROJECT_SOURCE_DIR}/apps/longhaul")
   target_link_libraries(test_app PRIVATE longhaul_base longhaul_config longhaul_test_main
                                          nlohmann_json::nlohmann_json spdlog::spdlog

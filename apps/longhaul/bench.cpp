@@ -11,7 +11,6 @@
 #include <iostream>
 #include <limits>
 #include <numeric>
-#include <thread>
 
 #include "backend.hpp"
 #include "base/text.hpp"
@@ -21,6 +20,8 @@
 #include "run/pipeline.hpp"
 #include "run_choices.hpp"
 #include "run_environment.hpp"
+#include "terminal_text.hpp"
+#include "usable_threads.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -118,7 +119,8 @@ struct LoopResult {
 
 class Bench {
  public:
-  explicit Bench(const BenchOptions& options) : options_(options), backend_(make_backend()) {
+  Bench(const BenchOptions& options, std::uint32_t threads)
+      : options_(options), backend_(make_backend()) {
     config_.model = options.model;
     config_.device = options.device;
     config_.dtype = options.dtype;
@@ -127,8 +129,6 @@ class Bench {
     if (options.batch_tokens > 0) {
       config_.batch_tokens = options.batch_tokens;
     }
-    const std::uint32_t threads =
-        options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
     model_ = backend_.read_model(options.model, options.card, std::nullopt);
     if (model_.card.modality != Modality::kSequence) {
       throw Error(ExitCode::kUsage, "bench measures sequence models", "time images with embed");
@@ -266,15 +266,16 @@ void print_row(const char* name, double value, const char* unit) {
   std::cout << line.data() << '\n';
 }
 
-void print_table(const json& result) {
+void print_table(const json& result, std::size_t columns) {
   const auto number = [&](const char* name) { return result.at(name).get<double>(); };
-  std::cout << result.at("model").get<std::string>() << " on "
-            << result.at("device").get<std::string>() << ", "
-            << result.at("dtype").get<std::string>() << ", "
-            << format_count(result.at("records").get<std::uint64_t>()) << " records, parts of "
-            << format_count(result.at("part_tokens").get<std::uint64_t>()) << " tokens, "
-            << format_count(result.at("batch_tokens").get<std::uint64_t>()) << " in hand, "
-            << result.at("choices").dump() << "\n\n";
+  const std::string head =
+      result.at("model").get<std::string>() + " on " + result.at("device").get<std::string>() +
+      ", " + result.at("dtype").get<std::string>() + ", " +
+      format_count(result.at("records").get<std::uint64_t>()) + " records, parts of " +
+      format_count(result.at("part_tokens").get<std::uint64_t>()) + " tokens, " +
+      format_count(result.at("batch_tokens").get<std::uint64_t>()) + " in hand";
+  std::cout << filled(head, columns, 2, 0) << '\n'
+            << filled(in_words(result.at("choices")), columns, 2, 0) << "\n\n";
   print_row("matrix products, peak", number("peak_gflops"), "GFLOP/s");
   print_row("encoder, useful products", number("useful_gflops"), "GFLOP/s");
   print_row("  over the peak", number("useful_over_peak"), "");
@@ -285,12 +286,14 @@ void print_table(const json& result) {
   print_row("encoder idle, share of the run", number("idle_share"), "");
 }
 
-ExitCode bench(const BenchOptions& options) {
-  const json result = Bench(options).run();
+ExitCode bench(const BenchOptions& options, const Context& context) {
+  const std::uint32_t threads =
+      options.threads > 0 ? options.threads : usable_threads(context.environment).threads;
+  const json result = Bench(options, threads).run();
   if (options.json) {
     std::cout << result.dump() << '\n';
   } else {
-    print_table(result);
+    print_table(result, stdout_columns(context.environment));
   }
   return ExitCode::kDone;
 }
@@ -307,15 +310,17 @@ void add_bench(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
   command->add_option("--cpu-kernels", options->cpu_kernels, "auto, onednn, mkl")
       ->check(CLI::IsMember({"auto", "onednn", "mkl"}));
-  command->add_option("--threads", options->threads, "threads that encode; default: all cores");
+  command->add_option("--threads", options->threads,
+                      "threads that encode; default: what this process may use");
   command->add_option("--records", options->records, "generated records; default 256")
       ->check(CLI::Range(1U, 10000000U));
   command->add_option("--length", options->length, "middle length of the records; default 120")
       ->check(CLI::Range(1U, 100000U));
   command->add_option("--batch-tokens", options->batch_tokens, "padded tokens in hand at a time");
   command->add_flag("--json", options->json, "one JSON object on standard output");
-  command->callback(
-      [options, &context] { context.chosen = [options] { return bench(*options); }; });
+  command->callback([options, &context] {
+    context.chosen = [options, &context] { return bench(*options, context); };
+  });
 }
 
 }  // namespace longhaul::app

@@ -8,59 +8,14 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "help.hpp"
 #include "recycle.hpp"
 
 namespace longhaul::app {
 namespace {
 
 constexpr const char* kExpertHeading = "Rarely needed";
-constexpr std::size_t kNameColumns = 30;
-constexpr std::size_t kTextColumns = 68;
-
-std::string wrap(const std::string& text) {
-  std::istringstream words(text);
-  std::string out;
-  std::string line;
-  for (std::string word; words >> word;) {
-    if (!line.empty() && line.size() + 1 + word.size() > kTextColumns) {
-      out += line + '\n';
-      line.clear();
-    }
-    line += (line.empty() ? "" : " ") + word;
-  }
-  return out + line;
-}
-
-class HelpFormatter : public CLI::Formatter {
- public:
-  HelpFormatter() { column_width(kNameColumns); }
-
-  std::string make_help(const CLI::App* app, std::string name,
-                        CLI::AppFormatMode mode) const override {
-    if (mode != CLI::AppFormatMode::Sub) {
-      shows_all_ = mode == CLI::AppFormatMode::All;
-    }
-    return Formatter::make_help(app, name, mode);
-  }
-  std::string make_group(std::string group, bool is_positional,
-                         std::vector<const CLI::Option*> options) const override {
-    if (group == kExpertHeading && !shows_all_) {
-      return "";
-    }
-    return Formatter::make_group(std::move(group), is_positional, std::move(options));
-  }
-  std::string make_option_opts(const CLI::Option* option) const override {
-    const std::string type = option->get_type_name();
-    return (type.empty() ? "" : " " + type) +
-           (option->get_positional() && option->get_expected_max() > 1 ? " ..." : "");
-  }
-  std::string make_option_desc(const CLI::Option* option) const override {
-    return wrap(option->get_description());
-  }
-
- private:
-  mutable bool shows_all_ = false;  // the library's hook is const
-};
+constexpr const char* kConfiguration = "Configuration";
 
 // The help text, with the default where the text does not say it.
 std::string help_of(const Setting& setting) {
@@ -100,7 +55,8 @@ void add_setting(CLI::App& command, const Setting& setting, ConfigOptions& optio
   if (!setting.is_switch()) {
     option->type_name(std::string(setting.value_name));
   }
-  option->group(setting.group.empty() ? kExpertHeading : std::string(setting.group));
+  const std::string heading = setting.group.empty() ? kExpertHeading : std::string(setting.group);
+  option->group(setting.daily ? heading : kOnlyInHelpAll + heading);
 }
 
 nlohmann::json read_config_file(const std::string& path) {
@@ -120,10 +76,6 @@ nlohmann::json read_config_file(const std::string& path) {
 
 }  // namespace
 
-std::shared_ptr<CLI::Formatter> help_formatter() {
-  return std::make_shared<HelpFormatter>();
-}
-
 void add_config_options(CLI::App& command, ConfigOptions& options) {
   command.add_option("MODEL", options.model, "a TorchScript archive with a card")->type_name("");
   command
@@ -138,17 +90,17 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
                   "run.json of an output replays that run")
       ->type_name("FILE")
       ->envname("LONGHAUL_CONFIG")
-      ->group("Configuration");
+      ->group(kConfiguration);
   command
       .add_flag("--print-config", options.print_config,
                 "print the effective settings and where each came from, and stop")
       ->envname("LONGHAUL_PRINT_CONFIG")
-      ->group("Configuration");
+      ->group(kOnlyInHelpAll + std::string(kConfiguration));
   command.add_option(kContinuationFlag, options.continuation)->group("");
   command.footer(
-      "\nA flag goes before the environment (LONGHAUL_BATCH_SIZE for --batch-size, and so on), "
-      "that\nbefore the --config file, that before the default. Sizes: 800M, 12G. Times: 250ms, "
-      "5s, 10m, 2h.");
+      "A flag goes before the environment (LONGHAUL_BATCH_SIZE for --batch-size, and so on), that "
+      "before the --config file, that before the default. Sizes: 800M, 12G. Times: 250ms, 5s, 10m, "
+      "2h.");
 }
 
 ResolvedConfig resolve_options(const ConfigOptions& options,

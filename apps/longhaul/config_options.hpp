@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,8 +30,5 @@ void add_config_options(CLI::App& command, ConfigOptions& options);
 // none.
 ResolvedConfig resolve_options(const ConfigOptions& options,
                                const std::map<std::string, std::string>& environment);
-
-// Help with wrapped descriptions, whose rarely needed group is only in --help-all.
-std::shared_ptr<CLI::Formatter> help_formatter();
 
 }  // namespace longhaul::app

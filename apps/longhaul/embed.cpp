@@ -10,6 +10,7 @@
 #include "device/memory_reading.hpp"
 #include "embed_session.hpp"
 #include "progress.hpp"
+#include "replay_paths.hpp"
 #include "signals.hpp"
 
 namespace longhaul::app {
@@ -60,8 +61,12 @@ FreedMemory freed_memory(const RunConfig& config) {
 }
 
 ExitCode embed(const ConfigOptions& options, Context& context) {
-  const ResolvedConfig resolved = resolve_options(options, context.environment);
+  ResolvedConfig resolved = resolve_options(options, context.environment);
   const RunConfig& config = resolved.config;
+  std::optional<std::string> started_in;
+  if (!options.print_config) {
+    started_in = enter_recorded_directory(resolved, options);
+  }
   // It outlives this function, so that what main() says of a failure is in the log file too.
   context.console = std::make_unique<Console>(ConsoleSettings{
       config.log_level, options.print_config ? std::nullopt : config.log_file, config.quiet});
@@ -87,7 +92,9 @@ ExitCode embed(const ConfigOptions& options, Context& context) {
       .progress = resolve_style(config, term == context.environment.end() ? "" : term->second),
       .command = resume_command(context.arguments),
       .arguments = context.arguments,
-      .continuation = {}};
+      .continuation = {},
+      .usable = usable_threads(context.environment),
+      .started_in = started_in};
   if (!options.continuation.empty()) {
     inputs.continuation = continuation_from_text(options.continuation);
   }

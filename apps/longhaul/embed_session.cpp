@@ -1,14 +1,14 @@
 #include "embed_session.hpp"
 
-#include <algorithm>
 #include <iostream>
 #include <set>
-#include <thread>
 
 #include "base/text.hpp"
 #include "duplicate_memory.hpp"
 #include "exact_encoder.hpp"
+#include "input_hashes.hpp"
 #include "memory_log.hpp"
+#include "output_state.hpp"
 #include "plan/model_room.hpp"
 #include "prepare/image_settings.hpp"
 #include "progress.hpp"
@@ -19,6 +19,7 @@
 #include "run_choices.hpp"
 #include "run_environment.hpp"
 #include "run_identity.hpp"
+#include "run_json.hpp"
 #include "run_report.hpp"
 #include "session_checks.hpp"
 #include "signals.hpp"
@@ -29,6 +30,11 @@ namespace longhaul::app {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+void print_json(const nlohmann::ordered_json& summary) {
+  std::cout << summary.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+            << std::endl;
+}
 
 class Session {
  public:
@@ -45,11 +51,11 @@ class Session {
     open_output();
     if (retry_ && retry_->rejected() == 0) {
       log_.info(config_.output + " has no rejected row: nothing to retry");
-      return close(retry_->code_before(), output_->state()->finish.value());
+      return close(retry_->code_before());
     }
     read_card();
     if (directory_->state() && directory_->state()->finish) {
-      return retry_ ? merge(directory_->state()->finish.value()) : already_finished();
+      return retry_ ? merge(finished_code()) : already_finished();
     }
     reader_ = make_reader(
         config_, model_.card, [this] { return stop_requested(); }, &log_);
@@ -57,11 +63,11 @@ class Session {
       reader_ = retry_->filter(std::move(reader_));
     }
     check_input();
+    find_input_position();
     require_space(*files_, config_, *reader_, {model_.card.dimension, resumed_});
     load_encoder();
     choose();
     open_store();
-    find_input_position();
     return embed();
   }
 
@@ -91,7 +97,7 @@ class Session {
   }
 
   void read_card() {
-    threads_ = config_.threads.value_or(std::max(1U, std::thread::hardware_concurrency()));
+    threads_ = config_.threads.value_or(inputs_.usable.threads);
     model_ = inputs_.backend.read_model(config_.model, config_.card, config_.model_sha256);
     options_ = encoder_options(config_, model_.card, threads_);
     if (follows_) {
@@ -101,17 +107,24 @@ class Session {
       }
       // What a device of this kind would be; an explicit other kind is a mismatch, said early.
       const std::string kind = options_.device.substr(0, options_.device.find(':'));
-      require_same_fingerprint(begin_.at("fingerprint"),
-                               fingerprint(config_, model_.card, options_, model_.sha256(), kind),
-                               config_.output);
+      const nlohmann::json now = fingerprint(config_, model_.card, options_, model_.sha256(), kind);
+      if (retry_ || directory_->state()->retries == 0 ||
+          !same_fingerprint(fingerprint_as_retried(begin_.at("fingerprint"),
+                                                   read_report(*files_, config_.output)),
+                            now)) {
+        require_same_fingerprint(begin_.at("fingerprint"), now, config_.output);
+      }
     }
+  }
+
+  ExitCode finished_code() const {
+    return static_cast<ExitCode>(directory_->state()->finish->at("code").get<int>());
   }
 
   ExitCode already_finished() {
     require_finished_input(config_, model_.card, *directory_->state(), log_);
-    const nlohmann::json& finish = *directory_->state()->finish;
     log_.info(config_.output + " is complete: nothing to do");
-    return close(static_cast<ExitCode>(finish.at("code").get<int>()), finish);
+    return close(finished_code());
   }
 
   void check_input() {
@@ -121,7 +134,9 @@ class Session {
       // Where files do not tell all (a list of images may have been completed), what an earlier
       // session read is looked at again, unless this one continues in its place.
       match_ = reader_->sources_tell_all() || inputs_.continuation
-                   ? compare_sources(begin_.at("inputs"), sources_, config_.output)
+                   ? compare_sources(
+                         resumed_ ? recorded_sources(*directory_->state()) : begin_.at("inputs"),
+                         sources_)
                    : InputMatch::kReadAgain;
     }
   }
@@ -186,8 +201,14 @@ class Session {
       previous_ = previous_report(*files_, config_.output, log_);
     }
     if (resumed_) {
-      from_ = directory_->state()->progress;
+      const bool other_input = describe_sources(sources_) != recorded_sources(*directory_->state());
       store_ = directory_->resume(layout);
+      if (from_ && from_->position != directory_->state()->progress->position) {
+        store_->drop_window(*from_);
+      }
+      if (other_input) {
+        store_->note({{"inputs", describe_sources(sources_)}});
+      }
       if (duplicates_ && from_) {
         remember_rows(*files_, config_.output, duplicate_key(config_), *duplicates_);
       }
@@ -211,11 +232,13 @@ class Session {
                 {"bits_machine", describe_bits_machine(encoder_->device())}};
       store_ = directory_->begin(layout, begin_);
     }
-    session_ = {{"start", utc_now()},
-                {"stop", nullptr},
-                {"machine", describe_machine(encoder_->device().name())},
-                {"threads", threads_},
-                {"longhaul", versions()}};
+    hashes_.emplace(files_to_hash(sources_, config_, model_.card),
+                    previous_.value("inputs", nlohmann::json::array()));
+    session_ = describe_session(inputs_.arguments);
+    session_.update({{"machine", describe_machine(encoder_->device().name())},
+                     {"threads", threads_},
+                     {"threads_from", config_.threads ? "--threads" : inputs_.usable.because},
+                     {"longhaul", versions()}});
     for (std::string& reason : numeric_reasons(begin_, encoder_->device(), contract_)) {
       if (follows_) {
         log_.info("low bits may differ between sessions: " + reason);
@@ -231,26 +254,34 @@ class Session {
     if (from_) {
       note_reshaped(counters_from_json(from_->counters));
     }
-    store_->write_report(report({}, "running", std::nullopt));
+    store_->write_report(report("running", std::nullopt));
   }
 
   // Leaves the reason in run.json where the store still takes it; the reason is what counts.
   void report_failure(const Error& error) {
     try {
-      store_->write_report(report({}, error.what(), error.code()));
+      store_->write_report(report(error.what(), error.code()));
     } catch (const Error& second) {
       log_.debug(std::string("run.json does not say why: ") + second.what());
     }
   }
 
   void find_input_position() {
-    if (from_) {
-      require_input([this] {
-        find_position(
-            *reader_, match_,
-            {from_->window_start, from_->cursor, counters_from_json(from_->counters).left_out},
-            from_->input_hash, *files_, config_.output);
-      });
+    if (!resumed_ || !directory_->state()->progress) {
+      return;
+    }
+    from_ = directory_->state()->progress;
+    require_input([this] {
+      find_position(*reader_, match_, *from_, *files_, config_.output,
+                    [this] { return stop_requested(); });
+    });
+    if (match_ == InputMatch::kReadAgain && from_->position > 0) {
+      const std::uint64_t done = from_->position;
+      if (!keep_window(reader_, *from_)) {
+        log_.info("the input goes on differently after record " +
+                  format_count(from_->window_start) + ": the last " + format_count(done) +
+                  " records that were embedded are embedded again");
+      }
     }
   }
 
@@ -341,39 +372,44 @@ class Session {
       line["counters"] = to_json(done.counters);
     }
     line["code"] = to_int(code);
-    const nlohmann::json summary = report(to_json(done.counters), "complete", code);
-    store_->finish(done.rows, summary, line);
+    hashes_->wait([this] { return stop_requested(); });
+    store_->finish(done.rows, report("complete", code, to_json(done.counters)), line);
     log_.info(closing_line(done));
-    if (const auto warning = left_out_warning(summary, config_.output); warning && !retry_) {
+    if (const auto warning = left_out_warning(done.counters.left_out, config_.output);
+        warning && !retry_) {
       log_.warning(*warning);
     }
-    log_.info(leaks.summary());
+    log_.write(leaks.verdict() == LeakVerdict::kTooShort ? LogLevel::kDebug : LogLevel::kInfo,
+               leaks.summary());
     if (const auto why = completed_error(code, done.counters, config_.output)) {
       log_.error(*why);
     }
-    return retry_ ? merge(summary) : close(code, summary);
+    return retry_ ? merge(code) : close(code);
   }
 
-  // The retry in its directory is finished. `summary` is a copy: the directory is closed first.
-  ExitCode merge(nlohmann::json summary) {
+  // The retry in its directory is finished, and closed first.
+  ExitCode merge(ExitCode code) {
     store_.reset();
     directory_.reset();
     retry_->merge();
     log_.info("the retried rows are part of " + config_.output);
-    return close(static_cast<ExitCode>(summary.at("code").get<int>()), summary);
+    return close(code);
   }
 
-  ExitCode close(ExitCode code, const nlohmann::json& summary) const {
-    print_json(summary);
+  ExitCode close(ExitCode code) const {
+    if (config_.json) {
+      print_json(to_json(read_output_state(*files_, config_.output)));
+    }
     return code;
   }
 
   ExitCode interrupted(const RunReport& done) {
-    const nlohmann::json summary =
-        report(to_json(done.counters), "interrupted", ExitCode::kInterrupted);
+    const nlohmann::ordered_json summary = report("interrupted", ExitCode::kInterrupted);
     store_->write_report(summary);
     log_.info(closing_line(done));
-    print_json(summary);
+    if (config_.json) {
+      print_json(summary);
+    }
     inputs_.console->fail("longhaul: interrupted; everything up to here is safe in " +
                           config_.output + "; continue with: " + inputs_.command);
     return ExitCode::kInterrupted;
@@ -381,20 +417,14 @@ class Session {
 
   // Gives back what no call returns, and continues in a fresh process.
   [[noreturn]] void start_anew(const RunReport& done) {
-    store_->write_report(report(to_json(done.counters), "recycled", std::nullopt));
+    store_->write_report(report("recycled", std::nullopt));
     Continuation next;
     next.lock = directory_->keep_lock_across_exec();
     next.spent = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
     next.recycles = inputs_.continuation ? inputs_.continuation->recycles + 1 : 1;
     log_.info("starting anew after " + format_count(done.batches) +
               " batches, to give memory back (" + format_count(next.recycles) + ")");
-    recycle(inputs_.arguments, next);
-  }
-
-  void print_json(const nlohmann::json& summary) const {
-    if (config_.json) {
-      std::cout << summary.dump() << std::endl;
-    }
+    recycle(inputs_.arguments, next, inputs_.started_in);
   }
 
   ProgressSnapshot first_snapshot() const {
@@ -411,43 +441,30 @@ class Session {
     return to_show(snapshot, model_.card.modality, Clock::now() - started_);
   }
 
-  // The whole of run.json as it stands.
-  nlohmann::json report(const nlohmann::json& counts, const std::string& state,
-                        std::optional<ExitCode> code) {
+  // The whole of run.json as it stands; without `counts` those of what is committed.
+  nlohmann::ordered_json report(const std::string& state, std::optional<ExitCode> code,
+                                std::optional<nlohmann::json> counts = std::nullopt) {
     session_["encoder"] = encoder_->report();
     session_["stop"] = code ? nlohmann::json(utc_now()) : nlohmann::json(nullptr);
     session_["state"] = state;
-    nlohmann::json sessions = previous_.value("sessions", nlohmann::json::array());
-    sessions.push_back(session_);
     const nlohmann::json settings =
         describe_config(inputs_.resolved, decided_settings(choices_, options_));
-    nlohmann::json card = model_.card.text;
-    if (card.is_object()) {
-      card.erase("golden");
-    }
-    nlohmann::json run = {
-        {"longhaul", versions()},
-        {"model", {{"path", config_.model}, {"sha256", model_.sha256()}}},
-        {"card", card},
-        {"fingerprint", begin_.at("fingerprint")},
-        {"choices", choices_},
-        {"inputs", begin_.at("inputs")},
-        {"input_paths", config_.inputs},
-        {"settings", settings},
-        {"machine", session_.at("machine")},
-        {"sessions", std::move(sessions)},
-        {"counts", counts.is_null() ? previous_.value("counts", nlohmann::json(nullptr)) : counts},
-        {"bits", numeric_.empty() ? "exact" : "numeric"},
-        {"bits_reasons", numeric_},
-        {"contract", contract_.report},
-        {"left_out", nullptr},
-        {"state", state},
-        {"code", code ? nlohmann::json(to_int(*code)) : nlohmann::json(nullptr)}};
-    move_left_out(run, previous_);
-    if (retry_) {
-      return retry_->report(std::move(run), settings, again_);
-    }
-    return run;
+    nlohmann::ordered_json run = run_json(
+        {.state = state,
+         .code = code,
+         .counts = counts
+                       ? *counts
+                       : to_json(committed_counters(*files_, config_.output).value_or(Counters())),
+         .inputs = describe_inputs(sources_, hashes_->so_far()),
+         .bits_reasons = numeric_,
+         .contract = contract_.report,
+         .settings = settings,
+         .choices = choices_,
+         .fingerprint = begin_.at("fingerprint"),
+         .session = session_,
+         .earlier_sessions = previous_.value("sessions", nlohmann::json::array())},
+        config_, model_);
+    return retry_ ? retry_->report(std::move(run), settings, again_) : run;
   }
 
   void note_reshaped(const Counters& counters) {
@@ -506,6 +523,7 @@ class Session {
   std::optional<Progress> from_;
   nlohmann::json previous_ = nlohmann::json::object();
   nlohmann::json session_;
+  std::optional<InputHashes> hashes_;
 };
 
 }  // namespace

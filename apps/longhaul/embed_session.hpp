@@ -11,6 +11,7 @@
 #include "config/run_config.hpp"
 #include "console.hpp"
 #include "recycle.hpp"
+#include "usable_threads.hpp"
 
 namespace longhaul::app {
 
@@ -22,6 +23,8 @@ struct SessionInputs {
   std::string command;                            // to show how to continue
   std::vector<std::string> arguments;             // of this process
   std::optional<Continuation> continuation;       // from the process before, after recycling
+  UsableThreads usable;                           // where --threads says nothing
+  std::optional<std::string> started_in;          // where a replay has left that directory
 };
 
 // Throws Error. Prints the closing lines, and the JSON summary when --json asks for it.

@@ -13,6 +13,7 @@
 #include "command.hpp"
 #include "score/metrics.hpp"
 #include "score/predictions.hpp"
+#include "terminal_text.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -133,31 +134,21 @@ std::string fixed(std::optional<double> value) {
   return text.data();
 }
 
-void print_row(const std::string& name, const std::vector<std::string>& cells) {
-  constexpr std::size_t kNameWidth = 26;
-  constexpr std::size_t kCellWidth = 28;
-  std::string line = name;
-  line.resize(std::max(line.size() + 1, kNameWidth), ' ');
-  for (const std::string& cell : cells) {
-    line.append(kCellWidth > cell.size() ? kCellWidth - cell.size() : 1, ' ');
-    line += cell;
-  }
-  std::cout << line << '\n';
-}
-
 void print_table(const EvaluateOptions& options, const Predictions& predictions,
-                 const RankingMetrics& ranking, const std::vector<AtThreshold>& results) {
+                 const RankingMetrics& ranking, const std::vector<AtThreshold>& results,
+                 std::size_t columns) {
   const Confusion& any = results.front().confusion;
-  std::cout << options.predictions << ": " << format_count(any.total()) << " rows, "
-            << format_count(any.positives()) << " positive and " << format_count(any.negatives())
-            << " negative (" << predictions.truth_column << "), scores from "
-            << predictions.score_column << "\n\n";
+  const std::string head = options.predictions + ": " + format_count(any.total()) + " rows, " +
+                           format_count(any.positives()) + " positive and " +
+                           format_count(any.negatives()) + " negative (" +
+                           predictions.truth_column + "), scores from " + predictions.score_column;
+  std::cout << filled(head, columns, 2, 0) << "\n\n";
+  std::vector<std::vector<std::string>> rows;
   const auto row = [&](const std::string& name, const auto& cell) {
-    std::vector<std::string> cells;
+    rows.push_back({name});
     for (const AtThreshold& at : results) {
-      cells.push_back(cell(at));
+      rows.back().push_back(cell(at));
     }
-    print_row(name, cells);
   };
   row("called positive above", [](const AtThreshold& at) { return json(at.threshold).dump(); });
   row("[[TN,FP],[FN,TP]]",
@@ -172,11 +163,12 @@ void print_table(const EvaluateOptions& options, const Predictions& predictions,
       });
     }
   }
+  std::cout << table(rows, columns);
   std::cout << "\nover all thresholds:  ROC-AUC " << fixed(ranking.roc_auc)
             << ", average precision " << fixed(ranking.average_precision) << '\n';
 }
 
-ExitCode evaluate(EvaluateOptions options) {
+ExitCode evaluate(EvaluateOptions options, std::size_t columns) {
   if (!options.config.empty()) {
     apply_config(options);
   }
@@ -202,7 +194,7 @@ ExitCode evaluate(EvaluateOptions options) {
               << "; what needs both classes is undefined (null in --json)\n";
   }
   if (!options.json) {
-    print_table(options, predictions, ranking, results);
+    print_table(options, predictions, ranking, results, columns);
     return ExitCode::kDone;
   }
   json at = json::array();
@@ -244,8 +236,11 @@ void add_evaluate(CLI::App& app, Context& context) {
   command->add_option("--config", options->config,
                       "JSON file with these flags' long names as keys");
   command->add_flag("--json", options->json, "one JSON object on standard output, no table");
-  command->callback(
-      [options, &context] { context.chosen = [options] { return evaluate(*options); }; });
+  command->callback([options, &context] {
+    context.chosen = [options, &context] {
+      return evaluate(*options, stdout_columns(context.environment));
+    };
+  });
 }
 
 }  // namespace longhaul::app

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -12,7 +11,9 @@
 #include "base/text.hpp"
 #include "command.hpp"
 #include "config/suggest.hpp"
-#include "config_options.hpp"
+#include "help.hpp"
+#include "process_setup.hpp"
+#include "terminal_text.hpp"
 #include "version.hpp"
 
 namespace {
@@ -97,26 +98,33 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
           (near && word.starts_with('-') ? "did you mean " + *near + "? See " : "see ") + help};
 }
 
-int run(int argc, char** argv, Context& context) {
+int run(Context& context) {
   CLI::App app{"Embeds datasets of any size with a TorchScript encoder, in bounded memory."};
   app.name("longhaul");
-  app.formatter(longhaul::app::help_formatter());
-  app.set_help_all_flag("--help-all", "Print help with the rarely needed flags too");
-  app.set_version_flag("--version", longhaul::app::version_text(), "Print versions and exit");
+  app.formatter(longhaul::app::help_formatter(longhaul::app::stdout_columns(context.environment)));
+  app.set_help_flag("-h,--help", "print help and exit");
+  app.set_help_all_flag("--help-all", "print help with all flags and exit");
+  app.set_version_flag("-V,--version", longhaul::app::version_text(), "print versions and exit");
   app.require_subcommand(1);
   longhaul::app::add_commands(app, context);
-  if (argc < 2) {
+  app.add_subcommand("help", "This help, or that of a command");
+  app.add_subcommand("version", "The versions of the program and its libraries");
+  std::vector<std::string> words = longhaul::app::without_help_words(context.arguments);
+  if (words.size() < 2) {
     std::cerr << app.help();
     return longhaul::to_int(ExitCode::kUsage);
   }
-  check_command(app, context.arguments);
+  check_command(app, words);
+  words.erase(words.begin());
+  std::reverse(words.begin(), words.end());  // as the parser takes them
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::Success& wanted) {
     return app.exit(wanted);
   } catch (const CLI::ParseError& error) {
     throw usage_error(app, error);
   }
+  longhaul::app::require_working_directory();
   return longhaul::to_int(context.chosen());
 }
 
@@ -147,14 +155,13 @@ Error internal_error(const std::exception& error) {
 }
 
 int run_to_end(int argc, char** argv) {
-  // A reader that goes away must not end a long run; what could not be written is said below.
-  std::signal(SIGPIPE, SIG_IGN);
+  longhaul::app::ignore_signals_of_writing();
   std::set_terminate(end_uncaught);
   Context context;
   context.environment = copy_environment();
   context.arguments.assign(argv, argv + argc);
   try {
-    const int code = run(argc, argv, context);
+    const int code = run(context);
     if (!std::cout.flush()) {
       throw Error(ExitCode::kIo, "standard output could not be written",
                   "nobody reads it any more, or its disk is full");
@@ -173,6 +180,7 @@ int run_to_end(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  longhaul::app::open_standard_descriptors();
   const int code = run_to_end(argc, argv);
   std::fflush(nullptr);
   // Without static destructors: LibTorch takes a tenth of a second to forget its operators.

@@ -12,6 +12,7 @@
 #include "score/cross_validation.hpp"
 #include "score/fold_file.hpp"
 #include "score/folds.hpp"
+#include "terminal_text.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -135,30 +136,18 @@ std::pair<Spread, std::size_t> spread_over(const CrossValidation& result,
   return {spread_of(values), values.size()};
 }
 
-void print_cells(const std::vector<std::string>& cells) {
-  constexpr std::size_t kWidth = 19;
-  std::string line;
-  for (const std::string& cell : cells) {
-    const std::size_t width = line.empty() ? 16 : kWidth;
-    line.append(width > cell.size() ? width - cell.size() : 1, ' ');
-    line += cell;
-  }
-  std::cout << line << '\n';
-}
-
-void print_table(const CrossValidation& result) {
-  std::vector<std::string> cells{"fold", "train", "test"};
+void print_table(const CrossValidation& result, std::size_t columns) {
+  std::vector<std::vector<std::string>> rows{{"fold", "train", "test"}};
   for (const FoldMetric& metric : fold_metrics()) {
-    cells.emplace_back(metric.name);
+    rows.front().emplace_back(metric.name);
   }
-  print_cells(cells);
   for (std::size_t i = 0; i < result.folds.size(); ++i) {
     const FoldResult& fold = result.folds[i];
-    cells = {std::to_string(i), format_count(fold.train_rows), format_count(fold.test_rows)};
+    rows.push_back(
+        {std::to_string(i), format_count(fold.train_rows), format_count(fold.test_rows)});
     for (const FoldMetric& metric : fold_metrics()) {
-      cells.push_back(fixed(metric.get(fold)));
+      rows.back().push_back(fixed(metric.get(fold)));
     }
-    print_cells(cells);
   }
   std::vector<std::string> means{"mean", "", ""};
   std::vector<std::string> population{"SD (population)", "", ""};
@@ -169,9 +158,8 @@ void print_table(const CrossValidation& result) {
     population.push_back(fixed(spread.population_sd));
     sample.push_back(fixed(spread.sample_sd));
   }
-  print_cells(means);
-  print_cells(population);
-  print_cells(sample);
+  rows.insert(rows.end(), {means, population, sample});
+  std::cout << table(rows, columns);
 }
 
 json describe(const CvOptions& options, const RunDirectory& run, const Dataset& data,
@@ -218,7 +206,7 @@ void write_predictions(Files& files, const CvOptions& options, const RunDirector
   write_atomically(files, options.predictions, text);
 }
 
-ExitCode cross_validate_run(const CvOptions& options) {
+ExitCode cross_validate_run(const CvOptions& options, std::size_t columns) {
   if (!(options.c > 0)) {
     throw Error(ExitCode::kUsage, "-C must be greater than 0", "1 is the default");
   }
@@ -237,7 +225,7 @@ ExitCode cross_validate_run(const CvOptions& options) {
   if (options.json) {
     std::cout << describe(options, run, data, result).dump() << '\n';
   } else {
-    print_table(result);
+    print_table(result, columns);
   }
   return ExitCode::kDone;
 }
@@ -270,8 +258,11 @@ void add_probe_cv(CLI::App& probe, Context& context) {
                    "write each record's score by the model that has not seen it")
       ->type_name("PREDICTIONS.csv");
   command->add_flag("--json", options->json, "one JSON object on standard output, no table");
-  command->callback(
-      [options, &context] { context.chosen = [options] { return cross_validate_run(*options); }; });
+  command->callback([options, &context] {
+    context.chosen = [options, &context] {
+      return cross_validate_run(*options, stdout_columns(context.environment));
+    };
+  });
 }
 
 }  // namespace longhaul::app

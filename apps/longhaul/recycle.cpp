@@ -59,7 +59,12 @@ Continuation continuation_from_text(const std::string& text) {
               "leave it out: the same command continues a run");
 }
 
-void recycle(const std::vector<std::string>& arguments, const Continuation& continuation) {
+void recycle(const std::vector<std::string>& arguments, const Continuation& continuation,
+             const std::optional<std::string>& directory) {
+  if (directory && chdir(directory->c_str()) != 0) {
+    throw Error(ExitCode::kIo, "cannot go back to " + *directory + ": " + std::strerror(errno),
+                "the same command continues the run");
+  }
   std::vector<std::string> words;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == kContinuationFlag) {

@@ -28,9 +28,10 @@ inline constexpr const char* kContinuationFlag = "--continuation";
 
 // Replaces the process. `arguments` are those of this process; --overwrite and an older
 // continuation are left out. Every descriptor but the standard ones and the lock closes. Stop
-// signals are held (signals.hpp) and heard by the next program. Returns only by throwing
-// Error(kInternal).
+// signals are held (signals.hpp) and heard by the next program. Goes back to `directory` first,
+// where the paths of the command line mean something. Returns only by throwing Error.
 [[noreturn]] void recycle(const std::vector<std::string>& arguments,
-                          const Continuation& continuation);
+                          const Continuation& continuation,
+                          const std::optional<std::string>& directory);
 
 }  // namespace longhaul::app

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "run_identity.hpp"
 #include "run_report.hpp"
 #include "store/retry_merge.hpp"
 
@@ -45,6 +46,7 @@ RetryRun::RetryRun(Files& files, const RunConfig& config, const std::optional<St
   records_ = output->progress->window_start;
   finish_ = *output->finish;
   begin_ = output->begin;
+  begin_["inputs"] = recorded_sources(*output);
   const json settings = retry_settings(config);
   begin_["fingerprint"]["too-long"] = settings.at("too-long");
   begin_["fingerprint"]["unknown"] = settings.at("unknown");
@@ -139,11 +141,14 @@ json RetryRun::changed_settings(const json& settings_now) const {
   return changed;
 }
 
-json RetryRun::report(json session_report, const json& settings_now,
-                      const std::optional<Counters>& again) const {
+nlohmann::ordered_json RetryRun::report(nlohmann::ordered_json session_report,
+                                        const json& settings_now,
+                                        const std::optional<Counters>& again) const {
   json retries = json::array();
   if (report_.is_object()) {
-    for (const char* name : {"settings", "input_paths", "model", "choices", "left_out"}) {
+    // What a replay needs: paths mean something from one directory only.
+    for (const char* name : {"settings", "input_paths", "inputs", "model", "choices", "left_out",
+                             "command", "working_directory"}) {
       if (report_.contains(name)) {
         session_report[name] = report_[name];
       }
@@ -161,6 +166,16 @@ json RetryRun::report(json session_report, const json& settings_now,
   retries.push_back(std::move(retry));
   session_report["retries"] = std::move(retries);
   return session_report;
+}
+
+json fingerprint_as_retried(json fingerprint, const nlohmann::ordered_json& report) {
+  const MergedRetries merged = merge_retries(report);
+  for (const auto& [name, value] : merged.settings.items()) {
+    if (fingerprint.contains(name)) {
+      fingerprint[name] = value;
+    }
+  }
+  return fingerprint;
 }
 
 void RetryRun::merge() {

@@ -42,8 +42,9 @@ class RetryRun {
   ExitCode code(const Counters& merged) const;
   // run.json of the output, from what a session would write: the output's own settings and
   // fingerprint stay, and "retries" says what was tried with which settings.
-  nlohmann::json report(nlohmann::json session_report, const nlohmann::json& settings_now,
-                        const std::optional<Counters>& again) const;
+  nlohmann::ordered_json report(nlohmann::ordered_json session_report,
+                                const nlohmann::json& settings_now,
+                                const std::optional<Counters>& again) const;
   void merge();
 
  private:
@@ -60,5 +61,10 @@ class RetryRun {
   nlohmann::json report_;             // run.json of the output; null where it is damaged
   RejectedReader* reader_ = nullptr;  // the session owns it
 };
+
+// The fingerprint of a run from the start that gives what `report` (run.json) says the retries of
+// one with `fingerprint` have left.
+nlohmann::json fingerprint_as_retried(nlohmann::json fingerprint,
+                                      const nlohmann::ordered_json& report);
 
 }  // namespace longhaul::app

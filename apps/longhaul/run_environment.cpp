@@ -1,14 +1,17 @@
 #include "run_environment.hpp"
 
-#include "processor.hpp"
-#include "version.hpp"
-
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
 #include <ctime>
 #include <thread>
+
+#include "base/text.hpp"
+#include "process_setup.hpp"
+#include "processor.hpp"
+#include "recycle.hpp"
+#include "version.hpp"
 
 namespace longhaul::app {
 
@@ -48,10 +51,34 @@ nlohmann::json describe_bits_machine(const Device& device) {
   return machine;
 }
 
-std::string lock_holder() {
+std::string host_name() {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
-  return "process " + std::to_string(getpid()) + " on " + host.data() + " since " + utc_now();
+  return host.data();
+}
+
+nlohmann::json describe_session(const std::vector<std::string>& arguments) {
+  nlohmann::json command = nlohmann::json::array();
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == kContinuationFlag) {
+      ++i;
+    } else {
+      command.push_back(printable(arguments[i], 4096));
+    }
+  }
+  const std::optional<std::string> directory = working_directory();
+  const Processor processor = this_processor();
+  return {{"start", utc_now()},
+          {"stop", nullptr},
+          {"command", std::move(command)},
+          {"working_directory", directory ? nlohmann::json(printable(*directory, 4096)) : nullptr},
+          {"host", host_name()},
+          {"processor",
+           {{"model", processor.model}, {"instruction_sets", processor.instruction_sets}}}};
+}
+
+std::string lock_holder() {
+  return "process " + std::to_string(getpid()) + " on " + host_name() + " since " + utc_now();
 }
 
 std::string device_kind(const Device& device) {

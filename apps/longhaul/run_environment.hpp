@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "device/device.hpp"
 
@@ -15,6 +16,9 @@ nlohmann::json describe_machine(const std::string& device_name);
 // What a vector's bits depend on beside model, input and settings: the processor's model and
 // instruction sets, or the GPU's model; LibTorch; this binary. Neither host nor cores nor kernel.
 nlohmann::json describe_bits_machine(const Device& device);
+std::string host_name();
+// What a session is before it knows its device: when, where, on what and with which command line.
+nlohmann::json describe_session(const std::vector<std::string>& arguments);
 std::string lock_holder();                      // "process 42 on host since ..."
 std::string device_kind(const Device& device);  // cpu, cuda, mps
 

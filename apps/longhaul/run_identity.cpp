@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "image_match.hpp"
 #include "registry.hpp"
+#include "run/rewound_reader.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -21,12 +22,12 @@ nlohmann::json where_not_recorded(const std::string& name) {
   return defaults.value(name, nlohmann::json(nullptr));
 }
 
-Error other_input(const std::string& output, const std::string& what) {
-  return Error(ExitCode::kMismatch, output + " was made from another input: " + what,
-               "restore the input, or write to another --output");
-}
-
 }  // namespace
+
+Error other_input(const std::string& output, const std::string& what) {
+  return {ExitCode::kMismatch, output + " was made from another input: " + what,
+          "restore the input, or write to another --output"};
+}
 
 nlohmann::json fingerprint(const RunConfig& config, const EncoderCard& card,
                            const EncoderOptions& options, const std::string& model_sha256,
@@ -63,6 +64,15 @@ nlohmann::json fingerprint(const RunConfig& config, const EncoderCard& card,
   return fields;
 }
 
+bool same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now) {
+  for (const auto& [name, value] : now.items()) {
+    if (recorded.value(name, nlohmann::json(nullptr)) != value) {
+      return false;
+    }
+  }
+  return true;
+}
+
 void require_same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now,
                               const std::string& output) {
   for (const auto& [name, value] : now.items()) {
@@ -88,64 +98,90 @@ nlohmann::json describe_sources(const std::vector<SourceIdentity>& sources) {
   return list;
 }
 
-InputMatch compare_sources(const nlohmann::json& recorded, const std::vector<SourceIdentity>& now,
-                           const std::string& output) {
-  if (recorded.size() != now.size()) {
-    throw other_input(output, std::to_string(recorded.size()) + " files then, " +
-                                  std::to_string(now.size()) + " now");
-  }
-  InputMatch match = InputMatch::kUnchanged;
-  for (std::size_t i = 0; i < now.size(); ++i) {
-    const nlohmann::json& before = recorded[i];
-    const SourceIdentity& source = now[i];
-    const bool both_regular = source.regular && before.at("regular").get<bool>();
-    const auto size = before.at("size").get<std::uint64_t>();
-    if (both_regular && size != source.size) {
-      throw other_input(output, printable(source.path, 4096) + " had " + std::to_string(size) +
-                                    " bytes, now " + std::to_string(source.size));
-    }
-    if (!both_regular || before.at("modified_ns").get<std::int64_t>() != source.modified_ns ||
-        before.at("inode").get<std::uint64_t>() != source.inode) {
-      match = InputMatch::kReadAgain;
+nlohmann::json recorded_sources(const StoreState& state) {
+  for (auto note = state.notes.rbegin(); note != state.notes.rend(); ++note) {
+    if (note->is_object() && note->contains("inputs")) {
+      return note->at("inputs");
     }
   }
-  return match;
+  return state.begin.at("inputs");
 }
 
-void find_position(RecordReader& reader, InputMatch match, const InputPosition& position,
-                   const Hash128& hash, Files& files, const std::string& output) {
-  if (position.ordinal == 0) {
-    return;
+InputMatch compare_sources(const nlohmann::json& recorded, const std::vector<SourceIdentity>& now) {
+  if (now.size() < recorded.size()) {
+    return InputMatch::kReadAgain;
   }
-  if (match == InputMatch::kUnchanged && reader.seek(position)) {
+  for (std::size_t i = 0; i < recorded.size(); ++i) {
+    const nlohmann::json& before = recorded[i];
+    const SourceIdentity& source = now[i];
+    if (!source.regular || !before.at("regular").get<bool>() ||
+        before.at("size").get<std::uint64_t>() != source.size ||
+        before.at("modified_ns").get<std::int64_t>() != source.modified_ns ||
+        before.at("inode").get<std::uint64_t>() != source.inode) {
+      return InputMatch::kReadAgain;
+    }
+  }
+  return InputMatch::kUnchanged;
+}
+
+void find_position(RecordReader& reader, InputMatch match, const Progress& progress, Files& files,
+                   const std::string& output, const std::function<bool()>& stop) {
+  const std::uint64_t records = progress.window_start;
+  if (records == 0 ||
+      (match == InputMatch::kUnchanged &&
+       reader.seek({records, progress.cursor, counters_from_json(progress.counters).left_out}))) {
     return;
   }
   const InputPosition beginning = reader.position();
   InputDigest digest;
-  for (std::uint64_t i = 0; i < position.ordinal; ++i) {
+  for (std::uint64_t i = 0; i < records; ++i) {
+    if (i % 1024 == 0 && stop && stop()) {
+      throw Error(ExitCode::kInterrupted, "stopped while the input so far was read again",
+                  "give the same command again");
+    }
     const std::optional<Record> record = reader.next();
     if (!record) {
       throw other_input(output, "it ends after " + format_count(i) + " records, " +
-                                    format_count(position.ordinal) + " were embedded before");
+                                    format_count(records) + " were embedded before");
     }
     digest.add(*record);
   }
-  if (digest.value() == hash) {
+  if (digest.value() == progress.input_hash) {
     return;
   }
   if (reader.sources_tell_all() || !reader.seek(beginning)) {
-    throw other_input(output, "the first " + format_count(position.ordinal) +
-                                  " records are not those that were embedded");
+    throw other_input(
+        output, "the first " + format_count(records) + " records are not those that were embedded");
   }
-  if (const auto other = first_other_image(reader, files, output, position.ordinal)) {
+  if (const auto other = first_other_image(reader, files, output, records)) {
     throw other_input(output, *other);
   }
 }
 
-void require_no_more(RecordReader& reader, const std::string& output) {
-  if (reader.sources_tell_all()) {
-    return;
+bool keep_window(std::unique_ptr<RecordReader>& reader, Progress& progress) {
+  const std::uint64_t records =
+      progress.window_end ? *progress.window_end - progress.window_start : 0;
+  // A window that ended with the input grows when more follows.
+  auto rewound = std::make_unique<RewoundReader>(std::move(reader),
+                                                 records + (progress.window_ends_input ? 1 : 0));
+  InputDigest digest(progress.input_hash);
+  for (const RewoundReader::Ahead& ahead : rewound->ahead()) {
+    digest.add(ahead.record);
   }
+  const bool same = records > 0 && rewound->ahead().size() == records &&
+                    digest.value() == progress.window_end_hash;
+  reader = std::move(rewound);
+  if (!same) {
+    progress.position = 0;
+    progress.late.clear();
+    progress.window_end.reset();
+    progress.window_end_hash.reset();
+    progress.window_ends_input = false;
+  }
+  return same;
+}
+
+void require_no_more(RecordReader& reader, const std::string& output) {
   if (const std::optional<Record> record = reader.next()) {
     throw other_input(output, "it goes on with " + printable(record->id, 400) +
                                   ", which was not there when the run finished");

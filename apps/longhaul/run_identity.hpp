@@ -3,15 +3,19 @@
 // Pure functions over JSON; any thread.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/files.hpp"
 #include "config/run_config.hpp"
 #include "encode/card.hpp"
 #include "encode/encoder.hpp"
 #include "input/record_reader.hpp"
+#include "store/embedding_store.hpp"
 
 namespace longhaul::app {
 
@@ -20,23 +24,35 @@ nlohmann::json fingerprint(const RunConfig& config, const EncoderCard& card,
                            const EncoderOptions& options, const std::string& model_sha256,
                            const std::string& device_kind);
 
+// Whether no field of `now` differs.
+bool same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now);
 // Throws Error(kMismatch) naming the first field that differs, with both values.
 void require_same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now,
                               const std::string& output);
 
 nlohmann::json describe_sources(const std::vector<SourceIdentity>& sources);
 
-enum class InputMatch { kUnchanged, kReadAgain };
-// kUnchanged: every source is the file it was, so what was read before need not be read again.
-// Throws Error(kMismatch) when number or size of the sources says that the content differs.
-InputMatch compare_sources(const nlohmann::json& recorded, const std::vector<SourceIdentity>& now,
-                           const std::string& output);
+// The same, as the sessions so far left it: that of the last one that found another.
+nlohmann::json recorded_sources(const StoreState& state);
 
-// Brings `reader` to where a commit stood: by seeking, or by reading the records before it and
-// comparing their hash; images whose names are the same and times are not, by their bytes. Throws
-// Error(kMismatch) when they are not what was read before.
-void find_position(RecordReader& reader, InputMatch match, const InputPosition& position,
-                   const Hash128& hash, Files& files, const std::string& output);
+enum class InputMatch { kUnchanged, kReadAgain };
+// kUnchanged: every source that was recorded is the file it was, so what was read before need not
+// be read again; more may follow.
+InputMatch compare_sources(const nlohmann::json& recorded, const std::vector<SourceIdentity>& now);
+
+// Error(kMismatch) that says what of the input differs, and what to do.
+Error other_input(const std::string& output, const std::string& what);
+
+// Brings `reader` to where a commit's window starts: by seeking, or by reading the records before
+// it and comparing their hash; images whose names are the same and times are not, by their bytes.
+// Throws Error(kMismatch) when they are not what was read before, kInterrupted when `stop` says so.
+void find_position(RecordReader& reader, InputMatch match, const Progress& progress, Files& files,
+                   const std::string& output, const std::function<bool()>& stop);
+
+// Where the input was read again: whether the window in hand, at which `reader` stands, is still
+// the one that was begun. If not, `progress` claims nothing of it any more. `reader` gives what was
+// looked at again.
+bool keep_window(std::unique_ptr<RecordReader>& reader, Progress& progress);
 
 // Of a finished run, after find_position: throws Error(kMismatch) where the sources hold more now.
 void require_no_more(RecordReader& reader, const std::string& output);

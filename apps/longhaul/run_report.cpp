@@ -100,17 +100,13 @@ std::string closing_line(const RunReport& report) {
   return line;
 }
 
-void move_left_out(nlohmann::json& run, const nlohmann::json& previous) {
-  nlohmann::json& counts = run.at("counts");
-  run["left_out"] = previous.value("left_out", nlohmann::json::object());
-  if (counts.is_object() && counts.contains("left_out")) {
-    run["left_out"] = std::move(counts["left_out"]);
-    counts.erase("left_out");
-  }
+nlohmann::json take_left_out(nlohmann::json& counts) {
+  nlohmann::json left_out = counts.value("left_out", nlohmann::json::object());
+  counts.erase("left_out");
+  return left_out;
 }
 
-std::optional<std::string> left_out_warning(const nlohmann::json& run, const std::string& output) {
-  const LeftOut left_out(run.at("left_out").get<std::map<std::string, std::uint64_t>>());
+std::optional<std::string> left_out_warning(const LeftOut& left_out, const std::string& output) {
   if (left_out.empty()) {
     return std::nullopt;
   }

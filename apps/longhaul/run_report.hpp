@@ -24,11 +24,10 @@ std::optional<std::string> completed_error(ExitCode code, const Counters& counte
 // Rates, idle shares, padding: the "timings" of a session.
 nlohmann::json describe_timings(const RunReport& report);
 
-// Moves "left_out" out of a run.json's "counts" to its top; where nothing is counted yet, that of
-// `previous` stands.
-void move_left_out(nlohmann::json& run, const nlohmann::json& previous);
-// The one warning about what run.json says was left out; none where nothing was.
-std::optional<std::string> left_out_warning(const nlohmann::json& run, const std::string& output);
+// Takes "left_out", which stands at the top of run.json, out of to_json() of counters.
+nlohmann::json take_left_out(nlohmann::json& counts);
+// The one warning about what was left out; none where nothing was.
+std::optional<std::string> left_out_warning(const LeftOut& left_out, const std::string& output);
 
 // What the display shows of a run that began `elapsed` ago.
 ProgressSnapshot to_show(const RunSnapshot& snapshot, Modality modality,

@@ -38,26 +38,36 @@ void require_recyclable(const RunConfig& config, const std::vector<SourceIdentit
   }
 }
 
-void require_finished_input(const RunConfig& config, const EncoderCard& card,
-                            const StoreState& state, Log& log) {
-  const bool stream =
-      std::find(config.inputs.begin(), config.inputs.end(), "-") != config.inputs.end();
-  if (stream || !state.progress) {
+void require_finished_input(RunConfig config, const EncoderCard& card, const StoreState& state,
+                            Log& log) {
+  if (!state.progress) {
     return;
   }
+  config.allow_nucleotides = true;  // that was judged when it was embedded
   std::unique_ptr<RecordReader> reader;
   try {
     reader = make_reader(config, card, &StopSignals::requested);
   } catch (const Error& error) {
+    if (error.code() == ExitCode::kBadData) {
+      throw other_input(config.output, error.what());
+    }
+    if (error.code() != ExitCode::kIo && error.code() != ExitCode::kUnavailable) {
+      throw;
+    }
     log.info(std::string("the input is not at hand: ") + error.what());
     return;
   }
-  const InputMatch match =
-      compare_sources(state.begin.at("inputs"), reader->sources(), config.output);
+  const nlohmann::json recorded = recorded_sources(state);
+  const std::vector<SourceIdentity> sources = reader->sources();
+  InputMatch match = compare_sources(recorded, sources);
+  if (!reader->sources_tell_all()) {
+    match = InputMatch::kReadAgain;
+  }
+  if (match == InputMatch::kUnchanged && recorded.size() == sources.size()) {
+    return;
+  }
   const std::unique_ptr<Files> files = posix_files();
-  find_position(*reader, reader->sources_tell_all() ? match : InputMatch::kReadAgain,
-                {state.progress->window_start, state.progress->cursor}, state.progress->input_hash,
-                *files, config.output);
+  find_position(*reader, match, *state.progress, *files, config.output, &StopSignals::requested);
   require_no_more(*reader, config.output);
 }
 
@@ -90,6 +100,15 @@ std::vector<std::string> numeric_reasons(const nlohmann::json& begin, const Devi
                       now.dump());
   }
   return reasons;
+}
+
+std::vector<SourceIdentity> files_to_hash(std::vector<SourceIdentity> sources,
+                                          const RunConfig& config, const EncoderCard& card) {
+  for (SourceIdentity& source : sources) {
+    source.regular =
+        source.regular && (card.modality != Modality::kImage || source.path == config.files_from);
+  }
+  return sources;
 }
 
 nlohmann::json previous_report(Files& files, const std::string& directory, Log& log) {

@@ -29,10 +29,15 @@ void require_space(Files& files, const RunConfig& config, const RecordReader& re
 // Throws Error(kUsage) for recycling of what is read from a stream, which is gone after an exec.
 void require_recyclable(const RunConfig& config, const std::vector<SourceIdentity>& sources);
 
-// Of a run that is complete: Error(kMismatch) when the input is another now. It is looked at only
-// where it is still there and can be read twice.
-void require_finished_input(const RunConfig& config, const EncoderCard& card,
-                            const StoreState& state, Log& log);
+// Of a run that is complete: Error(kMismatch) when the input is another now. Files that are gone
+// are no other input; a stream is read to its end.
+void require_finished_input(RunConfig config, const EncoderCard& card, const StoreState& state,
+                            Log& log);
+
+// The sources whose SHA-256 run.json tells. Of images records.csv has a hash each, so only a list
+// of them is read for it.
+std::vector<SourceIdentity> files_to_hash(std::vector<SourceIdentity> sources,
+                                          const RunConfig& config, const EncoderCard& card);
 
 // Tries on this machine, with this encoder, that vectors are their records' own; says what is not
 // so. Throws Error(kBadData) for a model that is not fit (encode/contract.hpp).

@@ -19,7 +19,7 @@ pthread_t holder;  // set before `holding`
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free,
               "a signal handler may only use these");
 
-constexpr std::array kStopping{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+constexpr std::array kStopping{SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
 
 extern "C" void on_stop_signal(int number) {
   if (holding) {
@@ -97,6 +97,10 @@ std::string StopSignals::signal_name() {
       return "HUP";
     case SIGUSR1:
       return "USR1";
+    case SIGUSR2:
+      return "USR2";
+    case SIGXCPU:
+      return "XCPU";
     default:
       return "";
   }

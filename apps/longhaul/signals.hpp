@@ -1,7 +1,8 @@
-// TERM, INT, HUP and USR1 ask a run to stop: the handler sets a flag that the run looks at between
-// batches. A second INT ends the process at once with exit code 75; what was committed is safe.
-// HUP stays ignored where the parent ignored it (nohup). One object per process, on the main
-// thread, made before other threads start; the previous handlers come back when it goes.
+// TERM, INT, HUP, USR1, USR2 and XCPU (a limit on processor time) ask a run to stop: the handler
+// sets a flag that the run looks at between batches. A second INT ends the process at once with
+// exit code 75; what was committed is safe. HUP stays ignored where the parent ignored it (nohup).
+// One object per process, on the main thread, made before other threads start; the previous
+// handlers come back when it goes.
 #pragma once
 
 #include <csignal>

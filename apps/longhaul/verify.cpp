@@ -3,11 +3,12 @@
 #include "store/verify.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <random>
-#include <thread>
+#include <utility>
 
 #include "backend.hpp"
 #include "base/hash.hpp"
@@ -18,9 +19,12 @@
 #include "image_match.hpp"
 #include "input/record_reader.hpp"
 #include "plan/window.hpp"
+#include "process_setup.hpp"
 #include "registry.hpp"
+#include "replay_paths.hpp"
 #include "run_choices.hpp"
 #include "run_environment.hpp"
+#include "usable_threads.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -53,8 +57,11 @@ std::string_view to_string(AtHand found) {
 
 class VerifyCommand {
  public:
-  explicit VerifyCommand(const VerifyOptions& options)
-      : options_(options), files_(posix_files()), backend_(make_backend()) {}
+  VerifyCommand(VerifyOptions options, std::uint32_t threads)
+      : options_(std::move(options)),
+        threads_(threads),
+        files_(posix_files()),
+        backend_(make_backend()) {}
 
   ExitCode run() {
     read_report();
@@ -89,25 +96,14 @@ class VerifyCommand {
     }
     report_ = json::parse(read_text(*files_, path), nullptr, false);
     try {
-      config_ = resolve_config({}, {}, report_, path).config;
-      allow_what_retries_allowed();
+      const ResolvedConfig resolved = resolve_config({}, {}, report_, path);
+      config_ = resolved.config;
+      if (resolved.recorded_directory != working_directory()) {
+        options_.output = std::filesystem::absolute(options_.output).string();
+        enter_directory_if_there(resolved);
+      }
     } catch (const Error&) {
       config_.reset();
-    }
-  }
-
-  // Rows of a retry were made with its settings; for all others they make no difference.
-  void allow_what_retries_allowed() {
-    for (const json& retry : report_.value("retries", json::array())) {
-      const json settings = retry.value("settings", json::object());
-      if (settings.value("too-long", "") == "truncate") {
-        config_->too_long = TooLong::kTruncate;
-      }
-      if (settings.value("unknown", "") == "token") {
-        config_->unknown = Unknown::kToken;
-      }
-      config_->max_pixels =
-          std::max(config_->max_pixels, settings.value("max-pixels", config_->max_pixels));
     }
   }
 
@@ -131,9 +127,7 @@ class VerifyCommand {
   // On the machine that made them, rows that claim it are the same bits.
   RecomputedRows embed(std::span<const std::uint64_t> rows) {
     const ModelFile model = read_model();
-    EncoderOptions options = encoder_options(
-        *config_, model.card,
-        config_->threads.value_or(std::max(1U, std::thread::hardware_concurrency())));
+    EncoderOptions options = encoder_options(*config_, model.card, threads_);
     const json& choices = state_->begin.at("choices");
     options.choices = choices.at("encoder");
     options.device = choices.at("device").get<std::string>();
@@ -247,6 +241,7 @@ class VerifyCommand {
     json out = {{"output", printable(options_.output, 4096)},
                 {"good", result_.good()},
                 {"finished", result_.finished},
+                {"committed", result_.committed},
                 {"rows", result_.rows},
                 {"ok", result_.ok},
                 {"rejected", result_.rejected},
@@ -308,7 +303,8 @@ class VerifyCommand {
     return ExitCode::kDone;
   }
 
-  const VerifyOptions options_;
+  VerifyOptions options_;
+  const std::uint32_t threads_;
   std::unique_ptr<Files> files_;
   Backend backend_;
   json report_;
@@ -334,7 +330,9 @@ void add_verify(CLI::App& app, Context& context) {
   command->add_option("--seed", options->seed, "choice of the recomputed rows")->type_name("N");
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options, &context] {
-    context.chosen = [options] { return VerifyCommand(*options).run(); };
+    context.chosen = [options, &context] {
+      return VerifyCommand(*options, usable_threads(context.environment).threads).run();
+    };
   });
 }
 

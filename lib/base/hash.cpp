@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/sha256_file.hpp"
 
 namespace longhaul {
 namespace {
@@ -108,7 +109,8 @@ std::optional<Hash128> hash128_from_hex(std::string_view hex) {
   return hash;
 }
 
-std::string sha256_file(const std::filesystem::path& path) {
+std::optional<std::string> sha256_file(const std::filesystem::path& path,
+                                       const std::function<bool()>& stop) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     throw Error(ExitCode::kIo, "cannot open " + path.string() + ": " + std::strerror(errno));
@@ -117,11 +119,18 @@ std::string sha256_file(const std::filesystem::path& path) {
   std::vector<char> buffer(1 << 20);
   while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0) {
     EVP_DigestUpdate(context.get(), buffer.data(), static_cast<std::size_t>(file.gcount()));
+    if (stop()) {
+      return std::nullopt;
+    }
   }
   if (file.bad()) {
     throw Error(ExitCode::kIo, "cannot read " + path.string());
   }
   return sha256_end(context.get());
+}
+
+std::string sha256_file(const std::filesystem::path& path) {
+  return sha256_file(path, [] { return false; }).value();
 }
 
 std::string sha256(std::string_view bytes) {

@@ -44,6 +44,11 @@ std::optional<std::uint64_t> free_space(int descriptor) {
 
 [[noreturn]] void fail_write(int descriptor, const std::string& path, int code,
                              std::size_t needed) {
+  if (code == EFBIG) {
+    throw Error(ExitCode::kIo, "cannot write " + printable(path, 400) + ": " + reason(code),
+                "raise the limit on the size of files (ulimit -f), then give the same command "
+                "again");
+  }
   if (code != ENOSPC && code != EDQUOT) {
     fail("write", path, code);
   }
@@ -191,6 +196,27 @@ class PosixLock : public FileLock {
   bool kept_ = false;
 };
 
+// What is in the place of a directory that cannot be made.
+[[noreturn]] void fail_directory(const std::string& path, int code) {
+  const std::string link = path.substr(0, path.find_last_not_of('/') + 1);
+  std::string target(4096, '\0');
+  const ssize_t length = ::readlink(link.c_str(), target.data(), target.size());
+  struct stat info {};
+  const bool there = ::stat(path.c_str(), &info) == 0;
+  if (code == EEXIST && length > 0 && !there) {
+    target.resize(static_cast<std::size_t>(length));
+    throw Error(
+        ExitCode::kIo,
+        printable(path, 400) + " is a link to " + printable(target, 400) + ", which is not there",
+        "make that directory, remove the link, or name another directory");
+  }
+  if (code == EEXIST && there) {
+    throw Error(ExitCode::kIo, printable(path, 400) + " is a file, not a directory",
+                "name another directory");
+  }
+  fail("make the directory", path, code);
+}
+
 class PosixFiles : public Files {
  public:
   std::unique_ptr<File> open(const std::string& path, OpenMode mode) override {
@@ -226,7 +252,7 @@ class PosixFiles : public Files {
       }
     }
     if (code != EEXIST || kind(path) != PathKind::kDirectory) {
-      fail("make the directory", path, code);
+      fail_directory(path, code);
     }
   }
 

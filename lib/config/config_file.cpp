@@ -1,6 +1,8 @@
 // Configuration files: a flat object of settings, or a run.json, whose "settings" are replayed.
 #include <algorithm>
+#include <array>
 #include <set>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -11,6 +13,12 @@ namespace longhaul {
 namespace {
 
 using nlohmann::json;
+
+// Values with which a retry accepts more records.
+constexpr std::array<std::pair<const char*, const char*>, 2> kAllowing{
+    {{"too-long", "truncate"}, {"unknown", "token"}}};
+// Those of memory: the last retry's let fit what fitted.
+constexpr std::array kRoom{"memory-limit", "device-memory-limit", "batch-size", "batch-tokens"};
 
 [[noreturn]] void reject(const std::string& what, const std::string& remedy) {
   throw Error(ExitCode::kUsage, what, remedy);
@@ -111,14 +119,74 @@ void read_positions(const json& file, const std::string& file_name, RunConfig& c
   }
 }
 
+void apply_retries(const json& file, const std::string& file_name, Layer& layer,
+                   ResolvedConfig& resolved) {
+  const MergedRetries merged = merge_retries(file);
+  for (const auto& [name, value] : merged.settings.items()) {
+    layer.erase(name);
+    read_setting(name, value, file_name, layer);
+  }
+  if (!merged.exact) {
+    resolved.warnings.push_back(
+        file_name +
+        ": its rejected records were retried with different settings in turn; a run "
+        "with all of them may accept records that no retry accepted");
+  }
+}
+
 }  // namespace
 
-Layer read_file_layer(const json& file, const std::string& file_name, RunConfig& config) {
+MergedRetries merge_retries(const json& run_report) {
+  MergedRetries merged;
+  const json retries = run_report.value("retries", json::array());
+  if (retries.empty()) {
+    return merged;
+  }
+  json first = json::object();  // what the run itself was made with
+  const json settings_of_run = run_report.value("settings", json::object());
+  for (const auto& [name, value] : settings_of_run.items()) {
+    first[name] = unwrapped(value);
+  }
+  std::vector<json> all{first};
+  for (const json& retry : retries) {
+    all.push_back(retry.value("settings", json::object()));
+    for (const char* name : kRoom) {
+      if (const json change = retry.value("changed", json::object()); change.contains(name)) {
+        merged.settings[name] = change.at(name).value("now", json());
+      }
+    }
+  }
+  const auto allows = [](const json& settings, const auto& allowing) {
+    return settings.value(allowing.first, json()) == allowing.second;
+  };
+  std::uint64_t pixels = 0;
+  for (const json& settings : all) {
+    for (const auto& allowing : kAllowing) {
+      if (allows(settings, allowing)) {
+        merged.settings[allowing.first] = allowing.second;
+      }
+    }
+    const json these = settings.value("max-pixels", json());
+    pixels = std::max(pixels, these.is_number_unsigned() ? these.get<std::uint64_t>() : 0);
+  }
+  if (pixels > 0) {
+    merged.settings["max-pixels"] = pixels;
+  }
+  // What they allowed together, one of them allowed alone.
+  merged.exact = std::any_of(all.begin(), all.end(), [&](const json& settings) {
+    return std::all_of(kAllowing.begin(), kAllowing.end(), [&](const auto& allowing) {
+      return !merged.settings.contains(allowing.first) || allows(settings, allowing);
+    });
+  });
+  return merged;
+}
+
+Layer read_file_layer(const json& file, const std::string& file_name, ResolvedConfig& resolved) {
   if (!file.is_object()) {
     reject(file_name + ": is not a JSON object", "write {\"batch-size\": 32, ...}");
   }
   Layer layer;
-  read_positions(file, file_name, config);
+  read_positions(file, file_name, resolved.config);
   const bool is_run_report = file.contains("settings");
   if (is_run_report && !file.at("settings").is_object()) {
     reject(file_name + ": settings is not an object", "give a run.json as longhaul wrote it");
@@ -129,6 +197,12 @@ Layer read_file_layer(const json& file, const std::string& file_name, RunConfig&
   for (const auto& [key, value] : (is_run_report ? file.at("settings") : file).items()) {
     if (key != "model" && key != "inputs" && key != "description") {
       read_setting(key, value, file_name, layer);
+    }
+  }
+  if (is_run_report) {
+    apply_retries(file, file_name, layer, resolved);
+    if (file.value("working_directory", json()).is_string()) {
+      resolved.recorded_directory = file.at("working_directory").get<std::string>();
     }
   }
   return layer;

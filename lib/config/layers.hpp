@@ -20,8 +20,9 @@ struct Choice {
 };
 using Layer = std::map<std::string, Choice>;  // by setting name
 
-// The file's settings; model, inputs and output go to `config` and `layer`.
-Layer read_file_layer(const nlohmann::json& file, const std::string& file_name, RunConfig& config);
+// The file's settings; model and inputs go to `resolved`.
+Layer read_file_layer(const nlohmann::json& file, const std::string& file_name,
+                      ResolvedConfig& resolved);
 
 // Variables of the original systems, for the settings that neither a flag nor a LONGHAUL_ variable
 // decides. Adds to `environment_layer`, and says in `resolved` what was used and what made no

@@ -169,7 +169,7 @@ ResolvedConfig resolve_config(const std::vector<std::pair<std::string, std::stri
   Layer environment_layer = read_environment(environment, resolved.warnings);
   add_foreign_environment(environment, flag_layer, environment_layer, resolved);
   warn_about_near_misses(environment, resolved.warnings);
-  Layer winners = file ? read_file_layer(*file, file_name, resolved.config) : Layer{};
+  Layer winners = file ? read_file_layer(*file, file_name, resolved) : Layer{};
   // Every layer is checked, so that a mistake does not lie hidden under a stronger setting.
   const auto check = [](const Layer& layer) {
     for (const auto& [name, choice] : layer) {

@@ -97,17 +97,18 @@ struct RunConfig {
 struct Setting {
   std::string_view name;        // the long flag without dashes: "batch-size"
   std::string_view short_flag;  // "b", or empty
-  std::string_view group;       // heading in --help; "" only in --help-all
+  std::string_view group;       // heading in --help-all; "" for what is rarely needed
   std::string_view value_name;  // "N", "DIR"; empty for a switch
   std::string_view help;
   std::function<void(RunConfig&, const std::string&)> set;  // throws Error(kUsage)
   std::function<nlohmann::json(const RunConfig&)> get;      // null: not set, decided later
   bool repeatable = false;
   bool only_on_command_line = false;  // overwrite
+  bool daily = false;                 // in -h; the others are in --help-all
 
   bool is_switch() const { return value_name.empty(); }
 };
-// In the order of --help.
+// In the order of --help-all.
 const std::vector<Setting>& settings_table();
 const Setting* find_setting(std::string_view name);
 // "LONGHAUL_BATCH_SIZE" for "batch-size".
@@ -126,7 +127,18 @@ struct ResolvedConfig {
   std::map<std::string, std::string> variables;  // the environment variable, where one decided
   std::vector<std::string> notices;
   std::vector<std::string> warnings;
+  // Of a replayed run.json: where its relative paths mean what they meant.
+  std::optional<std::string> recorded_directory;
 };
+// What the retries of a run (run.json's "retries") amount to: the settings that a run from the
+// start needs for the output as it is now. Where two retries allowed different things no one retry
+// had all of them, and `exact` is false: such a run may accept records that no retry did.
+struct MergedRetries {
+  nlohmann::json settings = nlohmann::json::object();  // by name; null: left to its default
+  bool exact = true;
+};
+MergedRetries merge_retries(const nlohmann::json& run_report);
+
 // `file_name` is what messages call the file. The positions of the command line are not flags: the
 // caller overwrites `config.model` and `config.inputs` with those that were given.
 ResolvedConfig resolve_config(const std::vector<std::pair<std::string, std::string>>& flags,

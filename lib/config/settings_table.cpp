@@ -1,5 +1,6 @@
 // The one table of settings. A new setting is a field of RunConfig and a row here.
 #include <algorithm>
+#include <array>
 
 #include "config/run_config.hpp"
 #include "config/setting_values.hpp"
@@ -16,6 +17,11 @@ constexpr std::string_view kBadRecords = "Bad records";
 constexpr std::string_view kImages = "Images";
 constexpr std::string_view kReport = "Progress and log";
 constexpr std::string_view kExpert = "";
+
+// What -h shows.
+constexpr std::array<std::string_view, 12> kDaily{
+    "format",   "sequence-column", "id-column",  "keep-column", "output",      "overwrite",
+    "too-long", "unknown",         "batch-size", "device",      "max-rejects", "retry-rejects"};
 
 struct Names {
   std::string_view name;
@@ -203,7 +209,13 @@ std::vector<Setting> make_table() {
 }  // namespace
 
 const std::vector<Setting>& settings_table() {
-  static const std::vector<Setting> table = make_table();
+  static const std::vector<Setting> table = [] {
+    std::vector<Setting> rows = make_table();
+    for (Setting& setting : rows) {
+      setting.daily = std::find(kDaily.begin(), kDaily.end(), setting.name) != kDaily.end();
+    }
+    return rows;
+  }();
   return table;
 }
 

@@ -1,7 +1,7 @@
 if(APPLE)
-  set(LONGHAUL_HOST_MEMORY host_memory_macos.cpp)
+  set(LONGHAUL_HOST_MEMORY host_memory_macos.cpp processor_share_other.cpp)
 else()
-  set(LONGHAUL_HOST_MEMORY host_memory_linux.cpp)
+  set(LONGHAUL_HOST_MEMORY host_memory_linux.cpp processor_share_linux.cpp)
 endif()
 longhaul_room(device
   SOURCES memory_reading.cpp ${LONGHAUL_HOST_MEMORY} leak_monitor.cpp trend.cpp
@@ -9,4 +9,5 @@ longhaul_room(device
 target_link_libraries(longhaul_device PUBLIC nlohmann_json::nlohmann_json)
 longhaul_test(device
   SOURCES memory_reading_test.cpp memory_sanity_test.cpp leak_monitor_test.cpp fake_device_test.cpp
+          processor_share_test.cpp
   LINKS device fakes)

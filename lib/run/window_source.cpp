@@ -22,11 +22,10 @@ std::optional<Window> WindowSource::next() {
            (settings_.order.order == Order::kLength ||
             shapes.size() % settings_.order.group_rows == 0);
   };
-  bool at_end = false;
   while (!full()) {
     std::optional<Record> record = reader_.next();
     if (!record) {
-      at_end = true;
+      window.ends_input = true;
       break;
     }
     digest_.add(*record);
@@ -43,7 +42,7 @@ std::optional<Window> WindowSource::next() {
   window.end = reader_.position();
   window.hash_at_end = digest_.value();
   window.progress = reader_.progress();
-  if (at_end) {
+  if (window.ends_input) {
     window.progress.records_total = window.end.ordinal;
   }
   ++next_index_;

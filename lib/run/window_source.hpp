@@ -19,6 +19,7 @@ struct Window {
   InputPosition end;      // of the first record after it
   Hash128 hash_at_start;  // of the input before it
   Hash128 hash_at_end;
+  bool ends_input = false;        // it would have taken more records
   InputProgress progress;         // of reading, at its end
   std::vector<Prepared> records;  // in input order
   std::vector<Slot> order;        // of the accepted ones

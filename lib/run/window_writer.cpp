@@ -94,6 +94,9 @@ void WindowWriter::write(EncodedJob job) {
     progress.cursor = window.start.cursor;
     progress.input_hash = window.hash_at_start;
     progress.position = std::uint64_t{job.first} + job.count;
+    progress.window_end = window.end.ordinal;
+    progress.window_end_hash = window.hash_at_end;
+    progress.window_ends_input = window.ends_input;
   }
   if (job.last || settings_.commit_inside_windows) {
     pending_ = std::move(progress);

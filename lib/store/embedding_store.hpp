@@ -85,6 +85,11 @@ struct Progress {
   std::uint64_t position = 0;      // slots done of the window's order
   std::vector<LateOutcome> late;   // of this window, since the previous commit
   nlohmann::json counters;         // the run's own, cumulative over sessions
+  // What the slots that are done were cut from: where their window ends, and the InputDigest there.
+  // Only where `position` is not 0.
+  std::optional<std::uint64_t> window_end = {};
+  std::optional<Hash128> window_end_hash = {};
+  bool window_ends_input = false;  // the input ended before the window was full
 };
 
 // What a directory holds, for a run that continues.
@@ -119,15 +124,18 @@ class EmbeddingStore {
   // Makes everything up to `progress` durable. progress.window_start is the number of records
   // completed so far.
   virtual void commit(const Progress& progress) = 0;
+  // Of a store that was resumed, before anything is put: takes back what the journal claims of the
+  // window in hand. `progress` is that claim with position 0 and without late outcomes.
+  virtual void drop_window(const Progress& progress) = 0;
   // A line for the journal that claims nothing: a new session, a machine that differs. Durable when
   // it returns.
   virtual void note(const nlohmann::json& line) = 0;
   // All `rows` are completed and committed: headers, rename, run.json, the journal's last line with
   // the fields of `line` (the exit code). Repeating it is harmless.
-  virtual void finish(std::uint64_t rows, const nlohmann::json& run_report,
+  virtual void finish(std::uint64_t rows, const nlohmann::ordered_json& run_report,
                       const nlohmann::json& line) = 0;
   // Replaces run.json atomically without finishing.
-  virtual void write_report(const nlohmann::json& run_report) = 0;
+  virtual void write_report(const nlohmann::ordered_json& run_report) = 0;
 };
 
 // Holds the directory's lock as long as it lives: keep it longer than its EmbeddingStore. One that

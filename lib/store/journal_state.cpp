@@ -49,7 +49,8 @@ void read_commits(File& file, const std::string& name, const std::vector<Place>&
   std::vector<std::vector<LateOutcome>> late{std::move(progress.late)};
   for (auto place = commits.rbegin() + 1; place != commits.rend(); ++place) {
     Progress earlier = progress_from_json(read_line(file, name, *place));
-    if (earlier.window != progress.window) {
+    // A window of which nothing was done, or no longer: it had changed (drop_window).
+    if (earlier.window != progress.window || earlier.position == 0 || progress.position == 0) {
       break;
     }
     late.push_back(std::move(earlier.late));

@@ -11,6 +11,11 @@
 namespace longhaul {
 namespace {
 
+// A path in it need not be UTF-8.
+std::string text_of(const nlohmann::ordered_json& report) {
+  return report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 [[noreturn]] void misuse(const std::string& what) {
   throw Error(ExitCode::kInternal, "the store was used wrongly: " + what);
 }
@@ -148,15 +153,25 @@ void JournaledStore::commit(const Progress& progress) {
   });
 }
 
+void JournaledStore::drop_window(const Progress& progress) {
+  if (!put_.empty() || progress.position != 0 || !progress.late.empty()) {
+    misuse("a window is dropped while it is written");
+  }
+  // The journal gives the rows up before the files do.
+  guarded([&] { rows_.forget(completed_); });
+  commit(progress);
+  guarded([&] { rows_.cut(); });
+}
+
 void JournaledStore::note(const nlohmann::json& line) {
   guarded([&] { journal_.append("note", {{"note", line}}); });
 }
 
-void JournaledStore::write_report(const nlohmann::json& run_report) {
-  guarded([&] { write_atomically(files_, path(store_files::kReport), run_report.dump(2) + "\n"); });
+void JournaledStore::write_report(const nlohmann::ordered_json& run_report) {
+  guarded([&] { write_atomically(files_, path(store_files::kReport), text_of(run_report)); });
 }
 
-void JournaledStore::finish(std::uint64_t rows, const nlohmann::json& run_report,
+void JournaledStore::finish(std::uint64_t rows, const nlohmann::ordered_json& run_report,
                             const nlohmann::json& line) {
   guarded([&] {
     if (finished_) {
@@ -171,7 +186,7 @@ void JournaledStore::finish(std::uint64_t rows, const nlohmann::json& run_report
     rows_.finish(rows);
     files_.rename(path(store_files::kPartial), path(store_files::kEmbeddings));
     files_.sync_directory(directory_);
-    const std::string report = run_report.dump(2) + "\n";
+    const std::string report = text_of(run_report);
     write_atomically(files_, path(store_files::kReport), report);
     nlohmann::ordered_json fields = line;
     fields["rows"] = rows;

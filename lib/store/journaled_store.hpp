@@ -27,10 +27,11 @@ class JournaledStore : public EmbeddingStore {
   std::vector<float> get_vector(std::uint64_t row) override;
   void complete_window(std::span<const RecordRow> rows) override;
   void commit(const Progress& progress) override;
+  void drop_window(const Progress& progress) override;
   void note(const nlohmann::json& line) override;
-  void finish(std::uint64_t rows, const nlohmann::json& run_report,
+  void finish(std::uint64_t rows, const nlohmann::ordered_json& run_report,
               const nlohmann::json& line) override;
-  void write_report(const nlohmann::json& run_report) override;
+  void write_report(const nlohmann::ordered_json& run_report) override;
 
  private:
   template <typename Action>

@@ -111,10 +111,16 @@ ordered_json to_json(const Progress& progress) {
   for (const LateOutcome& outcome : progress.late) {
     late.push_back(to_json(outcome));
   }
-  return {{"window", progress.window},     {"start", progress.window_start},
-          {"cursor", progress.cursor},     {"input", to_hex(progress.input_hash)},
-          {"position", progress.position}, {"late", std::move(late)},
-          {"counters", progress.counters}};
+  ordered_json object{{"window", progress.window},     {"start", progress.window_start},
+                      {"cursor", progress.cursor},     {"input", to_hex(progress.input_hash)},
+                      {"position", progress.position}, {"late", std::move(late)},
+                      {"counters", progress.counters}};
+  if (progress.window_end && progress.window_end_hash) {
+    object["end"] = *progress.window_end;
+    object["input_at_end"] = to_hex(*progress.window_end_hash);
+    object["ends_input"] = progress.window_ends_input;
+  }
+  return object;
 }
 
 Progress progress_from_json(const json& object) {
@@ -128,6 +134,11 @@ Progress progress_from_json(const json& object) {
     progress.late.push_back(late_from(outcome));
   }
   progress.counters = object.at("counters");
+  if (object.contains("end")) {
+    progress.window_end = object["end"].get<std::uint64_t>();
+    progress.window_end_hash = hash_from(object.at("input_at_end"));
+    progress.window_ends_input = object.at("ends_input");
+  }
   return progress;
 }
 

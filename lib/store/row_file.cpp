@@ -49,11 +49,15 @@ RowFile::RowFile(const StoreLayout& layout, std::unique_ptr<File> embeddings,
       embeddings_(std::move(embeddings)),
       checksums_(std::move(checksums)),
       rows_(rows) {
-  embeddings_->truncate(kNpyHeaderBytes + rows * row_bytes_);
-  checksums_->truncate(kNpyHeaderBytes + rows * sizeof(std::uint64_t));
+  cut();
   const std::vector<std::byte> blank(kNpyHeaderBytes);
   embeddings_->write_at(0, blank);
   checksums_->write_at(0, blank);
+}
+
+void RowFile::cut() {
+  embeddings_->truncate(kNpyHeaderBytes + rows_ * row_bytes_);
+  checksums_->truncate(kNpyHeaderBytes + rows_ * sizeof(std::uint64_t));
 }
 
 std::span<std::byte> RowFile::slot(std::uint64_t row) {

@@ -35,6 +35,9 @@ class RowFile {
   bool intact(std::uint64_t row);
   void flush();
   void sync();
+  // The rows from here on count no more; cut() takes them out of the files.
+  void forget(std::uint64_t rows) { rows_ = rows; }
+  void cut();
   void finish(std::uint64_t rows);              // headers; durable when it returns
   std::uint64_t rows() const { return rows_; }  // highest row put, plus one
 

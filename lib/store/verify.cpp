@@ -277,6 +277,9 @@ class Verifier {
     const auto file = files_.open(journal_path, OpenMode::kRead);
     JournalState journal = read_journal(*file, journal_path).value();
     result_.finished = journal.run.finish.has_value();
+    if (journal.run.progress) {
+      result_.committed = journal.run.progress->window_start + journal.run.progress->position;
+    }
     if (journal.run.merging) {
       result_.add(journal_path,
                   "says that a retry of rejected rows is being merged: give its command again");
@@ -284,11 +287,9 @@ class Verifier {
     }
     check_segments(*file, journal_path, journal.run.retries);
     if (!result_.finished) {
-      result_.add(
-          journal_path,
-          "says that the run is not finished (" +
-              std::to_string(journal.run.progress ? journal.run.progress->window_start : 0) +
-              " records are complete): give its command again");
+      result_.add(journal_path, "says that the run is not finished (" +
+                                    std::to_string(result_.committed) +
+                                    " records are committed): give its command again");
     } else if (journal.end.torn) {
       result_.add(journal_path, "holds something after its last line");
     }

@@ -23,7 +23,8 @@ struct Finding {
 
 struct Verification {
   bool finished = false;
-  std::uint64_t rows = 0;
+  std::uint64_t committed = 0;  // records, with those of a window that is not complete
+  std::uint64_t rows = 0;       // in records.csv: complete windows
   std::uint64_t ok = 0;
   std::uint64_t rejected = 0;
   std::uint64_t duplicates = 0;

@@ -145,7 +145,7 @@ TEST_CASE("auto is nothing when quiet, and lines where standard error is no term
 }
 
 TEST_CASE("each stop signal sets the flag and the handlers before come back") {
-  for (const int number : {SIGTERM, SIGHUP, SIGUSR1, SIGINT}) {
+  for (const int number : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGINT}) {
     INFO(number);
     struct sigaction before {};
     sigaction(number, nullptr, &before);

@@ -158,17 +158,6 @@ def test_without_a_command_help_and_exit_2(longhaul):
     assert "embed" in result.err and "--version" in result.err
 
 
-def test_help_hides_what_is_rarely_needed(longhaul):
-    short, full = longhaul("embed", "--help"), longhaul("embed", "--help-all")
-    assert short.code == full.code == 0
-    for flag in ("--batch-size", "--pooling", "--memory-limit", "--print-config"):
-        assert flag in short.out
-    for flag in ("--on-leak", "--recycle-every", "--mps-high-watermark", "--cpu-kernels"):
-        assert flag not in short.out
-        assert flag in full.out
-    assert max(map(len, full.out.splitlines())) <= 100
-
-
 def test_standard_output_that_nobody_reads_is_an_error(longhaul):
     reader, writer = os.pipe()
     os.close(reader)

@@ -47,6 +47,51 @@ TEST_CASE("a repeatable setting is replaced as a whole by the stronger source") 
         }).find("LONGHAUL_KEEP_COLUMN: '[1]' is not a list of texts") == 0);
 }
 
+json value_of(const char* value) {
+  return {{"value", value}, {"origin", "flag"}};
+}
+
+TEST_CASE("a run.json is replayed with what its retries allowed") {
+  json run = {{"settings",
+               {{"too-long", value_of("reject")},
+                {"unknown", value_of("reject")},
+                {"batch-tokens", {{"value", 4096}, {"origin", "decided"}}},
+                {"max-pixels", {{"value", 5000}, {"origin", "flag"}}}}},
+              {"working_directory", "/work/there"}};
+  const auto retry = [](const char* too_long, const char* unknown) {
+    return json{{"settings", {{"too-long", too_long}, {"unknown", unknown}, {"max-pixels", 1000}}}};
+  };
+  ResolvedConfig resolved = resolve_config({}, {}, run);
+  CHECK(resolved.config.too_long == TooLong::kReject);
+  CHECK(resolved.recorded_directory == "/work/there");
+
+  run["retries"] = {retry("truncate", "reject")};
+  run["retries"][0]["changed"] = {{"memory-limit", {{"before", nullptr}, {"now", 123456}}},
+                                  {"batch-tokens", {{"before", 4096}, {"now", nullptr}}}};
+  resolved = resolve_config({}, {}, run);
+  CHECK(resolved.config.too_long == TooLong::kTruncate);
+  CHECK(resolved.config.unknown == Unknown::kReject);
+  CHECK(resolved.config.max_pixels == 5000);  // never less than the run's own
+  CHECK(resolved.config.memory_limit == 123456U);
+  CHECK_FALSE(resolved.config.batch_tokens);
+  CHECK(resolved.warnings.empty());
+
+  run["retries"].push_back(retry("truncate", "token"));
+  resolved = resolve_config({}, {}, run);
+  CHECK(resolved.config.unknown == Unknown::kToken);
+  CHECK(resolved.warnings.empty());  // the second allowed all
+
+  run["retries"] = {retry("truncate", "reject"), retry("reject", "token")};
+  resolved = resolve_config({}, {}, run);
+  CHECK(resolved.config.too_long == TooLong::kTruncate);
+  CHECK(resolved.config.unknown == Unknown::kToken);
+  CHECK(mentions(resolved.warnings, "retried with different settings in turn"));
+
+  run["settings"]["too-long"] = value_of("truncate");
+  run["retries"] = {retry("reject", "token")};
+  CHECK_FALSE(resolve_config({}, {}, run).warnings.empty());
+}
+
 TEST_CASE("a file's model and inputs are taken, and a flag may not be given twice") {
   const json file = {{"model", "m.ts"},
                      {"inputs", {"a.csv", "b.csv"}},

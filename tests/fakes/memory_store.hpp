@@ -24,9 +24,10 @@ class MemoryStore : public EmbeddingStore {
     records.insert(records.end(), rows.begin(), rows.end());
   }
   void commit(const Progress& progress) override { commits.push_back(progress); }
+  void drop_window(const Progress&) override {}
   void note(const nlohmann::json&) override {}
-  void finish(std::uint64_t, const nlohmann::json&, const nlohmann::json&) override {}
-  void write_report(const nlohmann::json&) override {}
+  void finish(std::uint64_t, const nlohmann::ordered_json&, const nlohmann::json&) override {}
+  void write_report(const nlohmann::ordered_json&) override {}
 
   std::map<std::uint64_t, std::vector<float>> vectors;
   std::vector<RecordRow> records;

@@ -191,6 +191,71 @@ TEST_CASE("late outcomes of the window in hand come back, and no others") {
   CHECK(state->progress->late[1].hash == hash128("x"));
 }
 
+TEST_CASE("a window in hand that is dropped claims no row and no outcome any more") {
+  FaultFiles files;
+  const LateOutcome oom{2, Status::kRejected, Defect{Reason::kOutOfMemory, "alone"}, {}, {}};
+  {
+    const auto out = open_store(files, "out");
+    const auto store = out->begin(kLayout, {});
+    CHECK(store->put_vector(0, kVector));
+    store->complete_window(std::vector{good(0, "a")});
+    CHECK(store->put_vector(3, kVector));
+    Progress progress{1, 1, "", {}, 2, {oom}, {}};
+    progress.window_end = 4;
+    progress.window_end_hash = hash128("end");
+    store->commit(progress);
+  }
+  {
+    const auto out = open_store(files, "out");
+    CHECK(out->state()->progress->window_end == 4U);
+    CHECK(out->state()->progress->window_end_hash == hash128("end"));
+    const auto store = out->resume(kLayout);
+    store->drop_window({1, 1, "", {}, 0, {}, {}});
+    CHECK(files.content("out/embeddings.npy.partial").size() == 128 + 8);
+    CHECK(store->put_vector(1, kVector));
+    store->commit({1, 1, "", {}, 1, {}, {}});
+  }
+  const auto out = open_store(files, "out");
+  CHECK(out->state()->progress->late.empty());
+  CHECK_FALSE(out->state()->progress->window_end);
+  const auto store = out->resume(kLayout);
+  store->complete_window(std::vector{good(1, "b")});
+  store->commit({2, 2, "", {}, 0, {}, {}});
+  store->finish(2, {{"state", "done"}}, {{"code", 0}});
+  CHECK(files.content("out/embeddings.npy").size() == 128 + 2 * 8);
+}
+
+TEST_CASE("a window is dropped again where that failed at any operation") {
+  for (std::uint64_t at = 1; at < 40; ++at) {
+    FaultFiles files;
+    {
+      const auto out = open_store(files, "out");
+      const auto store = out->begin(kLayout, {});
+      CHECK(store->put_vector(5, kVector));
+      store->commit({0, 0, "", {}, 1, {}, {}});
+    }
+    files.arm(Fault::kErrorOnce, at);
+    try {
+      const auto out = open_store(files, "out");
+      const auto store = out->resume(kLayout);
+      store->drop_window({0, 0, "", {}, 0, {}, {}});
+    } catch (const Error&) {
+      // The fault.
+    }
+    files.end_process();
+    const auto out = open_store(files, "out");
+    const auto store = out->resume(kLayout);
+    if (out->state()->progress->position > 0) {
+      store->drop_window({0, 0, "", {}, 0, {}, {}});
+    }
+    CHECK(store->put_vector(0, kVector));
+    store->complete_window(std::vector{good(0, "a")});
+    store->commit({1, 1, "", {}, 0, {}, {}});
+    store->finish(1, {{"state", "done"}}, {{"code", 0}});
+    CHECK(files.content("out/embeddings.npy").size() == 128 + 8);
+  }
+}
+
 TEST_CASE("a finished run says how it ended and is not touched again") {
   FaultFiles files;
   const DriverPlan plan;

@@ -1,0 +1,116 @@
+#include "inspect_run.hpp"
+
+#include <array>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "input/left_out.hpp"
+#include "output_state.hpp"
+#include "terminal_text.hpp"
+
+namespace longhaul::app {
+namespace {
+
+using nlohmann::json;
+
+// "exact, tried in 8 x 128 and 128 x 8": what check_contract() found.
+std::string contract_text(const json& contract) {
+  std::vector<std::string> shapes;
+  for (const json& shape : contract.at("shapes")) {
+    shapes.push_back(in_words(shape.at("rows")) + " x " + in_words(shape.at("width")));
+  }
+  return in_words(contract.at("verdict")) +
+         (shapes.empty() ? "" : ", tried in " + join(shapes, " and "));
+}
+
+std::string session_text(const json& session) {
+  const auto at = [&](const char* pointer) {
+    return session.value(json::json_pointer(pointer), json(nullptr));
+  };
+  std::string text =
+      in_words(at("/start")) + " to " + in_words(at("/stop")) + ", " + in_words(at("/state"));
+  if (const json rate = at("/timings/records_per_second"); rate.is_number()) {
+    std::array<char, 32> digits{};
+    std::snprintf(digits.data(), digits.size(), "%.1f", rate.get<double>());
+    text += std::string(", ") + digits.data() + " records/s";
+  }
+  if (at("/memory/verdict").is_string()) {
+    text += ", memory " + in_words(at("/memory/verdict"));
+  }
+  return text;
+}
+
+std::string state_text(const OutputState& output) {
+  if (output.state == "complete") {
+    const json report = output.report;
+    return "complete, exit code " + in_words(output.code) + ", bits " +
+           in_words(report.value("bits", json(nullptr)));
+  }
+  if (output.state == "running") {
+    return "running: " + output.holder;
+  }
+  if (output.state == "stopped") {
+    return "stopped without a word (killed, or a power cut); the command that began it continues";
+  }
+  return output.state + ", exit code " + in_words(output.code) +
+         "; the command that began it continues";
+}
+
+void print_run(const std::string& path, const OutputState& output, std::size_t columns) {
+  const auto print_row = [columns](const std::string& name, const std::string& value) {
+    std::cout << named_line(name, value, columns);
+  };
+  const json run = output.report;
+  const auto at = [&](const char* pointer) {
+    return run.value(json::json_pointer(pointer), json(nullptr));
+  };
+  print_row("output", path);
+  print_row("state", state_text(output));
+  for (const auto& [name, value] : output.counts.items()) {
+    print_row(name, in_words(value));
+  }
+  if (!output.left_out.empty()) {
+    print_row("left_out",
+              to_string(LeftOut(output.left_out.get<std::map<std::string, std::uint64_t>>())));
+  }
+  if (run.empty()) {
+    print_row("run.json", "not there, or damaged");
+    return;
+  }
+  print_row("model", in_words(at("/card/name")) + ", " + in_words(at("/model/path")));
+  print_row("sha256", in_words(at("/model/sha256")));
+  print_row("inputs", in_words(at("/input_paths")));
+  if (const json contract = at("/contract"); contract.is_object()) {
+    print_row("contract", contract_text(contract));
+  }
+  if (const json reasons = at("/bits_reasons"); reasons.is_array() && !reasons.empty()) {
+    print_row("numeric for", in_words(reasons));
+  }
+  if (const json drift = at("/sessions/0/encoder/drift"); drift.is_object()) {
+    print_row("drift", "least cosine " + in_words(drift.at("least_cosine")) +
+                           ", greatest difference " + in_words(drift.at("greatest_difference")) +
+                           " from float32");
+  }
+  print_row("choices", in_words(at("/choices")));
+  const json sessions = at("/sessions");
+  for (std::size_t i = 0; sessions.is_array() && i < sessions.size(); ++i) {
+    print_row("session " + std::to_string(i + 1), session_text(sessions[i]));
+  }
+}
+
+}  // namespace
+
+ExitCode inspect_run(const std::string& path, bool as_json, std::size_t columns) {
+  const std::unique_ptr<Files> files = posix_files();
+  const OutputState output = read_output_state(*files, path);
+  if (as_json) {
+    std::cout << to_json(output).dump() << '\n';
+  } else {
+    print_run(path, output, columns);
+  }
+  return ExitCode::kDone;
+}
+
+}  // namespace longhaul::app

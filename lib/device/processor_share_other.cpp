@@ -1,0 +1,10 @@
+// Where neither affinity nor cgroups exist.
+#include "device/processor_share.hpp"
+
+namespace longhaul {
+
+ProcessorShare processor_share(const std::string& /*root*/) {
+  return {};
+}
+
+}  // namespace longhaul

@@ -1,0 +1,39 @@
+// A reader of which some records were read ahead, to look at them, and are given out again.
+// For inputs that cannot be entered in the middle: streams and compressed files.
+// One thread at a time; owns the reader underneath.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <utility>
+
+#include "input/record_reader.hpp"
+
+namespace longhaul {
+
+class RewoundReader : public RecordReader {
+ public:
+  // Reads up to `records` of `input`, which may hold fewer.
+  RewoundReader(std::unique_ptr<RecordReader> input, std::uint64_t records);
+
+  // Those that were read ahead and not given out yet.
+  struct Ahead {
+    InputPosition position;
+    Record record;
+  };
+  const std::deque<Ahead>& ahead() const { return ahead_; }
+
+  std::optional<Record> next() override;
+  const std::vector<std::string>& kept_columns() const override { return input_->kept_columns(); }
+  InputPosition position() const override;
+  bool seek(const InputPosition& position) override;
+  InputProgress progress() const override { return input_->progress(); }
+  std::vector<SourceIdentity> sources() const override { return input_->sources(); }
+  bool sources_tell_all() const override { return input_->sources_tell_all(); }
+
+ private:
+  std::unique_ptr<RecordReader> input_;
+  std::deque<Ahead> ahead_;
+};
+
+}  // namespace longhaul

@@ -1,0 +1,315 @@
+"""Inputs that changed between two sessions: an unfinished run goes on where the part that was read
+is the same, whatever became of the rest; a finished one says what differs."""
+
+import csv
+import gzip
+import json
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from fake_run import Job, committed, contents, journal, strace
+
+RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
+
+
+def sequences(count, seed=3):
+    chance = random.Random(seed)
+    return ["".join(chance.choices(RESIDUES, k=chance.randrange(20, 120))) for _ in range(count)]
+
+
+def text_of(kind, rows, first=0):
+    pairs = [(f"r{first + i}", sequence) for i, sequence in enumerate(rows)]
+    if kind == "fasta":
+        return "".join(f">{name} of a protein\n{sequence}\n" for name, sequence in pairs)
+    if kind == "jsonl":
+        return "".join(json.dumps({"id": n, "sequence": s}) + "\n" for n, s in pairs)
+    comma = "\t" if kind == "tsv" else ","
+    head = f"id{comma}sequence\n" if first == 0 else ""
+    return head + "".join(f"{name}{comma}{sequence}\n" for name, sequence in pairs)
+
+
+class Run:
+    """A run over inputs that change, slow enough to be killed where a test wants it."""
+
+    def __init__(self, longhaul_fake, folder, window=40):
+        self.job = Job(longhaul_fake, folder, 1, window=window, rate=400)
+        self.folder, self.fake = folder, longhaul_fake
+
+    def command(self, out, inputs, *more):
+        return ["embed", self.job.model, *inputs, "-o", out, *self.job.options, *more]
+
+    def stop_after(self, out, inputs, records, stdin=None):
+        """Kills a run in the middle of a window, once so many records are committed."""
+        command = [str(self.fake.path), *map(str, self.command(out, inputs))]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE)
+        if stdin:
+            process.stdin.write(stdin)
+            process.stdin.flush()
+        deadline = time.monotonic() + 60
+        while (done := committed(out)) is None or sum(done) < records or done[1] == 0:
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        start, position = committed(out)
+        assert position > 0, "killed between two windows: the test shows nothing"
+        return start, position
+
+    def finish(self, out, inputs, *more, stdin=None):
+        return self.fake(*self.command(out, inputs, *more), stdin=stdin)
+
+    def fresh(self, inputs, stdin=None):
+        out = self.folder / "fresh"
+        result = self.finish(out, inputs, stdin=stdin)
+        assert result.code in (0, 3), result
+        return contents(out)
+
+
+@pytest.fixture
+def run(longhaul_fake, tmp_path):
+    return Run(longhaul_fake, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["fasta", "csv", "tsv", "jsonl"])
+def test_rows_that_are_appended_are_embedded_by_the_same_command(run, kind):
+    source, out = run.folder / f"in.{kind}", run.folder / "out"
+    source.write_text(text_of(kind, sequences(150)))
+    # In the window in hand (40 to 80), which is whole, and at the last one (120 to 150), which grows.
+    for done in (50, 130):
+        if done > 100:
+            out = run.folder / "late"
+            source.write_text(text_of(kind, sequences(150)))
+        assert sum(run.stop_after(out, [source], done)) < 150
+        with open(source, "a") as file:
+            file.write(text_of(kind, sequences(30, seed=9), first=150))
+        result = run.finish(out, [source])
+        assert result.code == 0, result
+        expected = run.fresh([source])
+        assert contents(out) == expected
+        assert np.load(out / "embeddings.npy").shape == (180, 16)
+        assert run.fake("verify", out, "--recompute", 100).code == 0
+        report = json.loads((out / "run.json").read_text())
+        assert report["inputs"][0]["size"] == source.stat().st_size
+        assert report["counts"]["ok"] == 180
+        again = run.finish(out, [source])
+        assert again.code == 0 and "nothing to do" in again.err
+        shutil.rmtree(run.folder / "fresh")
+
+
+def test_the_window_in_hand_is_kept_where_it_is_the_same(run):
+    source, out = run.folder / "in.csv", run.folder / "out"
+    source.write_text(text_of("csv", sequences(150)))
+    start, position = run.stop_after(out, [source], 60)
+    assert position > 0
+    with open(source, "a") as file:
+        file.write(text_of("csv", sequences(5, seed=9), first=150))
+    result = run.finish(out, [source])
+    assert result.code == 0 and "embedded again" not in result.err, result
+    session = json.loads((out / "run.json").read_text())["sessions"][-1]
+    assert session["timings"]["records"] <= 155 - start - position
+    assert contents(out) == run.fresh([source])
+
+
+def test_a_line_that_was_corrected_in_the_window_in_hand_is_embedded_again(run):
+    source, out = run.folder / "in.csv", run.folder / "out"
+    rows = sequences(150)
+    source.write_text(text_of("csv", rows))
+    start, position = run.stop_after(out, [source], 60)
+    assert position > 0
+    # Of the same size: nothing but the content tells.
+    wrong = rows[start]
+    rows[start] = ("A" if wrong[0] != "A" else "C") + wrong[1:]
+    longest = max(range(start, start + 40), key=lambda row: len(rows[row]))
+    rows[longest] = rows[longest][:-1] + ("D" if rows[longest][-1] != "D" else "E")
+    source.write_text(text_of("csv", rows))
+    result = run.finish(out, [source])
+    assert result.code == 0 and "embedded again" in result.err, result
+    assert contents(out) == run.fresh([source])
+    assert run.fake("verify", out, "--recompute", 150).code == 0
+
+
+def test_a_shorter_window_in_hand_leaves_no_rows_behind(run):
+    source, out = run.folder / "in.csv", run.folder / "out"
+    rows = sequences(150)
+    source.write_text(text_of("csv", rows))
+    start, position = run.stop_after(out, [source], 60)
+    source.write_text(text_of("csv", rows[:start + 3]))
+    result = run.finish(out, [source])
+    assert result.code == 0, result
+    assert contents(out) == run.fresh([source])
+    assert run.fake("verify", out).code == 0
+
+
+def test_killed_while_a_window_is_taken_back_it_still_goes_on(run, needs_strace):
+    source, out, kept = run.folder / "in.csv", run.folder / "out", run.folder / "kept"
+    rows = sequences(150)
+    source.write_text(text_of("csv", rows))
+    start, _ = run.stop_after(out, [source], 60)
+    rows[start] = "MKLVEY" * 3
+    source.write_text(text_of("csv", rows[:start + 20]))
+    shutil.copytree(out, kept)
+    expected = run.fresh([source])
+    fired = 0
+    for call in ("pwrite64", "fdatasync", "ftruncate", "rename"):
+        for n in range(1, 40):
+            shutil.rmtree(out)
+            shutil.copytree(kept, out)
+            prefix = map(str, strace(run.folder / "log", call, f"signal=SIGKILL:when={n}"))
+            done = subprocess.run([*prefix, str(run.fake.path),
+                                   *map(str, run.command(out, [source]))], capture_output=True)
+            if done.returncode == 0:
+                break
+            fired += 1
+            result = run.finish(out, [source])
+            assert result.code == 0, (call, n, result)
+            assert contents(out) == expected, (call, n)
+            assert run.fake("verify", out).code == 0
+    assert fired > 30
+
+
+def test_a_change_in_what_was_read_is_73_and_nothing_is_touched(run):
+    source, out = run.folder / "in.csv", run.folder / "out"
+    rows = sequences(150)
+    source.write_text(text_of("csv", rows))
+    run.stop_after(out, [source], 60)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    rows[7] += "A"
+    source.write_text(text_of("csv", rows))
+    result = run.finish(out, [source])
+    assert result.code == 73, result
+    assert "the first 40 records are not those that were embedded" in result.err
+    assert "another --output" in result.err
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    rows[7] = rows[7][:-1]  # the remedy: restore it
+    source.write_text(text_of("csv", rows))
+    assert run.finish(out, [source]).code == 0
+
+
+def test_files_may_follow_at_the_end_of_the_list(run):
+    first, second, out = run.folder / "a.csv", run.folder / "b.csv", run.folder / "out"
+    first.write_text(text_of("csv", sequences(100)))
+    second.write_text("id,sequence\n" + text_of("csv", sequences(30, seed=5), first=100))
+    run.stop_after(out, [first], 60)
+    result = run.finish(out, [first, second])
+    assert result.code == 0, result
+    assert contents(out) == run.fresh([first, second])
+    report = json.loads((out / "run.json").read_text())
+    assert [entry["path"] for entry in report["inputs"]] == [str(first), str(second)]
+    notes = [line["note"] for line in journal(out) if line["kind"] == "note"]
+    assert len(notes[-1]["inputs"]) == 2
+
+
+def test_another_file_before_the_others_is_73(run):
+    first, second, out = run.folder / "a.csv", run.folder / "b.csv", run.folder / "out"
+    first.write_text(text_of("csv", sequences(100)))
+    second.write_text(text_of("csv", sequences(30, seed=5)))
+    run.stop_after(out, [first], 60)
+    result = run.finish(out, [second, first])
+    assert result.code == 73, result
+    assert run.finish(out, [first]).code == 0
+
+
+def test_standard_input_is_compared_as_far_as_it_was_read(run):
+    out = run.folder / "out"
+    text = text_of("fasta", sequences(150))
+    more = ["--format", "fasta"]
+    run.job.options += more
+    run.stop_after(out, ["-"], 60, stdin=text.encode())
+    other = run.finish(out, ["-"], stdin=text_of("fasta", sequences(150, seed=8)))
+    assert other.code == 73 and "are not those that were embedded" in other.err, other
+    longer = text + text_of("fasta", sequences(20, seed=7), first=150)
+    done = run.finish(out, ["-"], stdin=longer)
+    assert done.code == 0, done
+    assert contents(out) == run.fresh(["-"], stdin=longer)
+
+
+def test_standard_input_of_a_finished_run_is_read_and_compared(run):
+    out = run.folder / "out"
+    text = text_of("fasta", [*sequences(30), "MK?L"])
+    run.job.options += ["--format", "fasta"]
+    assert run.finish(out, ["-"], stdin=text).code == 3
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    same = run.finish(out, ["-"], stdin=text)
+    assert same.code == 3 and "nothing to do" in same.err, same
+    wrapped = text.replace("of a protein", "of another")  # no part of the id or the sequence
+    assert run.finish(out, ["-"], stdin=wrapped).code == 3
+    for other, words in [
+            (text_of("fasta", sequences(31, seed=8)), "are not those that were embedded"),
+            (text_of("fasta", sequences(30)), "it ends after 30 records"),
+            (text + ">more\nMKL\n", "it goes on with more"),
+            ("", "standard input")]:
+        result = run.finish(out, ["-"], stdin=other)
+        assert result.code == 73 and words in result.err, result
+        assert "another --output" in result.err
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda rows: rows + ["MKLVEY"], "goes on with r30"),
+    (lambda rows: rows[:-1], "ends after 29 records"),
+    (lambda rows: ["MKLVEY", *rows[1:]], "are not those that were embedded")])
+def test_a_finished_output_of_a_file_that_changed_is_73(run, change, words):
+    source, out = run.folder / "in.csv", run.folder / "out"
+    rows = sequences(30)
+    source.write_text(text_of("csv", rows))
+    assert run.finish(out, [source]).code == 0
+    source.write_text(text_of("csv", change(rows)))
+    result = run.finish(out, [source])
+    assert result.code == 73 and words in result.err and "another --output" in result.err, result
+    other = run.finish(run.folder / "other", [source])  # the remedy
+    assert other.code == 0, other
+
+
+def test_a_finished_output_of_a_file_that_says_the_same_does_no_work(run):
+    source, out = run.folder / "in.fasta", run.folder / "out"
+    text = text_of("fasta", sequences(30))
+    source.write_text(text)
+    assert run.finish(out, [source]).code == 0
+    source.write_text(text.replace("of a protein", "of the same protein"))
+    result = run.finish(out, [source])
+    assert result.code == 0 and "nothing to do" in result.err, result
+    source.unlink()
+    result = run.finish(out, [source])
+    assert result.code == 0 and "not at hand" in result.err, result
+
+
+def test_compressed_and_columnar_inputs_too(longhaul, tiny_model, tmp_path):
+    """The real program, which reads them; stopped by a limit on batches' time."""
+    import pyarrow
+    import pyarrow.parquet
+    rows = sequences(300)
+
+    def write(path, rows):
+        if path.suffix == ".gz":
+            path.write_bytes(gzip.compress(text_of("csv", rows).encode()))
+        else:
+            names = [f"r{i}" for i in range(len(rows))]
+            pyarrow.parquet.write_table(pyarrow.table({"id": names, "sequence": rows}), path)
+
+    for source in (tmp_path / "in.csv.gz", tmp_path / "in.parquet"):
+        write(source, rows)
+        out, fresh = tmp_path / f"{source.name}-out", tmp_path / f"{source.name}-fresh"
+        command = ["embed", tiny_model, source, "--window", 50, "--commit-every", 0, "--threads", 1,
+                   "--progress", "none", "-b", 4]
+        stopped = longhaul(*command, "-o", out, "--time-limit", "10ms")
+        for _ in range(200):
+            if committed(out)[0] >= 50:
+                break
+            stopped = longhaul(*command, "-o", out, "--time-limit", "30ms")
+            assert stopped.code == 75, stopped
+        assert 50 <= committed(out)[0] < 300
+        longer = [*rows, *sequences(20, seed=4)]
+        write(source, longer)
+        done = longhaul(*command, "-o", out)
+        assert done.code == 0, done
+        assert longhaul(*command, "-o", fresh).code == 0
+        assert contents(out) == contents(fresh)
+        assert len(list(csv.reader(open(out / "records.csv")))) == 321
