@@ -34,11 +34,16 @@ def text_of(kind, rows, first=0):
     return head + "".join(f"{name}{comma}{sequence}\n" for name, sequence in pairs)
 
 
+def left(out):
+    """All files of an output but the lock, which a process that was killed leaves behind."""
+    return {p.name: p.read_bytes() for p in out.iterdir() if p.name != "longhaul.lock"}
+
+
 class Run:
     """A run over inputs that change, slow enough to be killed where a test wants it."""
 
     def __init__(self, longhaul_fake, folder, window=40):
-        self.job = Job(longhaul_fake, folder, 1, window=window, rate=400)
+        self.job = Job(longhaul_fake, folder, 1, window=window, rate=250)
         self.folder, self.fake = folder, longhaul_fake
 
     def command(self, out, inputs, *more):
@@ -51,17 +56,21 @@ class Run:
                                    stderr=subprocess.PIPE)
         if stdin:
             process.stdin.write(stdin)
-            process.stdin.flush()
+        process.stdin.close()
         deadline = time.monotonic() + 60
-        while (done := committed(out)) is None or sum(done) < records or done[1] == 0:
+        while True:
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < deadline
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        start, position = committed(out)
-        assert position > 0, "killed between two windows: the test shows nothing"
-        return start, position
+            process.send_signal(signal.SIGSTOP)  # so that what is looked at does not move on
+            start, position = committed(out)
+            if start + position >= records and position > 0:
+                process.kill()
+                process.wait()
+                start, position = committed(out)
+                assert position > 0, "killed between two windows: the test shows nothing"
+                return start, position
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.01)
 
     def finish(self, out, inputs, *more, stdin=None):
         return self.fake(*self.command(out, inputs, *more), stdin=stdin)
@@ -180,14 +189,14 @@ def test_a_change_in_what_was_read_is_73_and_nothing_is_touched(run):
     rows = sequences(150)
     source.write_text(text_of("csv", rows))
     run.stop_after(out, [source], 60)
-    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    before = left(out)
     rows[7] += "A"
     source.write_text(text_of("csv", rows))
     result = run.finish(out, [source])
     assert result.code == 73, result
     assert "the first 40 records are not those that were embedded" in result.err
     assert "another --output" in result.err
-    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    assert left(out) == before
     rows[7] = rows[7][:-1]  # the remedy: restore it
     source.write_text(text_of("csv", rows))
     assert run.finish(out, [source]).code == 0
