@@ -27,6 +27,11 @@ import sys
 import tempfile
 import time
 
+import own_python
+
+if __name__ == "__main__":
+    own_python.need("numpy")
+
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

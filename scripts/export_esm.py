@@ -17,12 +17,18 @@ import pathlib
 import re
 from typing import List, Optional, Tuple
 
+import own_python
+
+if __name__ == "__main__":
+    own_python.need("torch", "transformers")
+
 import torch
 import transformers
 from torch import nn
 
 import longhaul_export as export
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 TOKENS = ("<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - "
           "<null_1> <mask>").split()
 PAD, MASK = TOKENS.index("<pad>"), TOKENS.index("<mask>")
@@ -304,12 +310,14 @@ def load(arguments):
     path = pathlib.Path(arguments.model)
     if path.is_dir():
         return read_folder(path), f"{path.name} (transformers)"
-    if path.suffix == ".pt":
+    if path.is_file() and path.suffix != ".json":
         return read_fair_esm(path), f"{path.name} (fair-esm)"
     if path.exists() or arguments.model in NAMES:
         raise export.ExportError(f"{arguments.model}: a configuration without weights: add --random "
                                  "for seeded random ones")
-    raise export.ExportError(f"{arguments.model}: neither a folder nor a .pt file")
+    raise export.ExportError(f"{arguments.model}: neither a folder nor a .pt file; one from the "
+                             f"Hugging Face hub is fetched with: {ROOT}/.venv/bin/hf download "
+                             "facebook/esm2_t33_650M_UR50D --local-dir esm2_650m")
 
 
 def main():

@@ -11,6 +11,12 @@ parameters. Without it the weights are random, from --seed: for tests and for me
 import argparse
 import pathlib
 
+import own_python
+
+if __name__ == "__main__":
+    own_python.need("safetensors", "timm", "torch", "torchvision")
+
+import safetensors.torch
 import timm
 import torch
 import torchvision
@@ -38,6 +44,13 @@ def without_head(model):
     raise export.ExportError(f"{type(model).__name__} has no classifier layer that is known here")
 
 
+def read_weights(path):
+    if path.suffix == ".safetensors":
+        return safetensors.torch.load_file(path)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return state.get("state_dict", state)
+
+
 def load_torchvision(name, weights, seed):
     if name not in torchvision.models.list_models(module=torchvision.models):
         raise export.ExportError(f"torchvision has no classifier {name}")
@@ -46,7 +59,7 @@ def load_torchvision(name, weights, seed):
     torch.manual_seed(seed)
     model = torchvision.models.get_model(name, weights=None if file or not weights else weights)
     if file:
-        model.load_state_dict(torch.load(file, weights_only=True))
+        model.load_state_dict(read_weights(file))
     chosen = known[weights] if weights in known.__members__ else known.DEFAULT
     # torchvision's preset is one object; its steps are those of its forward().
     preset = chosen.transforms()
@@ -62,7 +75,11 @@ def load_timm(name, weights, seed):
     torch.manual_seed(seed)
     model = timm.create_model(name, pretrained=bool(weights) and not file, num_classes=0)
     if file:
-        model.load_state_dict(torch.load(file, weights_only=True), strict=False)
+        # Those of the classifier are left over; one that is missing would stay random.
+        lacking = model.load_state_dict(read_weights(file), strict=False).missing_keys
+        if lacking:
+            raise export.ExportError(f"{file}: not the parameters of {name}: it lacks "
+                                     f"{', '.join(lacking[:5])}")
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
     return model.eval(), transform.transforms
 

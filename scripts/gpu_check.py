@@ -13,6 +13,11 @@ import subprocess
 import sys
 import time
 
+import own_python
+
+if __name__ == "__main__":
+    own_python.need("numpy", "torch")
+
 import numpy
 import torch
 

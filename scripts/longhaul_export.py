@@ -200,8 +200,32 @@ def check_archive(path, reference, limit=1e-5):
     return worst
 
 
+def least_cosine(ours, theirs):
+    cosines = F.cosine_similarity(ours.double(), theirs.double(), dim=-1)
+    return float("nan") if cosines.isnan().any() else cosines.min().item()
+
+
+def half_types(path, embed):
+    """What the archive's vectors at bf16 and fp16 have in common with those at fp32, as text.
+
+    `embed(module, dtype)` gives vectors. The archive is of use without them: nothing is refused.
+    """
+    with torch.inference_mode(), torch.jit.optimized_execution(False):
+        exact = embed(load_archive(path)[0], torch.float32)
+        texts = []
+        for name, dtype in (("bf16", torch.bfloat16), ("fp16", torch.float16)):
+            try:
+                found = least_cosine(embed(load_archive(path)[0].to(dtype), dtype), exact)
+            except RuntimeError as error:
+                texts.append(f"{name} fails: {str(error).strip().splitlines()[-1]}")
+                continue
+            usable = "" if found >= 0.999 else ": too little, not to be used"
+            texts.append(f"{name} {found:.6f}{usable}")
+    return f"{path}: least cosine with fp32: {', '.join(texts)}"
+
+
 def finish(module, card, reference, path):
-    """Golden vectors, archive, check, one line on what was written. A failed archive is removed."""
+    """Golden vectors, archive, check, and what was written. A failed archive is removed."""
     with torch.inference_mode():
         card["golden"] = golden(reference, card)
     save_archive(compile_module(module), card, path)
@@ -213,6 +237,15 @@ def finish(module, card, reference, path):
     size = pathlib.Path(path).stat().st_size / 2**20
     print(f"{path}: {card['name']}, {card['dimension']} dimensions, {size:.1f} MiB; "
           f"greatest difference from transformers {worst:.2e}")
+
+    def embed(archive, dtype):
+        vectors = []
+        for entry in card["golden"]:
+            tokens, mask = padded_batch([entry["input"]], card["alphabet"])
+            vectors.append(residues(archive(tokens, mask)[0], card["alphabet"]).float().mean(0))
+        return torch.stack(vectors)
+
+    print(half_types(path, embed))
 
 
 def run(main):

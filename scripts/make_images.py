@@ -8,6 +8,11 @@ The same arguments give the same pictures. Files are spread over sub-folders of 
 import argparse
 import pathlib
 
+import own_python
+
+if __name__ == "__main__":
+    own_python.need("numpy", "PIL")
+
 import numpy as np
 from PIL import Image
 

@@ -18,6 +18,11 @@ import gzip
 import pathlib
 import sys
 
+import own_python
+
+if __name__ == "__main__":
+    own_python.need("numpy")
+
 import numpy as np
 
 BLOCK = 4096  # records made at once, each block from its own stream of random numbers

@@ -8,6 +8,11 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
 
+import own_python
+
+if __name__ == "__main__":
+    own_python.need("pytest")
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The rooms whose tests run under a sanitizer: all that read foreign bytes or manage memory, and
 # those with threads.

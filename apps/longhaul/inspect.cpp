@@ -8,6 +8,7 @@
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "command.hpp"
+#include "encode/model_kind.hpp"
 #include "inspect_run.hpp"
 #include "terminal_text.hpp"
 
@@ -125,6 +126,11 @@ ExitCode print_draft(const InspectOptions& options) {
 
 ExitCode inspect(const InspectOptions& options, std::size_t columns) {
   if (std::filesystem::is_directory(options.path)) {
+    const std::filesystem::path folder(options.path);
+    if (!std::filesystem::exists(folder / "run.json") &&
+        !std::filesystem::exists(folder / "journal.jsonl")) {
+      require_archive(options.path);
+    }
     if (options.draft || options.card) {
       throw Error(ExitCode::kUsage, options.path + " is a directory, not a model",
                   "--draft-card and --card go with a model file");

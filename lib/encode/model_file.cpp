@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "encode/model_kind.hpp"
 
 namespace longhaul {
 namespace {
@@ -34,8 +35,7 @@ ModelFile read_model_file(const std::string& path, const std::optional<std::stri
                           const std::optional<std::string>& pin,
                           const EmbeddedCard& embedded_card) {
   if (!std::filesystem::is_regular_file(path)) {
-    throw Error(ExitCode::kIo, path + ": no such model file",
-                "make one with scripts/export_antiberty.py OUT.ts or another exporter");
+    require_archive(path);
   }
   ModelFile model;
   model.path = path;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "encode/model_kind.hpp"
 #include "torch/script_program.hpp"
 
 namespace longhaul {
@@ -260,6 +261,7 @@ json describe_module(const std::string& path, const std::string& method) {
 }
 
 json draft_card(const std::string& path) {
+  require_archive(path);
   const c10::InferenceMode inference;
   const Module module = load_module(path, c10::Device(c10::kCPU));
   const Trial trial = first_that_runs(module, path);

@@ -2,7 +2,7 @@ if(NOT LONGHAUL_TORCH)
   return()
 endif()
 longhaul_room(torch
-  SOURCES cpu_device.cpp cuda_device.cpp cuda_driver.cpp
+  SOURCES convert_dtype.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp
           devices.cpp encoding_threads.cpp failure.cpp fused_convolutions.cpp fused_graph.cpp
           fused_operators.cpp graph_nodes.cpp heap_allocator.cpp inspect_module.cpp kernel_choice.cpp mps_device.cpp
           packed_convolution.cpp process_settings.cpp product_peak.cpp script_program.cpp tensors.cpp

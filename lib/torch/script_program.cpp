@@ -130,25 +130,38 @@ torch::jit::Stack ScriptProgram::stack_of(const std::vector<at::Tensor>& inputs)
   return stack;
 }
 
-std::vector<std::vector<std::int64_t>> ScriptProgram::input_sizes(
-    const std::function<std::vector<torch::jit::Node*>(torch::jit::Graph&)>& choose,
+std::vector<IValue> ScriptProgram::observe(
+    const std::function<void(torch::jit::Graph&)>& add_outputs,
     const std::vector<at::Tensor>& inputs) const {
   const std::shared_ptr<torch::jit::Graph> graph = graph_->copy();
-  std::vector<std::vector<std::int64_t>> sizes;
-  std::vector<std::size_t> places;
-  for (torch::jit::Node* node : choose(*graph)) {
-    if (node->owningBlock() == graph->block()) {
-      const torch::jit::WithInsertPoint guard(node);
-      graph->registerOutput(graph->insert(torch::jit::aten::size, {node->input(0)}));
-      places.push_back(sizes.size());
-    }
-    sizes.emplace_back();
-  }
+  const std::size_t own = graph->outputs().size();
+  add_outputs(*graph);
   torch::jit::GraphExecutor executor(graph, kGraphName, torch::jit::ExecutorExecutionMode::SIMPLE);
   torch::jit::Stack stack = stack_of(inputs);
   executor.run(stack);
+  stack.erase(stack.begin(), stack.begin() + static_cast<std::ptrdiff_t>(own));
+  return stack;
+}
+
+std::vector<std::vector<std::int64_t>> ScriptProgram::input_sizes(
+    const std::function<std::vector<torch::jit::Node*>(torch::jit::Graph&)>& choose,
+    const std::vector<at::Tensor>& inputs) const {
+  std::vector<std::vector<std::int64_t>> sizes;
+  std::vector<std::size_t> places;
+  const std::vector<IValue> observed = observe(
+      [&](torch::jit::Graph& graph) {
+        for (torch::jit::Node* node : choose(graph)) {
+          if (node->owningBlock() == graph.block()) {
+            const torch::jit::WithInsertPoint guard(node);
+            graph.registerOutput(graph.insert(torch::jit::aten::size, {node->input(0)}));
+            places.push_back(sizes.size());
+          }
+          sizes.emplace_back();
+        }
+      },
+      inputs);
   for (std::size_t i = 0; i < places.size(); ++i) {
-    sizes[places[i]] = stack[stack.size() - places.size() + i].toIntVector();
+    sizes[places[i]] = observed[i].toIntVector();
   }
   return sizes;
 }

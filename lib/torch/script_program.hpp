@@ -29,6 +29,10 @@ class ScriptProgram {
 
   torch::jit::IValue run(const std::vector<at::Tensor>& inputs);
 
+  // What is observed in such a run: the outputs that `add_outputs` gives to a copy of the graph.
+  std::vector<torch::jit::IValue> observe(
+      const std::function<void(torch::jit::Graph&)>& add_outputs,
+      const std::vector<at::Tensor>& inputs) const;
   // What the first inputs of some nodes of the graph's outermost block measure in such a run. The
   // nodes are chosen from a copy of the graph.
   std::vector<std::vector<std::int64_t>> input_sizes(

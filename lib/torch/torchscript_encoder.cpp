@@ -16,6 +16,8 @@
 #include "base/start_thread.hpp"
 #include "base/text.hpp"
 #include "encode/model_checks.hpp"
+#include "encode/model_kind.hpp"
+#include "torch/convert_dtype.hpp"
 #include "torch/encoding_threads.hpp"
 #include "torch/failure.hpp"
 #include "torch/fused_convolutions.hpp"
@@ -174,7 +176,15 @@ void TorchScriptEncoder::load(const EncoderOptions& options) {
     program_.reset();
     module->to(to_scalar_type(dtype_));
     freeze();
-    check_shapes(dtype_);
+    try {
+      check_shapes(dtype_);
+    } catch (const Error&) {  // types are mixed, where a trace has kept some
+      module->to(c10::kFloat);
+      freeze();
+      convert_types(*program_, to_scalar_type(dtype_),
+                    input_tensors(card, shape_batches(card).front(), device, Dtype::kFp32));
+      check_shapes(dtype_);
+    }
   }
   module.reset();  // what the program does not hold is given back before weights are packed
   report_["frozen"] = program_->frozen();
@@ -264,6 +274,12 @@ void TorchScriptEncoder::check_shapes(Dtype dtype) {
       if (classify_failure(failure) == FailureKind::kOutOfMemory) {
         throw;  // not the card's fault
       }
+      if (dtype != Dtype::kFp32) {  // at float32 it does as its card says
+        throw Error(ExitCode::kBadData,
+                    model_.path + ": the model does not compute at " +
+                        std::string(to_string(dtype)) + ": " + failure_text(failure),
+                    "use --dtype fp32");
+      }
       throw Error(
           ExitCode::kBadData,
           model_.path +
@@ -335,6 +351,7 @@ std::vector<EmbeddingBlock> TorchScriptEncoder::encode(std::span<const HostBatch
 ModelFile read_torchscript_model(const std::string& path,
                                  const std::optional<std::string>& card_path,
                                  const std::optional<std::string>& sha256) {
+  require_archive(path);
   return read_model_file(path, card_path, sha256, embedded_card);
 }
 

@@ -1,5 +1,8 @@
 // The fake encoder as the program's back-end: longhaul-fake.
+#include <fstream>
+
 #include "backend.hpp"
+#include "encode/model_kind.hpp"
 #include "fakes/fake_encoder.hpp"
 
 namespace longhaul::app {
@@ -8,6 +11,10 @@ Backend make_backend(FreedMemory) {
   return {.read_model =
               [](const std::string& path, const std::optional<std::string>& card_path,
                  const std::optional<std::string>& sha256) {
+                // A fake model is a JSON text; anything else is judged as a real one is.
+                if (std::ifstream(path).peek() != '{') {
+                  require_archive(path);
+                }
                 return read_model_file(path, card_path, sha256, [](const std::string& model_path) {
                   return std::optional<std::string>(fake_card_text(read_fake_model(model_path)));
                 });
