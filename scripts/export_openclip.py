@@ -61,6 +61,8 @@ def main():
     model, transform = load(arguments.model, arguments.pretrained, arguments.seed)
     own = arguments.model not in open_clip.list_models()  # a folder, or on the hub
     weights = arguments.model if own else f"random, seed {arguments.seed}"
+    if not own and not arguments.pretrained:
+        export.warn_of_random_weights("--pretrained")
     source = {"weights": arguments.pretrained or weights,
               "library": f"open_clip {open_clip.__version__}",
               "exported_with": f"torch {torch.__version__}"}

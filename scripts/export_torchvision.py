@@ -99,6 +99,8 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of random weights")
     arguments = parser.parse_args()
     model, steps = load(arguments.model, arguments.weights, arguments.seed)
+    if not arguments.weights:
+        export.warn_of_random_weights("--weights")
     source = {"weights": arguments.weights or f"random, seed {arguments.seed}",
               "library": f"torchvision {torchvision.__version__}, timm {timm.__version__}",
               "exported_with": f"torch {torch.__version__}"}

@@ -248,6 +248,11 @@ def finish(module, card, reference, path):
     print(half_types(path, embed))
 
 
+def warn_of_random_weights(flag):
+    print(f"{pathlib.Path(sys.argv[0]).name}: no {flag}, so the weights are random: for tests and "
+          "for measuring speed, not for results", file=sys.stderr)
+
+
 def run(main):
     """Calls main(); an expected failure is one line and exit 1."""
     try:

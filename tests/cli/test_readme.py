@@ -1,10 +1,15 @@
 """What the README says is so."""
 
+import os
 import pathlib
 import re
+import subprocess
+import sys
+import tarfile
 
 import numpy
 import pytest
+from conftest import clean_environment
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -52,6 +57,82 @@ def test_its_flags_and_commands_exist(longhaul):
     assert len(flags) > 10
     for flag in flags:
         assert re.search(rf"{flag}\b", texts), flag
+
+
+# Lines of the README that a test cannot run, and why.
+NOT_RUN = {
+    "git clone": "the checkout is there", "scripts/demo": "builds anew", "scripts/test": "this test",
+    "brew install": "macOS", "scripts/setup": "the environment is there", "scripts/build": "builds anew",
+    "             opencv": "macOS", "longhaul embed    MODEL": "a list of commands",
+    "longhaul inspect  MODEL": "a list", "longhaul verify   OUT": "a list",
+    "longhaul evaluate PREDICTIONS": "a list", "longhaul probe    fit": "a list",
+    "longhaul bench    MODEL": "a list",
+}
+
+
+def command_blocks():
+    """The lines of each fenced block without a language that a test can run."""
+    blocks, language = [], None
+    for line in README.splitlines():
+        if line.startswith("```"):
+            if language is None and line == "```":
+                blocks.append([])
+            language = line[3:] if language is None else None
+        elif language == "" and line and not line.startswith(tuple(NOT_RUN)):
+            blocks[-1].append(line)
+    return [block for block in blocks if block]
+
+
+def checkout(folder):
+    """A folder that looks like a checkout in which scripts/setup and scripts/build have run."""
+    build = pathlib.Path(os.environ.get("LONGHAUL_BUILD_DIR", ROOT / "build"))
+    for name, target in [("scripts", ROOT / "scripts"), ("datasets", ROOT / "datasets"),
+                         ("configs", ROOT / "configs"), (".venv", ROOT / ".venv"), ("build", build)]:
+        (folder / name).symlink_to(target)
+    return folder
+
+
+def write_small_inputs(folder):
+    """What the README's lines name as the reader's own, and the two downloads from a hub."""
+    (folder / "more").mkdir()
+    (folder / "list.csv").write_text("path,label\n" + "".join(
+        f"{p.relative_to(folder)},x\n" for p in sorted(folder.glob("photos/**/*.jpg"))[:2]))
+    with tarfile.open(folder / "more/shard-0000.tar", "w") as tar:
+        for p in sorted(folder.glob("photos/**/*.jpg"))[:3]:
+            tar.add(p, p.name)
+
+
+def esm_folder(folder, name):
+    """What `hf download` leaves of an ESM-2, in small and with random weights."""
+    subprocess.run([sys.executable, ROOT / "scripts/export_esm.py", "--random", "tiny",
+                    folder / "x.ts", "--save-transformers", folder / name], check=True)
+
+
+def test_its_commands_run_as_they_stand(longhaul, tmp_path):
+    folder, ran = checkout(tmp_path), []
+    environment = {**clean_environment(), "PYTHONPATH": "", "OMP_NUM_THREADS": "2"}
+    for block in command_blocks():
+        script = ["set -e"]
+        for line in block:
+            download = re.match(r"\.venv/bin/hf download \S+ --local-dir (\S+)$", line)
+            if download:
+                esm_folder(folder, download[1])
+                assert (ROOT / ".venv/bin/hf").exists()
+                continue
+            # Weights that would be downloaded are random here.
+            script.append(line.replace("--pretrained laion2b_s34b_b79k", ""))
+            ran.append(line)
+        if any("list.csv" in line for line in block):
+            write_small_inputs(folder)
+        # The first block's PATH holds in those that follow.
+        environment["PATH"] = f"{folder}/build:{os.environ['PATH']}"
+        done = subprocess.run(["bash", "-c", "\n".join(script)], cwd=folder, env=environment,
+                              capture_output=True, text=True)
+        assert done.returncode == 0, (block, done.stdout, done.stderr)
+    assert "export PATH=$PWD/build:$PATH" in ran and len(ran) >= 10
+    for out in ("nanobodies", "esm2", "photos", "both", "list", "csv", "checked"):
+        vectors = numpy.load(folder / "out" / out / "embeddings.npy", mmap_mode="r")
+        assert len(vectors) > 0 and numpy.isfinite(vectors[0]).all(), out
 
 
 @pytest.mark.parametrize("name", ["README.md", "HACKING.md"])
