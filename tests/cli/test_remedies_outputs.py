@@ -1,0 +1,270 @@
+"""A remedy is a promise: messages about output directories, resumes and retries, followed."""
+
+import csv
+import fcntl
+import json
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from remedies import Trial, cannot_follow, follows
+
+DIRECTORY = "lib/store/store_directory.cpp"
+RETRY = "apps/longhaul/retry_run.cpp"
+VERIFY = "apps/longhaul/verify.cpp"
+SCORE = "lib/score/run_directory.cpp"
+ANEW = "start anew with --overwrite"
+
+
+@pytest.fixture
+def t(longhaul_fake, tmp_path):
+    return Trial(longhaul_fake, tmp_path)
+
+
+@pytest.fixture
+def made(t):
+    """A complete output, and a copy of it beside."""
+    t.works(*t.embed("--keep-column", "label"))
+    shutil.copytree(t.out, t.folder / "copy")
+    return t
+
+
+@pytest.fixture
+def begun(t):
+    """An output that a kill left unfinished."""
+    t.input.write_text("id,sequence\n" + "".join(f"r{i},ACDEFGHIK{'L' * (i % 5)}\n" for i in range(64)))
+    t.model.write_text(json.dumps({"fake": True, "dimension": 8, "kill_at": 6}))
+    t.program(*t.embed("-b", 8, "--commit-every", 0, "--window", 16), cwd=t.folder)
+    t.model.write_text(json.dumps({"fake": True, "dimension": 8}))
+    assert (t.out / "embeddings.npy.partial").exists()
+    shutil.copytree(t.out, t.folder / "copy")
+    return t
+
+
+def restore(t):
+    shutil.rmtree(t.out)
+    shutil.copytree(t.folder / "copy", t.out)
+
+
+def edit(path, pattern, replacement):
+    text = path.read_text()
+    changed = re.sub(pattern, replacement, text, count=1)
+    assert changed != text
+    path.write_text(changed)
+
+
+@follows(DIRECTORY, "is not empty and not ours")
+def test_a_directory_of_someone_elses(t):
+    t.write("out/notes.txt", "mine")
+    t.fails(73, "name a new or empty directory", *t.embed())
+    t.out = t.folder / "new"
+    t.works(*t.embed())
+    (t.folder / "empty").mkdir()
+    t.out = t.folder / "empty"
+    t.works(*t.embed())
+
+
+@follows(DIRECTORY, "is in use by")
+@follows("lib/store/verify.cpp", "a run is writing to")
+def test_an_output_in_use(begun):
+    t = begun
+    lock = next(p for p in t.out.iterdir() if "lock" in p.name)
+    held = os.open(lock, os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    if t.program(*t.embed(), cwd=t.folder).code != 69:
+        fcntl.flock(held, fcntl.LOCK_UN)
+        fcntl.lockf(held, fcntl.LOCK_EX)
+    t.fails(69, "wait for it to end, or name another directory", *t.embed())
+    t.fails(69, "verify when it has ended", "verify", t.out)
+    os.close(held)
+    t.works("embed", t.model, t.input, "-o", t.folder / "other", "-q")
+
+
+@follows(DIRECTORY, "is missing, and the journal claims", "bytes, and the journal claims",
+         "holds both embeddings.npy", "holds no whole line", "its header is not that of")
+@follows("lib/store/journal.cpp", "does not match its checksum")
+@pytest.mark.parametrize("name, damage", [
+    ("records.csv", lambda p: p.unlink()),
+    ("records.csv", lambda p: os.truncate(p, 10)),
+    ("embeddings.npy.partial", lambda p: os.truncate(p, 200)),
+    ("embeddings.npy.partial", lambda p: p.write_bytes(b"x" * 16 + p.read_bytes()[16:])),
+    ("embeddings.npy", lambda p: p.write_bytes(b"")),
+    ("journal.jsonl", lambda p: os.truncate(p, 10)),
+    ("journal.jsonl", lambda p: edit(p, r'"records":\d', '"records":9')),
+])
+def test_damage_of_an_unfinished_output(begun, name, damage):
+    t = begun
+    flags = ["-b", 8, "--commit-every", 0, "--window", 16]
+    damage(t.out / name)
+    t.fails(65, ANEW, *t.embed(*flags))
+    restore(t)
+    t.works(*t.embed(*flags))  # from a copy
+    expected = t.vectors()
+    restore(t)
+    damage(t.out / name)
+    t.works(*t.embed(*flags, "--overwrite"))
+    assert np.array_equal(t.vectors(), expected)
+
+
+cannot_follow("lib/store/journaled_store.cpp", "is claimed by", "rows that are lost while a run is "
+              "going on: store_test.cpp has it, and the remedy is that of the other damages")
+cannot_follow("lib/store/journal_state.cpp", "journal version", "another longhaul")
+
+
+@follows("apps/longhaul/run_identity.cpp", "was made from another input", "was made with ")
+def test_another_input_or_setting(made):
+    t = made
+    kept = ["--keep-column", "label"]
+    t.fails(73, "use the same setting, another --output, or --overwrite",
+            *t.embed(*kept, "--normalize", "l2"))
+    t.works(*t.embed(*kept))
+    t.out = t.folder / "normal"
+    t.works(*t.embed(*kept, "--normalize", "l2"))
+    t.out = t.folder / "out"
+    before = t.input.read_text()
+    t.input.write_text(before.replace("ACDEF", "ACDEG"))
+    t.fails(73, "restore the input, or write to another --output", *t.embed(*kept))
+    t.works("embed", t.model, t.input, "-o", t.folder / "new", "-q")
+    t.input.write_text(before)
+    t.works(*t.embed(*kept))
+    t.works(*t.embed(*kept, "--normalize", "l2", "--overwrite"))
+
+
+@follows(RETRY, "embeds the rejected rows of a complete output")
+def test_a_retry_of_an_unfinished_output(begun):
+    t = begun
+    flags = ["-b", 8, "--commit-every", 0, "--window", 16]
+    remedy = "give the same command without --retry-rejects first"
+    t.fails(2, remedy, *t.embed(*flags, "--retry-rejects"))
+    t.works(*t.embed(*flags))
+    t.works(*t.embed(*flags, "--retry-rejects"))
+    t.out = t.folder / "none"
+    t.fails(2, remedy, *t.embed("--retry-rejects"))
+
+
+@follows(RETRY, "mean-compat depends on it")
+@follows(VERIFY, "mean-compat depends on their batch")
+def test_a_retry_of_mean_compat(t):
+    t.input.write_text("id,sequence\na,ACDEF\nb,AC?\n")
+    t.model.write_text(json.dumps({"fake": True, "max_tokens": 20}))
+    flags = ["--pooling", "mean-compat", "--order", "input", "-b", 8]
+    t.works(*t.embed(*flags), code=3)
+    t.fails(2, "into another --output", *t.embed(*flags, "--retry-rejects", "--unknown", "token"))
+    t.fails(2, "verify without --recompute", "verify", t.out, "--recompute", 1)
+    t.works("verify", t.out)
+    t.out = t.folder / "again"
+    t.works(*t.embed(*flags, "--unknown", "token"))
+
+
+@follows(RETRY, "was made from another input")
+def test_a_retry_of_another_input(t):
+    t.input.write_text("id,sequence\na,ACDEF\nb,AC?\n")
+    t.works(*t.embed(), code=3)
+    t.input.write_text("id,sequence\na,ACDEF\nb,ACD\n")
+    retry = ["--retry-rejects", "--unknown", "token"]
+    t.fails(73, "corrected records need an --output of their own", *t.embed(*retry))
+    t.works("embed", t.model, t.input, "-o", t.folder / "own", "-q")
+    t.input.write_text("id,sequence\na,ACDEF\nb,AC?\n")
+    t.works(*t.embed(*retry))
+
+
+@follows("lib/run/rejected_reader.cpp", "rejects.csv, line ")
+def test_damaged_rejects(t):
+    t.input.write_text("id,sequence\na,ACDEF\nb,AC?\n")
+    t.works(*t.embed(), code=3)
+    rejects = t.out / "rejects.csv"
+    rejects.write_text(rejects.read_text().replace("1,b,", "x,b,"))
+    t.fails(65, "see what `longhaul verify` says", *t.embed("--retry-rejects"))
+    assert "rejects.csv" in t.fails(65, "", "verify", t.out)
+
+
+cannot_follow("lib/store/retry_merge.cpp", "gives the retry up", "a retry that was killed and then "
+              "damaged: retry_merge_test.cpp damages one")
+
+
+@follows("lib/run/reject_policy.cpp", "raise --max-rejects")
+@follows("lib/base/outcome.cpp", "Reason::kEmpty", "Reason::kInvalidCharacter")
+def test_too_many_rejects(t):
+    t.input.write_text("id,sequence\na,ACDEF\nb,AC?\nc,\n")
+    line = t.fails(65, "correct the input, or raise --max-rejects", *t.embed("--max-rejects", 1))
+    assert "2 of 3" in line or "limit" in line
+    t.works(*t.embed("--max-rejects", 2))
+    t.input.write_text("id,sequence\na,ACDEF\nb,ACK\nc,MK\n")
+    t.works(*t.embed("--max-rejects", 1, "--overwrite"))
+    t.input.write_text("id,sequence\na,ACDEF\nb,AC?\n")
+    t.works(*t.embed("--overwrite", "--unknown", "token"))
+
+
+@follows(VERIFY, "does not verify")
+@follows(SCORE, "unknown status", "where row", "does not have one vector", "ends early",
+         "is said to be ok", "in(path, store_files::kReport)")
+@pytest.mark.parametrize("name, damage", [
+    ("records.csv", lambda p: edit(p, ",ok,", ",fine,")),
+    ("records.csv", lambda p: edit(p, r"\n1,", "\n7,")),
+    ("records.csv", lambda p: edit(p, r"\n3,.*\n", "\n")),
+    ("embeddings.npy", lambda p: os.truncate(p, p.stat().st_size - 16)),
+    ("embeddings.npy", lambda p: np.save(p, np.full((4, 8), np.nan, "<f4"))),
+    ("run.json", lambda p: p.write_text("{")),
+])
+def test_a_damaged_output(made, name, damage):
+    """The probe says that something is wrong, verify what it is, and its remedy mends it."""
+    t = made
+    head = ["probe", "fit", t.out, "-o", t.folder / "head.npz"]
+    damage(t.out / name)
+    t.fails(65, "run longhaul verify on it", *head)
+    found = t.fails(65, "restore the files from a copy, or embed again with --overwrite", "verify",
+                    t.out)
+    assert name in found
+    restore(t)
+    t.works("verify", t.out)
+    t.works(*head)
+    damage(t.out / name)
+    t.works(*t.embed("--keep-column", "label", "--overwrite"))
+    t.works("verify", t.out)
+
+
+@follows(VERIFY, "--recompute needs the settings", "the input ends before record")
+def test_recomputing(made):
+    t = made
+    before = t.input.read_text()
+    t.input.write_text("id,sequence,label\na,ACDEF,1\n")
+    code = t.program("verify", t.out, "--recompute", 4, cwd=t.folder)
+    assert code.code in (65, 73), code
+    t.input.write_text(before)
+    t.works("verify", t.out, "--recompute", 4)
+    (t.out / "run.json").write_text("{}")
+    t.fails(65, "verify without --recompute to see what is wrong", "verify", t.out, "--recompute", 1)
+    assert "run.json" in t.fails(65, "restore the files", "verify", t.out)
+
+
+@follows("apps/longhaul/inspect.cpp", "not a run's report", "not there, so this is no output",
+         "is a directory, not a model")
+def test_inspecting(made):
+    t = made
+    t.fails(2, "--draft-card and --card go with a model file", "inspect", t.out, "--draft-card")
+    t.works("inspect", t.out)
+    (t.out / "run.json").write_text("[")
+    t.fails(65, "longhaul verify says what is damaged", "inspect", t.out)
+    assert "run.json" in t.fails(65, "restore the files", "verify", t.out)
+
+
+cannot_follow("apps/longhaul/inspect.cpp", "cannot try a module", "another build")
+
+
+@follows(SCORE, "is not an output directory", "holds a run that is not finished")
+def test_a_probe_of_what_is_no_complete_output(begun):
+    t = begun
+    (t.folder / "empty").mkdir()
+    for path in (t.folder / "empty", t.folder / "none"):
+        t.fails(65, "name the --output of a longhaul embed run", "probe", "fit", path, "-o",
+                t.folder / "h.npz")
+    t.fails(65, "give the same embed command again: it continues", "probe", "fit", t.out, "-o",
+            t.folder / "h.npz")
+    t.works(*t.embed("-b", 8, "--commit-every", 0, "--window", 16))
+    labels = t.folder / "labels.csv"
+    with open(labels, "w", newline="") as file:
+        csv.writer(file).writerows([["id", "label"], *[[f"r{i}", i % 2] for i in range(64)]])
+    t.works("probe", "fit", t.out, "-o", t.folder / "h.npz", "--labels", labels)
