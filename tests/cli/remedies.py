@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-CLAIMS = []      # (file, part of the message or remedy): followed by a test
+CLAIMS = []  # (file or folder, part of the message or remedy): followed by a test
 NOT_FOLLOWED = []  # (file, part, why no test can follow it)
 
 

@@ -347,13 +347,15 @@ def test_the_command_says_what_it_wrote(tmp_path):
                            tmp_path / "a.ts"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.search(r"a\.ts: tiny, 32 dimensions, .* difference from transformers \d", done.stdout)
+    assert re.search(r"least cosine with fp32: bf16 0\.99\d+, fp16 0\.999\d+$", done.stdout.strip())
 
 
 def test_a_failure_is_one_line_and_no_traceback(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["export_esm.py", "nothing", str(tmp_path / "a.ts")])
     with pytest.raises(SystemExit) as ended:
         longhaul_export.run(export_esm.main)
-    assert ended.value.code == "export_esm.py: nothing: neither a folder nor a .pt file"
+    assert ended.value.code.startswith("export_esm.py: nothing: neither a folder nor a .pt file")
+    assert "\n" not in ended.value.code and "hf download facebook/esm2" in ended.value.code
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,164 @@
+"""A remedy is a promise: messages about inputs of sequences, followed."""
+
+import gzip
+import lzma
+import re
+import subprocess
+
+import pytest
+
+from remedies import Trial, cannot_follow, follows
+
+INPUT = "lib/input/"
+OUTCOME = "lib/base/outcome.cpp"
+
+
+@pytest.fixture
+def t(longhaul_fake, tmp_path):
+    return Trial(longhaul_fake, tmp_path)
+
+
+def given(t, name, content):
+    t.input = t.write(name, content)
+    return t.input
+
+
+@follows(INPUT, "cannot open \" + printable(path, 400)", "is a folder, not a file")
+def test_paths(t):
+    good = t.input
+    t.input = t.folder / "none.csv"
+    t.fails(74, "check the path", *t.embed())
+    t.input = good
+    t.works(*t.embed())
+    (t.folder / "lists").mkdir()
+    remedy = "name its files, or the folder itself as an input"
+    t.fails(74, remedy, "embed", t.model, "--files-from", t.folder / "lists", "-o", t.out)
+    t.write("lists/a.csv", t.input.read_text())
+    t.works("embed", t.model, t.folder / "lists", "-o", t.folder / "new", "-q")
+
+
+@follows(INPUT, "has more than one column named", "has no column '", "that may hold the sequences",
+         "has no column named 'sequence'")
+@pytest.mark.parametrize("header, remedy, flags", [
+    ("id,x,x", "rename all but one of them", ["--sequence-column", "x"]),
+    ("id,peptide,y", "name it with --sequence-column", ["--sequence-column", "peptide"]),
+    ("id,sequence,seq", "say which with --sequence-column", ["--sequence-column", "seq"]),
+])
+def test_columns(t, header, remedy, flags):
+    given(t, "in.csv", f"{header}\na,ACDEF,MKLV\nb,GGHIK,WY\n")
+    same = "x,x" in header
+    t.fails(2 if same or "seq," in header or header.endswith("seq") else 65, remedy,
+            *t.embed(*(flags if same else [])))
+    if same:
+        given(t, "in.csv", t.input.read_text().replace("x,x", "x,y"))
+    t.works(*t.embed(*flags))
+    line = t.fails(2, "give --sequence-column one of its columns", *t.embed(
+        "--sequence-column", "protein", "--overwrite"))
+    column = re.search(r"columns: .*?'?(peptide|x|sequence)'?", line)[1]
+    t.works(*t.embed("--sequence-column", column, "--overwrite"))
+
+
+@follows(INPUT, "close or double that quote", "the header cannot be read as")
+def test_quotes(t):
+    given(t, "in.csv", 'id,sequence\na,ACDEF\nb,"MKLV\nc,GGHIK\n')
+    result = t.program(*t.embed(), cwd=t.folder)
+    if result.code == 65 and "quote" in result.err:
+        assert "close or double that quote" in result.err
+    given(t, "in.csv", 'id,sequence\na,ACDEF\nb,"MKLV"\nc,GGHIK\n')
+    t.works(*t.embed("--overwrite"))
+    given(t, "in.csv", 'a note "x" y"\nid,sequence\na,ACDEF\n')
+    assert t.program(*t.embed("--overwrite"), cwd=t.folder).code in (2, 65)
+    t.works(*t.embed("--overwrite", "--skip-lines", 1))
+
+
+@follows(INPUT, "is empty: no header line", "is empty: it has 0 bytes", ": no records",
+         "there is no text", "holds no \" + (settings_.format")
+def test_empty_inputs(t):
+    for name in ("in.csv", "in.fasta", "in.jsonl"):
+        given(t, name, "")
+        t.fails(65, "check that it was written completely", *t.embed())
+        given(t, name, "\n")
+        t.fails(65, "check that", *t.embed())
+    (t.folder / "bare").mkdir()
+    t.input = t.folder / "bare"
+    t.fails(65, "they are known by names such as x.fasta", *t.embed())
+    t.write("bare/x.fasta", ">a\nACDEF\n")
+    t.works(*t.embed())
+
+
+@follows(INPUT, "is FASTA, where the sequence is no choice", "stands before the first '>'")
+def test_fasta(t):
+    given(t, "in.fasta", ">a\nACDEF\n")
+    t.fails(2, "leave out --sequence-column, or say --format", *t.embed("--sequence-column", "x"))
+    t.works(*t.embed())
+    given(t, "note.fasta", "a note\n>a\nACDEF\n")
+    t.fails(65, "or pass over lines before it with --skip-lines", *t.embed("--overwrite"))
+    t.works(*t.embed("--overwrite", "--skip-lines", 1))
+
+
+@follows(INPUT, "standard input is named twice", "no input is named", "correct that line")
+def test_lists(t):
+    t.write("list.txt", "-\n-\n")
+    t.fails(2, "name '-' once", "embed", t.model, "--files-from", t.folder / "list.txt", "-o", t.out,
+            stdin="x")
+    t.write("list.txt", "in.csv\n")
+    t.works("embed", t.model, "--files-from", t.folder / "list.txt", "-o", t.out, "-q")
+    t.write("list.csv", "path\nin.csv\n" + "x" * 70_000 + "\n")
+    result = t.program("embed", t.model, "--files-from", t.folder / "list.csv", "-o", t.out, "-q",
+                       "--overwrite", cwd=t.folder)
+    assert result.code in (65, 74) and result.err
+    t.write("list.csv", "path\nin.csv\n")
+    t.works("embed", t.model, "--files-from", t.folder / "list.csv", "-o", t.out, "-q",
+            "--overwrite")
+
+
+@follows(INPUT, "looks like nucleotides")
+def test_nucleotides(t):
+    given(t, "in.fasta", "".join(f">r{i}\nACGTACGTTAGCACGTACGTTAGC\n" for i in range(30)))
+    t.fails(65, "translate it to protein, or pass --allow-nucleotides", *t.embed())
+    t.works(*t.embed("--allow-nucleotides"))
+    given(t, "in.fasta", "".join(f">r{i}\nMKLVWYTHIS\n" for i in range(30)))
+    t.works(*t.embed("--overwrite"))
+
+
+@follows(INPUT, "no line is a JSON object")
+def test_json_lines(t):
+    given(t, "in.jsonl", "a\nb\n")
+    t.fails(65, "JSON lines hold one object per line", *t.embed())
+    given(t, "in.jsonl", '{"id": "a", "sequence": "ACDEF"}\n')
+    t.works(*t.embed())
+
+
+@follows(OUTCOME, "Reason::kTooLong", "Reason::kMissingValue", "Reason::kWrongFieldCount",
+         "Reason::kBadJson", "Reason::kNotUtf8", "Reason::kUnreadable")
+@pytest.mark.parametrize("name, bad, good, flags", [
+    ("in.csv", f"id,sequence\na,ACDEF\nb,{'A' * 600}\n", None, ["--too-long", "truncate"]),
+    ("in.csv", "id,sequence,n\na,ACDEF,1\nb,nan,1\n", "id,sequence,n\na,ACDEF,1\nb,MK,1\n", []),
+    ("in.csv", "id,sequence,n\na,ACDEF,1\nb,MK\n", "id,sequence,n\na,ACDEF,1\nb,MK,1\n", []),
+    ("in.jsonl", '{"sequence": "ACDEF"}\n{"sequence"\n', '{"sequence": "ACDEF"}\n', []),
+    ("in.csv", b"id,sequence\na,ACDEF\nb\xff,MK\n", "id,sequence\na,ACDEF\nb\u00fc,MK\n", []),
+])
+def test_rejects(t, name, bad, good, flags):
+    given(t, name, bad)
+    t.model.write_text('{"fake": true, "max_tokens": 512}')
+    result = t.program("embed", t.model, t.input, "-o", t.out, cwd=t.folder)
+    assert result.code in (0, 3), result
+    if result.code == 3:
+        assert "rejected as " in result.err
+    if good is not None:
+        given(t, name, good)
+    t.works(*t.embed("--overwrite", *flags))
+
+
+cannot_follow(OUTCOME, "Reason::kLineTooLong", "a line of 64 MiB: delimited_reader_test.cpp has one")
+cannot_follow(OUTCOME, "Reason::kBadRecord", "parquet_reader_test.cpp damages a file")
+cannot_follow(OUTCOME, "Reason::kOutOfMemory", "a machine with more memory; memory_pressure_test.cpp")
+cannot_follow(OUTCOME, "Reason::kNotFinite", "a model or device at fault")
+cannot_follow(INPUT, "failed at byte", "a disk that fails: test_faults.py injects it")
+cannot_follow(INPUT, "stopped while waiting for", "test_stops.py stops a run that waits")
+cannot_follow(INPUT, "changed while it was read", "open_input_test.cpp changes a file under a reader")
+cannot_follow(INPUT, "changed after the run began", "open_input_test.cpp does it")
+cannot_follow(INPUT, "cannot read the folder", "tests run as root, who may read all")
+cannot_follow(INPUT, "made without Arrow", "another build: the text's own words are what it needs")
+cannot_follow("lib/arrow/parquet_reader.cpp", "changed while it was read", "needs a race")
+cannot_follow("lib/arrow/decompress.cpp", "this Arrow cannot decompress", "another build of Arrow")
