@@ -347,7 +347,8 @@ def test_the_command_says_what_it_wrote(tmp_path):
                            tmp_path / "a.ts"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.search(r"a\.ts: tiny, 32 dimensions, .* difference from transformers \d", done.stdout)
-    assert re.search(r"least cosine with fp32: bf16 0\.99\d+, fp16 0\.999\d+$", done.stdout.strip())
+    told = re.search(r"least cosine with fp32: bf16 ([\d.]+), fp16 ([\d.]+)\n", done.stdout)
+    assert min(map(float, told.groups())) >= 0.999
 
 
 def test_a_failure_is_one_line_and_no_traceback(tmp_path, monkeypatch):
