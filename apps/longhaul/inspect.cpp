@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "backend.hpp"
 #include "base/hash.hpp"
