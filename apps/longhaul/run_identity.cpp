@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "image_match.hpp"
 #include "registry.hpp"
+#include "run/counters.hpp"
 #include "run/rewound_reader.hpp"
 
 namespace longhaul::app {
