@@ -135,7 +135,7 @@ TEST_CASE("an unfinished run does not verify, and what is committed is checked")
   CHECK_THROWS_AS(drive(files, "out", {}), Error);
   files.end_process();
   CHECK(told(files) ==
-        "out/journal.jsonl: says that the run is not finished (12 records are committed): give its "
+        "out/journal.jsonl: says that the run is not finished (14 records are committed): give its "
         "command again\n");
   edit(files, "embeddings.npy.partial", [](std::string& all) { all[128] ^= 1; });
   tells(files, "embeddings.npy.partial row 0: does not match its checksum");

@@ -308,7 +308,7 @@ TEST_CASE("a truncated archive, at any point, is one line and 65") {
         << bytes.substr(0, static_cast<std::size_t>(share * static_cast<double>(bytes.size())));
     EncoderOptions options = options_for("plain");
     options.model_path = path.string();
-    CHECK_THAT(refusal(options), Contains("archive"));
+    CHECK_THAT(refusal(options), Contains(share > 0 ? "archive" : "empty"));
   }
   std::filesystem::remove(path);
 }
