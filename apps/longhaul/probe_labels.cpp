@@ -22,7 +22,10 @@ RunConfig recorded_config(const RunDirectory& run, const std::string& label_colu
 Labels labels_from_recorded_input(Files& files, const RunDirectory& run,
                                   const std::string& label_column) {
   const std::string remedy = "embed with --keep-column " + label_column + ", or give --labels FILE";
-  const std::optional<StoreState> state = read_store(files, run.path());
+  // Without its journal an output can be read, but not compared with its input.
+  const std::optional<StoreState> state = files.exists(run.path() + "/" + store_files::kJournal)
+                                              ? read_store(files, run.path())
+                                              : std::nullopt;
   if (!state || !state->progress) {
     throw Error(
         ExitCode::kBadData,

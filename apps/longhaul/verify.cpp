@@ -108,7 +108,7 @@ class VerifyCommand {
   }
 
   void require_report() const {
-    if (!config_ || !state_) {
+    if (!config_ || config_->model.empty() || !state_) {
       throw Error(ExitCode::kBadData,
                   "--recompute needs the settings in " + options_.output + "/run.json",
                   "verify without --recompute to see what is wrong");

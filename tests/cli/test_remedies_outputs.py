@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -36,10 +38,15 @@ def made(t):
 def begun(t):
     """An output that a kill left unfinished."""
     t.input.write_text("id,sequence\n" + "".join(f"r{i},ACDEFGHIK{'L' * (i % 5)}\n" for i in range(64)))
-    t.model.write_text(json.dumps({"fake": True, "dimension": 8, "kill_at": 6}))
-    t.program(*t.embed("-b", 8, "--commit-every", 0, "--window", 16), cwd=t.folder)
-    t.model.write_text(json.dumps({"fake": True, "dimension": 8}))
-    assert (t.out / "embeddings.npy.partial").exists()
+    t.model.write_text(json.dumps({"fake": True, "dimension": 8, "rows_per_second": 40}))
+    run = subprocess.Popen([str(t.program.path), *map(str, t.embed(
+        "-b", 8, "--commit-every", 0, "--window", 16))], cwd=t.folder)
+    journal = t.out / "journal.jsonl"
+    while run.poll() is None and not (journal.exists() and journal.read_text().count("\n") > 2):
+        time.sleep(0.01)
+    run.kill()
+    run.wait()
+    assert (t.out / "embeddings.npy.partial").exists() and not (t.out / "embeddings.npy").exists()
     shutil.copytree(t.out, t.folder / "copy")
     return t
 
@@ -84,13 +91,12 @@ def test_an_output_in_use(begun):
 
 
 @follows(DIRECTORY, "is missing, and the journal claims", "bytes, and the journal claims",
-         "holds both embeddings.npy", "holds no whole line", "its header is not that of")
+         "holds both embeddings.npy", "holds no whole line")
 @follows("lib/store/journal.cpp", "does not match its checksum")
 @pytest.mark.parametrize("name, damage", [
     ("records.csv", lambda p: p.unlink()),
     ("records.csv", lambda p: os.truncate(p, 10)),
     ("embeddings.npy.partial", lambda p: os.truncate(p, 200)),
-    ("embeddings.npy.partial", lambda p: p.write_bytes(b"x" * 16 + p.read_bytes()[16:])),
     ("embeddings.npy", lambda p: p.write_bytes(b"")),
     ("journal.jsonl", lambda p: os.truncate(p, 10)),
     ("journal.jsonl", lambda p: edit(p, r'"records":\d', '"records":9')),
@@ -107,6 +113,24 @@ def test_damage_of_an_unfinished_output(begun, name, damage):
     damage(t.out / name)
     t.works(*t.embed(*flags, "--overwrite"))
     assert np.array_equal(t.vectors(), expected)
+
+
+@follows(DIRECTORY, "its header is not that of")
+def test_a_damaged_header(made):
+    t = made
+
+    def damage():
+        path = t.out / "embeddings.npy"
+        path.write_bytes(b"x" * 16 + path.read_bytes()[16:])
+
+    damage()
+    command = t.embed("--keep-column", "label")
+    t.fails(65, ANEW, *command)
+    restore(t)
+    t.works(*command)
+    damage()
+    t.works(*command, "--overwrite")
+    assert t.vectors().shape == (4, 8)
 
 
 cannot_follow("lib/store/journaled_store.cpp", "is claimed by", "rows that are lost while a run is "
