@@ -80,8 +80,12 @@ InputHashes::InputHashes(std::vector<SourceIdentity> sources, const nlohmann::js
   work_->sources = std::move(sources);
   if (all_known) {
     work_->done = true;
-  } else {
+    return;
+  }
+  try {
     work_->thread = start_thread([work = work_.get()] { work->run(); });
+  } catch (const Error&) {
+    work_->done = true;  // the hashes stay unknown
   }
 }
 

@@ -64,7 +64,7 @@ def test_missing_and_foreign_paths(longhaul, tmp_path):
     missing = longhaul("inspect", tmp_path / "none.ts")
     assert missing.code == 74 and "no such model" in missing.err
     foreign = longhaul("inspect", tmp_path)
-    assert foreign.code == 65 and "nothing was begun in it" in foreign.err
+    assert foreign.code == 65 and "neither a model nor an output" in foreign.err
 
 
 def test_an_output_directory_is_summed_up(longhaul, models, tmp_path):
