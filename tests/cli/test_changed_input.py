@@ -309,10 +309,11 @@ def test_compressed_and_columnar_inputs_too(longhaul, tiny_model, tmp_path):
         command = ["embed", tiny_model, source, "--window", 50, "--commit-every", 0, "--threads", 1,
                    "--progress", "none", "-b", 4]
         stopped = longhaul(*command, "-o", out, "--time-limit", "10ms")
-        for _ in range(200):
+        # Longer and longer, since loading takes its time and counts.
+        for limit in range(50, 10000, 50):
             if committed(out)[0] >= 50:
                 break
-            stopped = longhaul(*command, "-o", out, "--time-limit", "30ms")
+            stopped = longhaul(*command, "-o", out, "--time-limit", f"{limit}ms")
             assert stopped.code == 75, stopped
         assert 50 <= committed(out)[0] < 300
         longer = [*rows, *sequences(20, seed=4)]

@@ -97,7 +97,7 @@ def test_when_every_record_is_rejected_the_run_is_bad_data(longhaul_fake, model,
 
 
 def test_too_long_and_unknown_policies_are_recorded_per_record(longhaul_fake, model, tmp_path):
-    data = write_csv(tmp_path / "a.csv", [GOOD * 3, "EVQ?L-", GOOD])
+    data = write_csv(tmp_path / "a.csv", [GOOD * 3, "EVQ?L!", GOOD])
     out = tmp_path / "out"
     result = longhaul_fake("embed", model, data, "-o", out, "--too-long", "truncate",
                            "--unknown", "token")

@@ -41,12 +41,12 @@ def test_odd_names_are_escaped_in_both_tables_and_survive_a_resume(longhaul, tin
     sessions = 0
     for _ in range(30):
         result = longhaul("embed", tiny_image_model, images, "-o", out, "-q", "-b", "1", "--window",
-                          "1", "--commit-every", "0", "--recycle-every", "3")
+                          "1", "--commit-every", "0", "--recycle-every", "1")
         if result.code != 75:
             break
         sessions += 1
     assert result.code == 3, result
-    assert len(json.loads((out / "run.json").read_text())["sessions"]) > 2
+    assert len(json.loads((out / "run.json").read_text())["sessions"]) > 1
     expected = {"new\nline.jpg", 'comma, "quote".jpg', "\\xff\\xfe.jpg", "n" * 251 + ".jpg",
                 "höhe 高.JPG", "bad\n\\xfe.jpg", *(f"a/{i}.jpg" for i in range(4))}
     assert {r["id"] for r in read(out)} == expected

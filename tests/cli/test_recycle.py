@@ -236,8 +236,7 @@ def test_an_interrupted_run_says_how_many_vectors_are_safe(longhaul_fake, tmp_pa
         # The journal's own account: complete windows, and slots done of the one in hand.
         start, position = committed(out)
         assert start % 400 == 0 and position > 0
-        complete = report_of(out)["counts"]["ok"]
-        assert said[-1] == complete + position
+        assert said[-1] == report_of(out)["counts"]["ok"] >= position
     assert 100 < said[0] < said[1]
 
 
