@@ -52,7 +52,8 @@ def test_its_flags_and_commands_exist(longhaul):
     helps = longhaul("--help").out
     for command in set(re.findall(r"^longhaul (\w+) ", README, re.M)):
         assert re.search(rf"^  {command}\b", helps, re.M), command
-    texts = longhaul("embed", "--help-all").out + helps + longhaul("inspect", "--help").out
+    texts = longhaul("embed", "--help-all").out + helps + "".join(
+        longhaul(command, "--help").out for command in ("inspect", "verify"))
     ours = " ".join(re.findall(r"`((?:longhaul |--)[^`]*)`", README))
     flags = set(re.findall(r"--[a-z][a-z0-9-]+", ours)) - {"--pretrained"}  # of an exporter
     assert len(flags) > 10
