@@ -302,19 +302,18 @@ void DelimitedReader::reject(Record& record, Read read) const {
                "there is text between a closing quote and the end of its field" +
                    (many ? ", in " + lines : std::string()) + ": double the quotes inside fields"};
   } else {
-    const std::string first = "line " + std::to_string(judged_.first_line);
+    const std::string first = std::to_string(judged_.first_line);
+    const std::string last = std::to_string(judged_.last_line);
     std::string what = "a quote opens here and never closes, and the lines behind it";
     if (judged_.closes) {
-      what = (record.line == judged_.first_line
-                  ? "a quote opens here and closes in line " + std::to_string(judged_.last_line)
-                  : "the quote of " + first + " closes here") +
-             ", and the lines from there on";
+      what = (record.line == judged_.first_line ? "a quote opens here and closes in line " + last
+                                                : "the quote of line " + first + " closes here") +
+             ", and lines " + first + " to " + last;
     }
-    record.defect =
-        Defect{Reason::kBadRecord, what +
-                                       " read like records of their own: leave out or double that "
-                                       "quote; a cell over lines that look so cannot be told from "
-                                       "it"};
+    record.defect = Defect{Reason::kBadRecord,
+                           what +
+                               " read like records of their own: leave out or double that quote; a "
+                               "cell over lines that look so cannot be told from it"};
   }
 }
 

@@ -97,17 +97,16 @@ def test_a_run_goes_on_inside_the_rows_between_two_lone_quotes(longhaul_fake, tm
         lines.append(f"r{row},{note},{text}")
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
     (tmp_path / "fake.json").write_text('{"fake": true}')
-    (tmp_path / "slow.json").write_text('{"fake": true, "rows_per_second": 300}')
+    (tmp_path / "slow.json").write_text('{"fake": true, "rows_per_second": 150}')
     options = ["--window", 16, "--commit-every", 0, "-b", 8, "--threads", 1]
     whole = longhaul_fake("embed", "slow.json", "a.csv", "-o", "whole", *options, cwd=tmp_path)
     assert whole.code == 3, whole
     stops, code = 0, 75
     while code == 75:
         done = longhaul_fake("embed", "slow.json", "a.csv", "-o", "parts", *options,
-                             "--time-limit", "300ms", cwd=tmp_path)
+                             "--time-limit", f"{300 + 100 * stops}ms", cwd=tmp_path)
         code, stops = done.code, stops + 1
         assert code in (3, 75), done
-        assert stops < 60
     assert stops > 3
     journal = (tmp_path / "parts" / "journal.jsonl").read_text()
     assert " skip=" in journal  # a stop fell between the two quotes
@@ -182,10 +181,11 @@ def test_what_pandas_writes_for_a_missing_sequence_is_missing(embed, tmp_path):
         assert [r["length"] for r in done.records if r["status"] == "ok"] == ["4", "2"]
         assert done.err.count("'NA' is read as residues") == 1
     # In FASTA and in a JSON string these letters are residues, as whoever reads them there says.
-    (tmp_path / "d.fasta").write_text(">a\nnan\n>b\nNaN\n")
-    assert embed("d.fasta", "--allow-nucleotides").code == 0
-    (tmp_path / "e.jsonl").write_text('{"sequence": "nan"}\n')
-    done = embed("e.jsonl", "--allow-nucleotides")
+    (tmp_path / "d.fasta").write_text(">a\nnan\n>b\nNaN\n>c\nMKLVEVQW\n")
+    assert embed("d.fasta").code == 0
+    (tmp_path / "e.jsonl").write_text('{"sequence": "nan"}\n{"sequence": "MKLVEVQW"}\n')
+    assert pandas.read_json(tmp_path / "e.jsonl", lines=True).sequence[0] == "nan"
+    done = embed("e.jsonl")
     assert done.code == 0 and "'nan' is read as residues" in done.err
 
 
@@ -374,13 +374,14 @@ def test_rows_of_blank_cells_are_counted_across_stops(longhaul_fake, tmp_path):
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n,,\n")
     frame = pandas.read_csv(tmp_path / "a.csv", skipinitialspace=True)
     blank = int(frame.isna().all(axis=1).sum())
-    (tmp_path / "slow.json").write_text('{"fake": true, "rows_per_second": 300}')
+    (tmp_path / "slow.json").write_text('{"fake": true, "rows_per_second": 150}')
     code, stops = 75, 0
     while code == 75:
         done = longhaul_fake("embed", "slow.json", "a.csv", "-o", "out", "--window", 16, "-b", 8,
-                             "--commit-every", 0, "--time-limit", "300ms", cwd=tmp_path)
+                             "--commit-every", 0, "--time-limit", f"{300 + 100 * stops}ms",
+                             cwd=tmp_path)
         code, stops = done.code, stops + 1
-        assert code in (0, 75) and stops < 60, done
+        assert code in (0, 75), done
     assert stops > 2
     records = table(tmp_path / "out" / "records.csv")
     assert [r["id"] for r in records] == [f"r{i}" for i in range(300)]
