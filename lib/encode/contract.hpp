@@ -19,7 +19,7 @@ constexpr double kExactTolerance = 2e-5;
 
 struct ContractSettings {
   RowsPolicy parts;
-  double tolerance = kExactTolerance;                       // see contract_tolerance()
+  double tolerance = kExactTolerance;  // see contract_tolerance()
   // Cost of what may be computed at a time.
   double budget = std::numeric_limits<double>::infinity();
   bool allow_batch_dependent = false;
