@@ -95,6 +95,11 @@ class VerifyCommand {
       return;
     }
     report_ = json::parse(read_text(*files_, path), nullptr, false);
+    if (!report_.is_object() || !report_.value("card", json()).is_object() ||
+        !report_.value(json::json_pointer("/model/sha256"), json()).is_string()) {
+      report_ = json::object();
+      return;
+    }
     try {
       const ResolvedConfig resolved = resolve_config({}, {}, report_, path);
       config_ = resolved.config;

@@ -149,6 +149,80 @@ def test_rejects(t, name, bad, good, flags):
     t.works(*t.embed("--overwrite", *flags))
 
 
+@follows(INPUT, "its header line can be separated by", "which has no delimiter")
+def test_delimiters(t):
+    given(t, "in.csv", "sequence;id|seq\nACDEF;a|x\n")
+    t.fails(2, "say which with --delimiter", *t.embed())
+    t.works(*t.embed("--delimiter", ";"))
+    given(t, "in.fasta", ">a\nACDEF\n")
+    t.fails(2, "leave out --delimiter", *t.embed("--overwrite", "--delimiter", ";"))
+    t.works(*t.embed("--overwrite"))
+
+
+@follows(INPUT, "is compressed with xz", "times over")
+def test_compressions(t):
+    text = ">a\nACDEF\n>b\nMKLV\n"
+    given(t, "in.fasta.xz", lzma.compress(text.encode()))
+    line = t.fails(65, "pipe it: xz -dc", *t.embed())
+    command = re.search(r"pipe it: (.*)", line)[1].replace("longhaul embed MODEL", "LONGHAUL")
+    command = command.replace("LONGHAUL", f"{t.program.path} embed {t.model}")
+    command = command.replace("-o OUT", f"-o {t.out} -q")
+    done = subprocess.run(command, shell=True, cwd=t.folder, capture_output=True, text=True)
+    assert done.returncode == 0, (command, done.stderr)
+    assert t.vectors().shape == (2, 8)
+    packed = text.encode()
+    for _ in range(12):
+        packed = gzip.compress(packed)
+    given(t, "deep.fasta.gz", packed)
+    t.fails(65, "decompress it first", *t.embed("--overwrite"))
+    given(t, "deep.fasta", text)
+    t.works(*t.embed("--overwrite"))
+
+
+@follows(INPUT, "byte 0: ", "is binary, not text", "cannot be told by its name or its first line")
+@pytest.mark.parametrize("name, content, remedy", [
+    ("in.csv", b"PK\x03\x04....", "unzip it, or save the spreadsheet as CSV"),
+    ("in.csv", "id,sequence\na,ACDEF\n".encode("utf-16"), "convert it to UTF-8"),
+    ("in.csv", b"id,sequence\na,AC\0DE\n", "check that it is the right file"),
+])
+def test_what_is_no_text(t, name, content, remedy):
+    good = t.input.read_text()
+    given(t, name, content)
+    t.fails(65, remedy, *t.embed())
+    given(t, name, good)
+    t.works(*t.embed())
+    given(t, "data", "?? ??\n")
+    t.fails(2, "say --format fasta, csv, tsv, jsonl or parquet", *t.embed("--overwrite"))
+    given(t, "data", good)
+    t.works(*t.embed("--overwrite", "--format", "csv"))
+
+
+@follows("lib/arrow/parquet_reader.cpp", "not text", "cannot be read as Parquet")
+@follows("lib/arrow/decompress.cpp", "damaged, ")
+@follows(INPUT, "and Parquet is read from files", "which has no lines to skip")
+def test_parquet_and_damage(t):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as parquet
+    table = pa.table({"id": ["a", "b"], "sequence": ["ACDEF", "MKLV"], "n": [1, 2]})
+    t.input = t.folder / "in.parquet"
+    parquet.write_table(table, t.input)
+    t.fails(65, "name another with --sequence-column", *t.embed("--sequence-column", "n"))
+    t.works(*t.embed("--sequence-column", "sequence"))
+    t.fails(2, "leave out --skip-lines", *t.embed("--overwrite", "--skip-lines", 1))
+    whole = t.input.read_bytes()
+    fifo = ["embed", t.model, "/dev/stdin", "-o", t.folder / "o", "--format", "parquet"]
+    t.fails(2, "save it as a file first", *fifo, stdin="PAR1")
+    t.input.write_bytes(whole[:len(whole) // 2])
+    t.fails(65, "check that it was written completely", *t.embed("--overwrite"))
+    t.input.write_bytes(whole)
+    t.works(*t.embed("--overwrite"))
+    packed = gzip.compress((">a\nACDEF\n" * 2000).encode())
+    given(t, "in.fasta.gz", packed[:len(packed) // 2] + b"xxxx" + packed[len(packed) // 2 + 4:])
+    t.fails(65, "get the file again", *t.embed("--overwrite"))
+    given(t, "in.fasta.gz", packed)
+    t.works(*t.embed("--overwrite"))
+
+
 cannot_follow(OUTCOME, "Reason::kLineTooLong", "a line of 64 MiB: delimited_reader_test.cpp has one")
 cannot_follow(OUTCOME, "Reason::kBadRecord", "parquet_reader_test.cpp damages a file")
 cannot_follow(OUTCOME, "Reason::kOutOfMemory", "a machine with more memory; memory_pressure_test.cpp")

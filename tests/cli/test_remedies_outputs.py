@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -259,20 +260,71 @@ def test_recomputing(made):
     assert code.code in (65, 73), code
     t.input.write_text(before)
     t.works("verify", t.out, "--recompute", 4)
-    (t.out / "run.json").write_text("{}")
+    (t.out / "run.json").write_text("{")
     t.fails(65, "verify without --recompute to see what is wrong", "verify", t.out, "--recompute", 1)
     assert "run.json" in t.fails(65, "restore the files", "verify", t.out)
 
 
-@follows("apps/longhaul/inspect.cpp", "not a run's report", "not there, so this is no output",
-         "is a directory, not a model")
+@follows("apps/longhaul/inspect.cpp", "is a directory, not a model")
+@follows("apps/longhaul/output_state.cpp", "is no output of longhaul", "holds no run")
 def test_inspecting(made):
     t = made
     t.fails(2, "--draft-card and --card go with a model file", "inspect", t.out, "--draft-card")
     t.works("inspect", t.out)
-    (t.out / "run.json").write_text("[")
-    t.fails(65, "longhaul verify says what is damaged", "inspect", t.out)
-    assert "run.json" in t.fails(65, "restore the files", "verify", t.out)
+    remedy = "give a model file, or an output directory of longhaul embed"
+    for name in ("journal.jsonl", "run.json"):
+        other = t.folder / f"only {name}"
+        other.mkdir()
+        (other / name).write_text("not longhaul's\n")
+        t.fails(65, remedy, "inspect", other)
+    t.works("inspect", t.out)
+    t.works("inspect", t.model)
+
+
+@follows("lib/base/posix_files.cpp", "which is not there", "is a file, not a directory")
+def test_outputs_that_are_no_directories(t):
+    (t.folder / "link").symlink_to(t.folder / "gone")
+    t.out = t.folder / "link"
+    t.fails(74, "make that directory, remove the link, or name another", *t.embed())
+    (t.folder / "gone").mkdir()
+    t.works(*t.embed())
+    shutil.rmtree(t.folder / "gone")
+    t.out.unlink()
+    t.works(*t.embed())
+    t.out = t.write("file", "x")
+    t.fails(74, "name another directory", *t.embed())
+    t.out = t.folder / "another"
+    t.works(*t.embed())
+
+
+@follows("apps/longhaul/process_setup.cpp", "the working directory was deleted")
+def test_a_working_directory_that_is_gone(t):
+    gone = t.folder / "gone"
+    command = [str(t.program.path), *map(str, t.embed())]
+    done = subprocess.run(["bash", "-c", f"mkdir {gone} && cd {gone} && rmdir {gone} && "
+                           f"{shlex.join(command)}"], capture_output=True, text=True)
+    assert done.returncode == 74, done.stderr
+    assert done.stderr.strip().endswith("change to a folder that exists (cd) and give the command again")
+    t.works(*t.embed())
+
+
+@follows("apps/longhaul/replay_paths.cpp", "that cannot be entered")
+def test_a_replay_from_a_folder_that_is_gone(t):
+    gone = t.folder / "gone"
+    gone.mkdir()
+    t.program("embed", "../model.json", "../in.csv", "-o", "../out", "-q", cwd=gone)
+    gone.rmdir()
+    replay = ["embed", "--config", t.out / "run.json", "-q"]
+    t.fails(74, "give MODEL, INPUT... and -o on the command line", *replay)
+    t.works("embed", t.model, t.input, "-o", t.folder / "new", "--config", t.out / "run.json", "-q")
+
+
+cannot_follow("apps/longhaul/output_state.cpp", "is being begun by", "a moment of a start")
+cannot_follow("apps/longhaul/recycle.cpp", "cannot go back to", "a folder that goes while a run is "
+              "going on: the same command is what test_recycle.py gives")
+cannot_follow("apps/longhaul/run_identity.cpp", "stopped while the input", "a stop in a moment that "
+              "test_stops.py cannot choose; the same command is what it gives")
+cannot_follow("lib/base/posix_files.cpp", "ulimit -f", "raising a limit of the system")
 
 
 cannot_follow("apps/longhaul/inspect.cpp", "cannot try a module", "another build")

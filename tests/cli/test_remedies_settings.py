@@ -49,9 +49,10 @@ def test_mean_compat(t):
 
 
 @follows(VALIDATE, "--sequence-column has no meaning", "--id-column has no meaning",
-         "--skip-lines has no meaning", "--allow-nucleotides has no meaning")
+         "--skip-lines has no meaning", "--allow-nucleotides has no meaning",
+         "--delimiter has no meaning")
 @pytest.mark.parametrize("format_, flags, rest", [
-    ("fasta", ["--sequence-column", "x"], []), ("fasta", ["--id-column", "x"], []),
+    ("fasta", ["--sequence-column", "x"], []), ("fasta", ["--delimiter", ";"], []), ("fasta", ["--id-column", "x"], []),
     ("parquet", ["--skip-lines", 1], None), ("images", ["--allow-nucleotides"], None)])
 def test_flags_without_a_meaning(t, format_, flags, rest):
     t.input = t.write("in.fasta", ">a\nACDEF\n")
