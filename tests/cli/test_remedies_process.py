@@ -1,4 +1,4 @@
-"""A remedy is a promise: messages about folders, the process and what a stopped run left, followed."""
+"""A remedy is a promise: messages about folders, the process and what a stop left, followed."""
 
 import fcntl
 import json
@@ -179,7 +179,8 @@ def test_a_replay_whose_own_folder_goes_before_it_is_recycled(relative):
     errors = run.communicate(timeout=60)[1]
     assert run.returncode == 74, errors
     line = errors.splitlines()[-1]
-    assert f"cannot go back to {here}" in line and line.endswith("the same command continues the run")
+    assert f"cannot go back to {here}" in line
+    assert line.endswith("the same command continues the run")
     assert 0 < done(t) < 96
     here.mkdir()
     result = t.program(*command, cwd=here)
