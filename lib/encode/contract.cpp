@@ -55,13 +55,6 @@ struct Shape {
   std::uint32_t width = 0;
 };
 
-// What the comparisons in one shape gave; negative where one was not made.
-struct Differences {
-  bool bits = true;
-  double repeat = 0;
-  double neighbours = 0;
-};
-
 class Check {
  public:
   Check(Encoder& encoder, const EncoderCard& card, const ContractSettings& settings)

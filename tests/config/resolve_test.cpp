@@ -57,13 +57,13 @@ TEST_CASE("a run.json is replayed with what its retries allowed") {
                 {"unknown", value_of("reject")},
                 {"batch-tokens", {{"value", 4096}, {"origin", "decided"}}},
                 {"max-pixels", {{"value", 5000}, {"origin", "flag"}}}}},
-              {"working_directory", "/work/there"}};
+              {"working_directory", "/home/there"}};
   const auto retry = [](const char* too_long, const char* unknown) {
     return json{{"settings", {{"too-long", too_long}, {"unknown", unknown}, {"max-pixels", 1000}}}};
   };
   ResolvedConfig resolved = resolve_config({}, {}, run);
   CHECK(resolved.config.too_long == TooLong::kReject);
-  CHECK(resolved.recorded_directory == "/work/there");
+  CHECK(resolved.recorded_directory == "/home/there");
 
   run["retries"] = {retry("truncate", "reject")};
   run["retries"][0]["changed"] = {{"memory-limit", {{"before", nullptr}, {"now", 123456}}},
