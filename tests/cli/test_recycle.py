@@ -81,7 +81,8 @@ def test_a_leak_makes_the_program_start_anew_if_asked(longhaul_fake, long_input,
 
 
 def test_memory_that_stays_at_its_limit_makes_the_program_start_anew(longhaul_fake, tmp_path):
-    job = Job(longhaul_fake, tmp_path, 1600, rate=1600, commit_every="5s", leak_real_bytes=1000000)
+    # Memory is read every 20 ms, and 64 readings at the limit say that it stays there.
+    job = Job(longhaul_fake, tmp_path, 1600, rate=400, commit_every="5s", leak_real_bytes=1000000)
     job.finish(tmp_path / "calm", "--memory-limit", "100G")
     assert max(line["rss"] for line in memory_lines(tmp_path / "calm")) > 200 << 20
     done = job.finish(tmp_path / "out", "--memory-limit", "120M", "--on-leak", "recycle")
