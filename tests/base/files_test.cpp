@@ -67,8 +67,9 @@ TEST_CASE("directories are made with parents, and a file in the way is named") {
   files->make_directory(folder / "x");
   CHECK(files->kind(folder / "x/y/z") == PathKind::kDirectory);
   files->open(folder / "f", OpenMode::kCreate);
-  CHECK(failure([&] { files->make_directory(folder / "f"); }).find("/f is a file, not a directory") !=
-        std::string::npos);
+  CHECK(failure([&] {
+          files->make_directory(folder / "f");
+        }).find("/f is a file, not a directory") != std::string::npos);
   CHECK(failure([&] { files->make_directory(folder / "f/g"); }).find("Not a directory") !=
         std::string::npos);
   CHECK(parent_directory("a") == ".");

@@ -1,8 +1,10 @@
 """Fixtures for tests that run the real program."""
 
+import fcntl
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -12,6 +14,23 @@ from fake_run import strace
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
+
+# A caller that ignores hang-ups (nohup) would hand that on to every program started here.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def exported(script, *arguments, name):
+    """An archive that is made once and kept between runs; test processes wait for each other."""
+    CACHE.mkdir(exist_ok=True)
+    path = CACHE / name
+    with open(CACHE / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            begun = CACHE / f"begun.{name}"
+            subprocess.run([sys.executable, ROOT / "scripts" / script, *arguments, begun],
+                           check=True)
+            begun.rename(path)
+    return path
 
 
 class Result:
@@ -64,11 +83,7 @@ def longhaul_fake():
 @pytest.fixture(scope="session")
 def antiberty():
     """The AntiBERTy archive, exported once."""
-    path = CACHE / "antiberty.ts"
-    if not path.exists():
-        CACHE.mkdir(exist_ok=True)
-        subprocess.run([sys.executable, ROOT / "scripts/export_antiberty.py", path], check=True)
-    return path
+    return exported("export_antiberty.py", name="antiberty.ts")
 
 
 @pytest.fixture(scope="session")

@@ -4,41 +4,33 @@ import csv
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 
 import numpy as np
 import pytest
 import torch
-from conftest import CACHE, ROOT
+from conftest import ROOT, exported
 from image_files import picture
 from PIL import Image
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
 
-def export(script, model, path):
-    if not path.exists():
-        CACHE.mkdir(exist_ok=True)
-        subprocess.run([sys.executable, ROOT / "scripts" / script, model, path], check=True)
-    return path
-
-
 @pytest.fixture(scope="module")
 def vit():
-    return export("export_openclip.py", "ViT-B-32", CACHE / "vit_b_32_random.ts")
+    return exported("export_openclip.py", "ViT-B-32", name="vit_b_32_random.ts")
 
 
 @pytest.fixture(scope="module")
 def small():
     """A small, quick encoder of random weights."""
-    return export("export_torchvision.py", "timm:test_vit", CACHE / "test_vit_random.ts")
+    return exported("export_torchvision.py", "timm:test_vit", name="test_vit_random.ts")
 
 
 @pytest.fixture(scope="module")
 def resnet():
-    return export("export_torchvision.py", "resnet50", CACHE / "resnet50_random.ts")
+    return exported("export_torchvision.py", "resnet50", name="resnet50_random.ts")
 
 
 @pytest.fixture(scope="module")

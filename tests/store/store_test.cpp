@@ -331,7 +331,8 @@ TEST_CASE("a second start names the holder of the lock") {
 
 TEST_CASE("a path that is a file, or cannot be made, is an I/O error") {
   const auto files = posix_files();
-  CHECK(code_of([&] { open_store(*files, "/dev/null"); }, "is a file, not a directory") == ExitCode::kIo);
+  CHECK(code_of([&] { open_store(*files, "/dev/null"); }, "is a file, not a directory") ==
+        ExitCode::kIo);
   CHECK(code_of([&] { open_store(*files, "/proc/out"); }, "/proc/out") == ExitCode::kIo);
 }
 
