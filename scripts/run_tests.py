@@ -46,7 +46,8 @@ def format_check():
                            capture_output=True).stdout.split()
     if not files:
         return 0, 0, 1
-    code = run(["clang-format", "--dry-run", "--Werror", *files])
+    print("+ clang-format --dry-run --Werror", len(files), "files", flush=True)
+    code = subprocess.run(["clang-format", "--dry-run", "--Werror", *files], cwd=ROOT).returncode
     return (1, 0, 0) if code == 0 else (0, 1, 0)
 
 
@@ -74,8 +75,9 @@ def main():
                         "--output-junit", junit])
             add(counts(junit) if junit.exists() else (0, 0, 0), code)
         junit = pathlib.Path(folder, "pytest.xml")
+        # Two files at a time; a file's tests share its fixtures.
         code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/cli",
-                    f"--junit-xml={junit}", "--durations=15"])
+                    "-n", "2", "--dist", "loadfile", f"--junit-xml={junit}", "--durations=15"])
         add(counts(junit) if junit.exists() else (0, 0, 0), code)
     print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
     return 1 if total[1] else 0
