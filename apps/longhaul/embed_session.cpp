@@ -431,7 +431,7 @@ class Session {
     RunSnapshot snapshot;
     if (from_) {
       snapshot.records_done = from_->window_start + from_->position;
-      snapshot.records_rejected = counters_from_json(from_->counters).rejected;
+      snapshot.records_rejected = rejected_so_far(counters_from_json(from_->counters), from_->late);
     }
     snapshot.input = reader_->progress();
     return shown(snapshot);
@@ -470,6 +470,9 @@ class Session {
   void note_reshaped(const Counters& counters) {
     if (counters.reshaped > 0) {
       numeric_.insert("vectors were computed in smaller parts, for want of memory");
+    }
+    if (counters.computed_alone > 0) {
+      numeric_.insert("vectors that were not finite were computed once more, by themselves");
     }
   }
 

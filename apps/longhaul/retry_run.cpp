@@ -111,6 +111,8 @@ Counters RetryRun::merged(const Counters& again) const {
   all.stops_dropped += again.stops_dropped;
   all.residues += again.residues;
   all.reshaped += again.reshaped;
+  all.computed_alone += again.computed_alone;
+  all.stayed_not_finite = again.stayed_not_finite;
   return all;
 }
 

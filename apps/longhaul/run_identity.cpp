@@ -1,5 +1,7 @@
 #include "run_identity.hpp"
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "image_match.hpp"
@@ -173,6 +175,14 @@ bool keep_window(std::unique_ptr<RecordReader>& reader, Progress& progress) {
                     digest.value() == progress.window_end_hash;
   reader = std::move(rewound);
   if (!same) {
+    Counters counters = counters_from_json(progress.counters);
+    counters.stayed_not_finite -= std::min<std::uint64_t>(
+        counters.stayed_not_finite,
+        static_cast<std::uint64_t>(std::count_if(
+            progress.late.begin(), progress.late.end(), [](const LateOutcome& outcome) {
+              return outcome.defect && outcome.defect->reason == Reason::kNotFinite;
+            })));
+    progress.counters = to_json(counters);
     progress.position = 0;
     progress.late.clear();
     progress.window_end.reset();

@@ -178,7 +178,7 @@ EmbeddingBlock BatchEncoder::once_more(const HostBatch& part, std::uint32_t row,
     try {
       EmbeddingBlock block = exact.encode(filled(alone, rows));
       if (block.rows == 1 && is_finite(block.values)) {
-        result.reshaped += rows < part.rows ? 1U : 0U;
+        result.computed_alone += rows < part.rows ? 1U : 0U;
         return block;
       }
     } catch (const DeviceOutOfMemory&) {
@@ -206,6 +206,7 @@ void BatchEncoder::check_finite(const HostBatch& part, std::uint32_t first, Resu
     } else {
       result.failures.push_back(
           {first + row, {Reason::kNotFinite, "the vector holds NaN or infinity"}});
+      ++result.stayed_not_finite;
       ++stayed_not_finite_;
     }
     if (stayed_not_finite_ >= kFewNotFinite &&

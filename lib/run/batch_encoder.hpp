@@ -25,19 +25,30 @@ class BatchEncoder {
   struct Result {
     EmbeddingBlock block;           // one row per used row of the parts; undefined where it failed
     std::vector<Failure> failures;  // ascending
-    std::uint64_t reshaped = 0;     // rows computed in a part of other rows than theirs
+    // Rows computed in a part of other rows than theirs: for want of memory, and since they were
+    // not finite there.
+    std::uint64_t reshaped = 0;
+    std::uint64_t computed_alone = 0;
+    std::uint64_t stayed_not_finite = 0;  // rows, among the failures
+  };
+  // What earlier sessions of the run encoded.
+  struct Before {
+    std::uint64_t rows = 0;
+    std::uint64_t stayed_not_finite = 0;
   };
 
   BatchEncoder(Encoder& encoder, std::function<Encoder&()> exact_encoder, MemoryGovernor& governor,
-               Log& log)
+               Log& log, const Before& before)
       : encoder_(encoder),
         exact_encoder_(std::move(exact_encoder)),
         governor_(governor),
-        log_(log) {}
+        log_(log),
+        rows_(before.rows),
+        stayed_not_finite_(before.stayed_not_finite) {}
 
   // A single record that does not fit is rejected, unless as much fitted before: then it is no
   // record's fault, and Error(kMemory) ends the session. Throws Error(kBadData) when more than 1 %
-  // of all rows, and no fewer than ten, stay not finite.
+  // of all rows of the run, and no fewer than ten, stay not finite.
   Result encode(std::span<const HostBatch> parts);
 
   std::uint64_t out_of_memory_count() const { return out_of_memory_; }
@@ -62,11 +73,11 @@ class BatchEncoder {
   std::function<Encoder&()> exact_encoder_;
   MemoryGovernor& governor_;
   Log& log_;
-  std::uint64_t rows_ = 0;
+  std::uint64_t rows_;
   std::uint64_t out_of_memory_ = 0;
-  std::uint64_t not_finite_ = 0;         // rows, cured or not
-  std::uint64_t stayed_not_finite_ = 0;  // rows
-  double largest_fitted_ = 0;            // cost
+  std::uint64_t not_finite_ = 0;  // rows, cured or not
+  std::uint64_t stayed_not_finite_;
+  double largest_fitted_ = 0;  // cost
   bool told_of_pieces_ = false;
 };
 

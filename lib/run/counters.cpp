@@ -1,5 +1,7 @@
 #include "run/counters.hpp"
 
+#include <algorithm>
+
 namespace longhaul {
 
 void Counters::add(const RecordRow& row, bool stop_dropped) {
@@ -27,6 +29,13 @@ void Counters::add(const RecordRow& row, bool stop_dropped) {
   stops_dropped += stop_dropped ? 1 : 0;
 }
 
+std::uint64_t rejected_so_far(const Counters& counters, std::span<const LateOutcome> late) {
+  return counters.rejected + static_cast<std::uint64_t>(std::count_if(
+                                 late.begin(), late.end(), [](const LateOutcome& outcome) {
+                                   return outcome.status == Status::kRejected;
+                                 }));
+}
+
 nlohmann::json to_json(const Counters& counters) {
   return {{"records", counters.records},
           {"ok", counters.ok},
@@ -42,6 +51,8 @@ nlohmann::json to_json(const Counters& counters) {
           {"stops_dropped", counters.stops_dropped},
           {"residues", counters.residues},
           {"reshaped", counters.reshaped},
+          {"computed_alone", counters.computed_alone},
+          {"stayed_not_finite", counters.stayed_not_finite},
           {"rejected_by_reason", counters.rejected_by_reason},
           {"left_out", counters.left_out.counts()}};
 }
@@ -62,6 +73,8 @@ Counters counters_from_json(const nlohmann::json& json) {
   counters.stops_dropped = json.at("stops_dropped");
   counters.residues = json.at("residues");
   counters.reshaped = json.value("reshaped", std::uint64_t{0});
+  counters.computed_alone = json.value("computed_alone", std::uint64_t{0});
+  counters.stayed_not_finite = json.value("stayed_not_finite", std::uint64_t{0});
   counters.rejected_by_reason =
       json.at("rejected_by_reason").get<std::map<std::string, std::uint64_t>>();
   counters.left_out = LeftOut(json.value("left_out", std::map<std::string, std::uint64_t>()));

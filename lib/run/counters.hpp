@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 
 #include "input/left_out.hpp"
@@ -26,13 +27,19 @@ struct Counters {
   std::uint64_t gaps_removed = 0;
   std::uint64_t stops_dropped = 0;  // records whose final '*' was left out
   std::uint64_t residues = 0;
-  // Vectors computed in other shapes than their own, for want of memory: low bits may differ.
-  std::uint64_t reshaped = 0;
+  // Vectors computed in other shapes than their own: low bits may differ.
+  std::uint64_t reshaped = 0;        // for want of memory
+  std::uint64_t computed_alone = 0;  // since they were not finite in their part
+  // Records that the encoder gave no numbers for, whatever was tried; of the window in hand too.
+  std::uint64_t stayed_not_finite = 0;
   std::map<std::string, std::uint64_t> rejected_by_reason;
   LeftOut left_out;  // of the input, where it lies before the last record that is counted
 
   void add(const RecordRow& row, bool stop_dropped);
 };
+
+// As a commit claims them, with what is done of its window in hand: `late` is of that.
+std::uint64_t rejected_so_far(const Counters& counters, std::span<const LateOutcome> late);
 
 nlohmann::json to_json(const Counters& counters);
 Counters counters_from_json(const nlohmann::json& json);

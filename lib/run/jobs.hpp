@@ -33,7 +33,10 @@ struct EncodedJob {
   EmbeddingBlock block;
   std::vector<std::uint32_t> records;  // of the window, one per row of the block
   std::vector<bool> has_vector;        // one per row of the block
-  std::uint64_t reshaped = 0;  // rows that were computed in a part of other rows than theirs
+  // Rows that were computed in a part of other rows than theirs, and others: see Counters.
+  std::uint64_t reshaped = 0;
+  std::uint64_t computed_alone = 0;
+  std::uint64_t stayed_not_finite = 0;
   std::vector<LateOutcome> late;
   bool last = false;
 };

@@ -31,6 +31,16 @@ double seconds(Clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+// Rows that have a vector, rows of the window in hand, and those that never will.
+BatchEncoder::Before encoded_before(const std::optional<Progress>& from) {
+  if (!from) {
+    return {};
+  }
+  const Counters counters = counters_from_json(from->counters);
+  return {.rows = counters.ok + from->position + counters.stayed_not_finite,
+          .stayed_not_finite = counters.stayed_not_finite};
+}
+
 // Adds the time until its end to a counter.
 class Stopwatch {
  public:
@@ -87,7 +97,8 @@ class Pipeline {
         settings_(settings),
         hooks_(hooks),
         rejects_(settings.rejects, from ? from->window_start : 0,
-                 from ? counters_from_json(from->counters).rejected : 0, parts.log),
+                 from ? rejected_so_far(counters_from_json(from->counters), from->late) : 0,
+                 parts.log),
         source_(WindowSource(parts.reader, parts.preprocessor, settings.window,
                              from ? from->window : 0, from ? from->input_hash : Hash128{}),
                 parts.preprocessor, parts.governor,
@@ -96,10 +107,14 @@ class Pipeline {
                  .tokens = settings.batch_tokens,
                  .concurrency = parts.encoder.concurrency()},
                 rejects_, from ? from->position : 0),
-        encoder_(parts.encoder, hooks.exact_encoder, parts.governor, parts.log),
+        encoder_(parts.encoder, hooks.exact_encoder, parts.governor, parts.log,
+                 encoded_before(from)),
         writer_(parts.store,
                 {settings.commit_every, settings.commit_inside_windows, settings.copy_to_duplicates,
-                 hooks.recall_ids},
+                 hooks.recall_ids,
+                 [this](const Record& record, const Defect& defect) {
+                   rejects_.rejected_late(record, defect);
+                 }},
                 hooks.now, from),
         batches_(kBatchesAhead),
         results_(kBatchesAhead) {
@@ -107,6 +122,7 @@ class Pipeline {
   }
 
   RunReport run() {
+    rejects_.start();
     {
       const Stopwatch total(hooks_, report_.seconds_total);
       std::exception_ptr error;
@@ -133,10 +149,10 @@ class Pipeline {
       release_cache();
       observe_end();
     }
-    if (report_.end == RunEnd::kComplete) {
-      rejects_.finish();
-    }
     report_.counters = writer_.counters();
+    if (report_.end == RunEnd::kComplete) {
+      rejects_.finish(report_.counters.records, report_.counters.rejected);
+    }
     if (report_.end == RunEnd::kComplete) {
       // What comes after the last record too.
       report_.counters.left_out = parts_.reader.left_out();
@@ -244,6 +260,8 @@ class Pipeline {
                        .records = std::move(job.records),
                        .has_vector = {},
                        .reshaped = 0,
+                       .computed_alone = 0,
+                       .stayed_not_finite = 0,
                        .late = std::move(job.late),
                        .last = job.last};
     encoded.has_vector.assign(encoded.records.size(), true);
@@ -281,6 +299,8 @@ class Pipeline {
     }
     encoded.block = std::move(result.block);
     encoded.reshaped = result.reshaped;
+    encoded.computed_alone = result.computed_alone;
+    encoded.stayed_not_finite = result.stayed_not_finite;
     adapt_time_budget(work, took);
     for (const std::uint32_t width : widths) {
       ++widths_seen_[width];

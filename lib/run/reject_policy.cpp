@@ -35,9 +35,13 @@ void RejectPolicy::rejected_late(const Record& record, const Defect& defect) {
   count(record, defect);
 }
 
-void RejectPolicy::finish() const {
+void RejectPolicy::start() const {
   const std::lock_guard lock(mutex_);
-  check(true, "");
+  check({records_, rejected_}, false, "");
+}
+
+void RejectPolicy::finish(std::uint64_t records, std::uint64_t rejected) const {
+  check({records, rejected}, true, "");
 }
 
 std::uint64_t RejectPolicy::rejected_count() const {
@@ -54,22 +58,23 @@ void RejectPolicy::count(const Record& record, const Defect& defect) {
     log_.warning("rejected as " + text + "; " + what_to_do +
                  " (further ones are counted and listed in rejects.csv)");
   }
-  check(false, text);
+  check({records_, rejected_}, false, text);
 }
 
-void RejectPolicy::check(bool at_end, const std::string& latest) const {
-  const double share = 100.0 * static_cast<double>(rejected_) / static_cast<double>(records_);
+void RejectPolicy::check(const Count& count, bool at_end, const std::string& latest) const {
+  const double share =
+      100.0 * static_cast<double>(count.rejected) / static_cast<double>(count.records);
   std::string limit;
-  if (limits_.count && rejected_ > *limits_.count) {
+  if (limits_.count && count.rejected > *limits_.count) {
     limit = format_count(*limits_.count);
-  } else if (limits_.percent && (at_end || records_ >= kRecordsBeforeShareCounts) &&
+  } else if (limits_.percent && (at_end || count.records >= kRecordsBeforeShareCounts) &&
              share > *limits_.percent) {
     limit = std::to_string(*limits_.percent) + " %";
   } else {
     return;
   }
   throw Error(ExitCode::kBadData,
-              format_count(rejected_) + " of " + format_count(records_) +
+              format_count(count.rejected) + " of " + format_count(count.records) +
                   " records rejected, more than the limit of " + limit +
                   (latest.empty() ? "" : "; the last as " + latest),
               "correct the input, or raise --max-rejects");

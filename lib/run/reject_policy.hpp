@@ -22,6 +22,8 @@ struct RejectLimits {
 
 class RejectPolicy {
  public:
+  // `records` and `rejected`: of earlier sessions, in complete windows; but `rejected` also has the
+  // late ones of the window in hand.
   RejectPolicy(const RejectLimits& limits, std::uint64_t records, std::uint64_t rejected, Log& log)
       : limits_(limits), records_(records), rejected_(rejected), log_(log) {}
 
@@ -30,13 +32,19 @@ class RejectPolicy {
   void rejected(const Record& record, const Defect& defect);
   // A record counted as accepted before turned out to have no vector. Throws likewise.
   void rejected_late(const Record& record, const Defect& defect);
-  // Judges the share, however few the records. Throws likewise.
-  void finish() const;
+  // Judges what earlier sessions rejected. Throws likewise.
+  void start() const;
+  // Judges a run that is complete, its share too, however few the records. Throws likewise.
+  void finish(std::uint64_t records, std::uint64_t rejected) const;
   std::uint64_t rejected_count() const;
 
  private:
   void count(const Record& record, const Defect& defect);
-  void check(bool at_end, const std::string& latest) const;
+  struct Count {
+    std::uint64_t records = 0;
+    std::uint64_t rejected = 0;
+  };
+  void check(const Count& count, bool at_end, const std::string& latest) const;
 
   mutable std::mutex mutex_;
   const RejectLimits limits_;

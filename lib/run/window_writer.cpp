@@ -7,6 +7,11 @@
 namespace longhaul {
 namespace {
 
+Defect unstorable() {
+  return {Reason::kNotFinite, "the vector does not fit in the output's number type",
+          "embed into another --output with --output-dtype fp32"};
+}
+
 RecordRow row_of(const Prepared& prepared, const std::map<std::uint64_t, LateOutcome>& late) {
   RecordRow row;
   row.row = prepared.record.ordinal;
@@ -57,18 +62,22 @@ std::uint64_t WindowWriter::embedded(std::uint64_t position) const {
 void WindowWriter::write(EncodedJob job) {
   const Window& window = *job.window;
   counters_.reshaped += job.reshaped;
+  counters_.computed_alone += job.computed_alone;
+  counters_.stayed_not_finite += job.stayed_not_finite;
+  std::vector<const Record*> refused;
   for (std::size_t i = 0; i < job.records.size(); ++i) {
-    const std::uint64_t row = window.records[job.records[i]].record.ordinal;
+    const Record& record = window.records[job.records[i]].record;
+    const std::uint64_t row = record.ordinal;
     if (job.has_vector[i] &&
         !store_.put_vector(
             row,
             std::span(job.block.values).subspan(i * job.block.dimension, job.block.dimension))) {
       job.late.push_back({.row = row,
                           .status = Status::kRejected,
-                          .defect = Defect{Reason::kNotFinite,
-                                           "the vector does not fit in the output's number type"},
+                          .defect = unstorable(),
                           .duplicate_of = std::nullopt,
                           .hash = std::nullopt});
+      refused.push_back(&record);
     }
   }
   for (const LateOutcome& outcome : job.late) {
@@ -100,6 +109,11 @@ void WindowWriter::write(EncodedJob job) {
   }
   if (job.last || settings_.commit_inside_windows) {
     pending_ = std::move(progress);
+  }
+  if (settings_.rejected) {
+    for (const Record* record : refused) {
+      settings_.rejected(*record, unstorable());
+    }
   }
   commit_if_due();
 }

@@ -26,6 +26,8 @@ class WindowWriter {
     // Gives the ids that earlier sessions completed to RepeatedIds. Called once, with the first
     // window that is completed, so that no batch waits for it.
     std::function<void(RepeatedIds&)> recall_ids = {};
+    // Told of each vector that the store cannot take. What it throws is thrown by write().
+    std::function<void(const Record&, const Defect&)> rejected = {};
   };
 
   // `from` is what an earlier session committed.

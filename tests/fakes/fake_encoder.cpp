@@ -40,6 +40,7 @@ FakeEncoderSettings fake_encoder_settings(const nlohmann::json& model) {
   settings.dimension = model.value("dimension", settings.dimension);
   settings.nan_every = model.value("nan_every", settings.nan_every);
   settings.nan_in_company = model.value("nan_in_company", settings.nan_in_company);
+  settings.huge_every = model.value("huge_every", settings.huge_every);
   settings.rows_per_second = model.value("rows_per_second", settings.rows_per_second);
   if (model.contains("error_at")) {
     settings.error_at = model.at("error_at").get<std::uint64_t>();
@@ -85,6 +86,9 @@ std::vector<float> FakeEncoder::vector_of(std::span<const std::int64_t> tokens, 
   const auto is_one_in = [&](std::uint64_t every) { return every > 0 && content % every == 0; };
   if (is_one_in(settings_.nan_every) || (rows > 1 && is_one_in(settings_.nan_in_company))) {
     vector[vector.size() / 2] = std::numeric_limits<float>::quiet_NaN();
+  }
+  if (is_one_in(settings_.huge_every)) {
+    vector[vector.size() / 2] = 1e5F;
   }
   return vector;
 }

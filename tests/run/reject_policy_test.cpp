@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "fakes/recording_log.hpp"
 #include "fakes/vector_reader.hpp"
+#include "run/counters.hpp"
 
 using namespace longhaul;
 
@@ -39,7 +40,9 @@ TEST_CASE("a share of rejects is judged from 1,000 records on, and at the end") 
   for (std::uint64_t i = 0; i < 500; ++i) {
     policy.rejected(sequence_record(i, ""), kGap);
   }
-  CHECK_THROWS_AS(policy.finish(), Error);
+  CHECK_THROWS_AS(policy.finish(500, 500), Error);
+  CHECK_THROWS_AS(policy.finish(999, 100), Error);
+  CHECK_NOTHROW(policy.finish(1000, 100));
   RejectPolicy grown({.count = {}, .percent = 10.0}, 999, 100, log);
   CHECK_THROWS_AS(grown.rejected(sequence_record(1000, ""), kGap), Error);
 }
@@ -48,4 +51,21 @@ TEST_CASE("what earlier sessions rejected counts") {
   NullLog log;
   RejectPolicy policy({.count = 2, .percent = {}}, 100, 2, log);
   CHECK_THROWS_AS(policy.rejected(sequence_record(100, ""), kGap), Error);
+}
+
+TEST_CASE("a limit that earlier sessions are above stops a session before it begins") {
+  NullLog log;
+  CHECK_THROWS_AS(RejectPolicy({.count = 2, .percent = {}}, 100, 3, log).start(), Error);
+  CHECK_NOTHROW(RejectPolicy({.count = 3, .percent = {}}, 100, 3, log).start());
+  CHECK_NOTHROW(RejectPolicy({.count = {}, .percent = 1.0}, 999, 500, log).start());
+  CHECK_THROWS_AS(RejectPolicy({.count = {}, .percent = 1.0}, 1000, 500, log).start(), Error);
+}
+
+TEST_CASE("what is rejected late in a window in hand counts when a session goes on") {
+  const std::vector<LateOutcome> late = {
+      {.row = 1, .status = Status::kRejected, .defect = kGap, .duplicate_of = {}, .hash = {}},
+      {.row = 2, .status = Status::kDuplicate, .defect = {}, .duplicate_of = 0, .hash = {}}};
+  Counters counters;
+  counters.rejected = 4;
+  CHECK(rejected_so_far(counters, late) == 5);
 }
