@@ -182,8 +182,7 @@ class Session {
                                        threads_);
     settings_ = pipeline_settings(config_, model_.card, choices_, encoder_->concurrency());
     governor_.emplace(governor_settings(config_, model_.card, settings_, read_memory(), *encoder_));
-    contract_ =
-        require_contract(*encoder_, model_.card, config_, settings_.parts, *governor_, log_);
+    contract_ = require_contract(*encoder_, model_.card, config_, settings_, *governor_, log_);
     if (retry_) {
       settings_.rejects = {};  // every record of a retry was rejected once
     }

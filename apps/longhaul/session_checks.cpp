@@ -72,10 +72,12 @@ void require_finished_input(RunConfig config, const EncoderCard& card, const Sto
 }
 
 Contract require_contract(Encoder& encoder, const EncoderCard& card, const RunConfig& config,
-                          const RowsPolicy& parts, const MemoryGovernor& governor, Log& log) {
+                          const PipelineSettings& pipeline, const MemoryGovernor& governor,
+                          Log& log) {
   constexpr std::uint32_t kUsualWidth = 128;
   const Contract contract = check_contract(encoder, card,
-                                           {.parts = parts,
+                                           {.parts = pipeline.parts,
+                                            .group_rows = pipeline.window.order.group_rows,
                                             .tolerance = contract_tolerance(encoder.report()),
                                             .budget = governor.budget(kUsualWidth),
                                             .allow_batch_dependent = config.allow_batch_dependent});

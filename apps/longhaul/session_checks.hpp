@@ -13,6 +13,7 @@
 #include "encode/contract.hpp"
 #include "input/record_reader.hpp"
 #include "plan/memory_governor.hpp"
+#include "run/pipeline.hpp"
 #include "store/embedding_store.hpp"
 
 namespace longhaul::app {
@@ -42,7 +43,8 @@ std::vector<SourceIdentity> files_to_hash(std::vector<SourceIdentity> sources,
 // Tries on this machine, with this encoder, that vectors are their records' own; says what is not
 // so. Throws Error(kBadData) for a model that is not fit (encode/contract.hpp).
 Contract require_contract(Encoder& encoder, const EncoderCard& card, const RunConfig& config,
-                          const RowsPolicy& parts, const MemoryGovernor& governor, Log& log);
+                          const PipelineSettings& pipeline, const MemoryGovernor& governor,
+                          Log& log);
 
 // Why the vectors of a session that ran as `begin` says may differ in their low bits from those of
 // another; empty where they may not.

@@ -18,11 +18,12 @@ using Vector = std::span<const float>;
 constexpr std::uint32_t kShortRecord = 1;  // tokens: the shortest rung
 constexpr std::uint32_t kUsualRecord = 128;
 constexpr double kDriftAllowed = 4;
+constexpr std::uint32_t kMostRows = 32;  // of a group: what more of them change is no other thing
 
-// Not from the same seed as what stands beside it.
+// Not from the same seed as what stands beside it; and, of two rows too, of other lengths.
 constexpr std::uint32_t kProbe = 1000;
-constexpr std::uint32_t kNeighbours = 2000;
-constexpr std::uint32_t kOtherNeighbours = 3000;
+constexpr std::uint32_t kNeighbours = 2001;
+constexpr std::uint32_t kOtherNeighbours = 3003;
 
 Vector row_of(const EmbeddingBlock& block, std::uint32_t row) {
   return Vector(block.values).subspan(std::size_t{row} * block.dimension, block.dimension);
@@ -89,13 +90,21 @@ class Check {
           rung_of(std::min(tokens, card_.max_tokens.value_or(tokens)), card_.max_tokens);
       const auto affordable =
           static_cast<std::uint32_t>(std::clamp(settings_.budget / cost_per_row(width), 1.0, 1e9));
-      const std::uint32_t rows = std::max(settings_.parts.rows(width), 1U);
-      shapes.push_back({std::min(rows, affordable), width});
+      const std::uint32_t rows = rows_of_part(width);
+      // One row has no neighbours, so two are tried where that is more than a part may cost now.
+      shapes.push_back({std::min(rows, std::max(affordable, 2U)), width});
     }
     if (shapes.front().width == shapes.back().width) {
       shapes.pop_back();
     }
     return shapes;
+  }
+
+  std::uint32_t rows_of_part(std::uint32_t width) const {
+    if (const std::uint32_t rows = settings_.parts.rows(width); rows > 0) {
+      return rows;
+    }
+    return std::clamp(settings_.group_rows, 2U, kMostRows);
   }
 
   // Halves the rows until they fit; nothing where not one does.

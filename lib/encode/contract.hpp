@@ -4,6 +4,7 @@
 // so is one whose vectors depend on their neighbours, unless that is allowed.
 #pragma once
 
+#include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,6 +20,7 @@ constexpr double kExactTolerance = 2e-5;
 
 struct ContractSettings {
   RowsPolicy parts;
+  std::uint32_t group_rows = 0;        // of a batch, where parts have no rows of their own
   double tolerance = kExactTolerance;  // see contract_tolerance()
   // Cost of what may be computed at a time.
   double budget = std::numeric_limits<double>::infinity();
@@ -36,7 +38,8 @@ struct Contract {
 
 // Sequences at the shortest padded length and near 128 tokens, images in one: the same record
 // twice in one part, and beside other neighbours in another; where these differ, the same part
-// again. What another number of rows changes is only recorded.
+// again. Two rows at least where records are computed together at all. What another number of rows
+// changes is only recorded.
 Contract check_contract(Encoder& encoder, const EncoderCard& card,
                         const ContractSettings& settings);
 

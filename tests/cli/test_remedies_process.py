@@ -82,8 +82,9 @@ def test_a_delimiter_of_what_has_none(t):
 def test_a_model_that_mixes_the_records_of_a_batch(t):
     mixing = {"fake": True, "dimension": 8, "neighbours_matter": True, "part_tokens": 512}
     t.model.write_text(json.dumps(mixing))
-    t.fails(65, "or go on with --allow-batch-dependent, which marks the output as numeric",
-            *t.embed())
+    for order in (), ("--order", "input"), ("--order", "input", "-b", 2):
+        t.fails(65, "or go on with --allow-batch-dependent, which marks the output as numeric",
+                *t.embed(*order))
     t.works(*t.embed("--allow-batch-dependent"))
     assert json.loads((t.out / "run.json").read_text())["bits"] == "numeric"
     t.model.write_text(json.dumps({**mixing, "neighbours_matter": False}))  # exported in eval mode

@@ -123,3 +123,25 @@ TEST_CASE("the tolerance is float32's, or follows the drift of a half type") {
   CHECK(contract_tolerance(nlohmann::json::object()) == kExactTolerance);
   CHECK(contract_tolerance({{"drift", {{"greatest_difference", 0.01}}}}) == Approx(0.04));
 }
+
+TEST_CASE("where batches have no rows of their own, a record is tried beside neighbours too") {
+  FakeEncoderSettings settings;
+  settings.neighbours_matter = true;
+  for (const std::uint32_t group : {0U, 1U, 5U, 100000U}) {
+    FakeEncoder encoder(settings);
+    ContractSettings asked{.parts = {}, .group_rows = group};
+    CHECK_THROWS_AS(check_contract(encoder, fake_card(), asked), Error);
+    asked.allow_batch_dependent = true;
+    const nlohmann::json report = check_contract(encoder, fake_card(), asked).report;
+    CHECK(report.at("verdict") == "batch_dependent");
+    CHECK(report.at("shapes")[0].at("rows") == (group == 5 ? 5 : group == 100000 ? 32 : 2));
+  }
+}
+
+TEST_CASE("a budget of one row hides no neighbours") {
+  FakeEncoderSettings settings = with_parts();
+  settings.neighbours_matter = true;
+  FakeEncoder encoder(settings);
+  CHECK_THROWS_AS(
+      check_contract(encoder, fake_card(), {.parts = encoder.rows_policy(), .budget = 1}), Error);
+}
