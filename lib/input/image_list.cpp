@@ -28,7 +28,10 @@ void identify(Record& record) {
 
 class ImageList : public ImageSource {
  public:
-  explicit ImageList(const InputSettings& settings) : settings_(settings) { restart(); }
+  explicit ImageList(const InputSettings& settings)
+      : settings_(settings), stream_(!identify_source(*settings.files_from).regular) {
+    restart();
+  }
 
   bool next(Record& record) override {
     std::optional<ListedPath> listed = paths_->next();
@@ -60,13 +63,16 @@ class ImageList : public ImageSource {
   std::string cursor() const override { return std::to_string(given_); }
   LeftOut left_out() const override { return paths_->left_out().since(before_); }
 
-  // A list is short beside what it lists: it is read up to the place.
+  // A list is short beside what it lists: it is read up to the place, from the beginning where it
+  // has one.
   bool seek(std::string_view cursor) override {
     const std::optional<std::uint64_t> count = parse_count(cursor);
-    if (!count) {
+    if (!count || (stream_ && *count < given_)) {
       return false;
     }
-    restart();
+    if (!stream_) {
+      restart();
+    }
     while (given_ < *count && paths_->next()) {
       ++given_;
     }
@@ -77,11 +83,12 @@ class ImageList : public ImageSource {
  private:
   void restart() {
     paths_ = std::make_unique<PathList>(*settings_.files_from, settings_.keep_columns,
-                                        settings_.id_column);
+                                        settings_.id_column, settings_.stop);
     given_ = 0;
   }
 
   InputSettings settings_;
+  bool stream_;  // read once: what it gave is gone
   std::unique_ptr<PathList> paths_;
   std::uint64_t given_ = 0;
   LeftOut before_;  // of the list, up to where it was entered

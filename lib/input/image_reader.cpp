@@ -115,7 +115,11 @@ class ImageReader : public RecordReader {
                   "list the images in a CSV file with a path column and give it with --files-from");
     }
     for (std::size_t i = 0; i < sources_; ++i) {
-      open_source(settings_, i);  // so that a wrong last input is said now and not in an hour
+      std::unique_ptr<ImageSource> source = open_source(settings_, i);  // now, not in an hour
+      if (i == settings_.inputs.size() && !identify_source(*settings_.files_from).regular) {
+        stream_list_ = true;
+        list_ = std::move(source);
+      }
     }
     first_ = read();
     if (!first_) {
@@ -126,6 +130,9 @@ class ImageReader : public RecordReader {
               " holds no images" + (passed_.empty() ? "" : ", but " + to_string(passed_)),
           "they are known by names that end in jpg, jpeg, png, webp, bmp, tif, tiff, gif, avif, "
           "heic or heif; a list given with --files-from may name any file");
+    }
+    if (stream_list_) {
+      return;  // counting would take from the pipe what is to be read
     }
     try {
       counter_.emplace(settings_, sources_);
@@ -157,6 +164,9 @@ class ImageReader : public RecordReader {
   }
 
   bool seek(const InputPosition& position) override {
+    if (stream_list_ && (!list_ || position.cursor == this->position().cursor)) {
+      return position.cursor == this->position().cursor;  // what a pipe gave is gone
+    }
     constexpr std::string_view kSource = "source=";
     constexpr std::string_view kAfter = " after=";
     const std::string_view cursor = position.cursor;
@@ -174,7 +184,7 @@ class ImageReader : public RecordReader {
       if (*number == sources_) {
         return false;
       }
-      entered = open_source(settings_, *number);
+      entered = take_source(*number);
       if (!entered->seek(cursor.substr(after + kAfter.size()))) {
         return false;
       }
@@ -213,10 +223,15 @@ class ImageReader : public RecordReader {
   }
 
  private:
+  std::unique_ptr<ImageSource> take_source(std::size_t number) {
+    return number == settings_.inputs.size() && list_ ? std::move(list_)
+                                                      : open_source(settings_, number);
+  }
+
   std::optional<Record> read() {
     while (source_ < sources_) {
       if (!current_) {
-        current_ = open_source(settings_, source_);
+        current_ = take_source(source_);
       }
       Record record;
       if (current_->next(record)) {
@@ -227,6 +242,10 @@ class ImageReader : public RecordReader {
         return record;
       }
       passed_.add(current_->left_out());
+      const std::string warning = current_->warning();
+      if (!warning.empty() && settings_.log != nullptr) {
+        settings_.log->warning(warning);
+      }
       current_.reset();
       ++source_;
     }
@@ -237,6 +256,8 @@ class ImageReader : public RecordReader {
   std::size_t sources_;
   std::size_t source_ = 0;
   std::unique_ptr<ImageSource> current_;
+  bool stream_list_ = false;           // the list is a pipe, which is opened once,
+  std::unique_ptr<ImageSource> list_;  // and waits here for its turn
   std::uint64_t ordinal_ = 0;
   LeftOut passed_;               // in the sources before the current one
   std::optional<Record> first_;  // read to see that there is one

@@ -22,6 +22,8 @@ class ImageSource {
   // What was passed over before cursor(), since the source was opened or entered; all of it at the
   // end.
   virtual LeftOut left_out() const = 0;
+  // At the end: what there is to say of the source as a whole; mostly nothing.
+  virtual std::string warning() const { return {}; }
   // What seek() needs to go on behind the record that was given last; printable ASCII.
   virtual std::string cursor() const = 0;
   // False where that is not a cursor of such a source.
@@ -40,10 +42,12 @@ std::unique_ptr<ImageSource> open_image_folder(const std::string& path,
 // An uncompressed tar archive (ustar, pax or GNU), member by member in its order; only its headers
 // are read here. Members that are hidden or not named like images are left out; a hard link has the
 // bytes of the member it names. Error(kBadData) for what is no tar archive; one that is damaged
-// further on gives a defect and ends there.
+// further on, or ends inside any member, gives a defect and ends there. One without an end mark
+// gives a warning.
 std::unique_ptr<ImageSource> open_image_tar(const std::string& path);
 
-// What --files-from lists, one image a line.
+// What --files-from lists, one image a line. A list that is a pipe is opened once and can only be
+// entered further on.
 std::unique_ptr<ImageSource> open_image_list(const InputSettings& settings);
 
 // One file, whatever its name.

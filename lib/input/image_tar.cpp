@@ -59,15 +59,21 @@ class ImageTar : public ImageSource {
       TarArchive::Found found = archive_.find(at_);
       if (!found.member) {
         ended_ = true;
+        no_end_mark_ = !found.defect && !cut_ && at_ >= archive_.size();
         if (found.defect) {
           broken(record, found);
         }
         return record.defect.has_value();
       }
       at_ = found.member->next;
+      cut_ = found.member->cut;
       recent_.add(found.member->name, found.member->header);
       if (is_image(*found.member)) {
         fill(*found.member, record);
+        return true;
+      }
+      if (cut_) {
+        fill_cut(*found.member, record);
         return true;
       }
     }
@@ -87,6 +93,13 @@ class ImageTar : public ImageSource {
   }
 
   LeftOut left_out() const override { return left_out_; }
+
+  std::string warning() const override {
+    return no_end_mark_ ? printable(path_, 400) +
+                              " has no end mark: if it was cut between two members, those behind "
+                              "are missing; compare it with where it came from"
+                        : "";
+  }
 
  private:
   // Counts what is not. A folder is no more than its members.
@@ -114,6 +127,16 @@ class ImageTar : public ImageSource {
         Defect{found.defect->reason, found.defect->message + "; the archive is read no further"};
   }
 
+  // A member that is no image: what follows it would be missing without a word.
+  void fill_cut(const TarMember& member, Record& record) {
+    record.id = member.name;
+    record.payload = path_;
+    record.byte = member.offset;
+    record.defect =
+        Defect{Reason::kTruncated,
+               "the archive ends inside this member, and what followed it is missing"};
+  }
+
   void fill(const TarMember& member, Record& record) {
     record.id = member.name;
     record.byte = member.offset;
@@ -132,7 +155,7 @@ class ImageTar : public ImageSource {
       record.defect = Defect{Reason::kUnsupported, bytes->kind == TarMember::Kind::kSparse
                                                        ? "is stored sparse in the archive"
                                                        : "is a symbolic link or no file at all"};
-    } else if (size > archive_.size() || offset > archive_.size() - size) {
+    } else if (bytes->cut) {
       record.defect = Defect{Reason::kTruncated, "the archive ends inside it"};
     }
   }
@@ -183,6 +206,8 @@ class ImageTar : public ImageSource {
   LeftOut left_out_;
   std::uint64_t at_ = 0;  // where the next member's headers begin
   bool ended_ = false;
+  bool cut_ = false;  // the archive ends inside the member before at_
+  bool no_end_mark_ = false;
 };
 
 }  // namespace

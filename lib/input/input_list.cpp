@@ -41,7 +41,7 @@ class Lister {
       add(input, {});
     }
     if (settings_.files_from) {
-      PathList paths(*settings_.files_from, settings_.keep_columns);
+      PathList paths(*settings_.files_from, settings_.keep_columns, std::nullopt, settings_.stop);
       while (auto listed = paths.next()) {
         add_listed(*listed);
       }
@@ -87,8 +87,10 @@ class Lister {
       }
       return;
     }
-    const bool again = std::any_of(files_.begin(), files_.end(),
-                                   [](const InputFile& file) { return file.path == "-"; });
+    const bool again =
+        settings_.files_from == "-" ||
+        std::any_of(files_.begin(), files_.end(),
+                    [](const InputFile& file) { return file.path == "-"; });
     if (input == "-" && again) {
       throw Error(ExitCode::kUsage, "standard input is named twice", "name '-' once");
     }
@@ -221,13 +223,13 @@ InputFiles list_sequence_inputs(const InputSettings& settings) {
 }
 
 PathList::PathList(const std::string& path, const std::vector<std::string>& keep_columns,
-                   const std::optional<std::string>& id_column)
+                   const std::optional<std::string>& id_column, const std::function<bool()>& stop)
     : keep_columns_(keep_columns), in_list_(keep_columns.size(), false) {
   SourceSettings settings;
   const auto named = format_of_name(path);
   if (!named || named->compression != Compression::kNone ||
       (named->format != InputFormat::kCsv && named->format != InputFormat::kTsv)) {
-    lines_ = std::make_unique<LineScanner>(open_byte_source(path), path, settings.max_line_bytes,
+    lines_ = std::make_unique<LineScanner>(open_byte_source(path, stop), path, settings.max_line_bytes,
                                            settings.block_bytes);
     return;
   }
@@ -239,7 +241,7 @@ PathList::PathList(const std::string& path, const std::vector<std::string>& keep
   settings.keep_columns = keep_columns;
   // A column that the list does not have may be in the files.
   settings.listed.assign(keep_columns.size(), std::string());
-  table_ = std::make_unique<DelimitedReader>(open_byte_source(path), settings);
+  table_ = std::make_unique<DelimitedReader>(open_byte_source(path, stop), settings);
   const auto& header = table_->header();
   for (std::size_t i = 0; i < keep_columns.size(); ++i) {
     in_list_[i] = std::find(header.begin(), header.end(), keep_columns[i]) != header.end();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,10 +61,12 @@ class LineScanner;
 // Reads a --files-from list one path at a time, so that it may be of any length: text with one
 // path per line (empty lines are passed over), or, by its name, CSV or TSV with a `path` column.
 // Relative paths are relative to the current folder. A line that is broken has a defect.
+// Each opens the list anew: of a pipe there must be one alone. `stop` ends a wait on it.
 class PathList {
  public:
   PathList(const std::string& path, const std::vector<std::string>& keep_columns,
-           const std::optional<std::string>& id_column = std::nullopt);
+           const std::optional<std::string>& id_column = std::nullopt,
+           const std::function<bool()>& stop = {});
   ~PathList();
   std::optional<ListedPath> next();
   // What was passed over so far: blank rows.

@@ -231,6 +231,9 @@ TarArchive::Found TarArchive::find_header(const std::uint64_t begin, bool after_
       return size > size_ || data > size_ ? size_ : data + (size + kBlock - 1) / kBlock * kBlock;
     };
     if (extends) {
+      if (size > size_ || at + kBlock > size_ - size) {
+        return broken(at, Reason::kTruncated, "the archive ends inside a header");
+      }
       if (!extend(block, at + kBlock, size, extensions)) {
         return broken(at, Reason::kBadRecord, "a member's name is damaged");
       }
@@ -251,6 +254,7 @@ TarArchive::Found TarArchive::find_header(const std::uint64_t begin, bool after_
     member.offset = type == 'S' ? sparse_data(block, at + kBlock) : at + kBlock;
     member.size = has_bytes ? size : 0;
     member.next = has_bytes ? end_of(member.offset) : member.offset;
+    member.cut = member.size > size_ || member.offset > size_ - member.size;
     member.modified = number(block, 136, 12).value_or(0);
     return {std::move(member), std::nullopt, 0};
   }

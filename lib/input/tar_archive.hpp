@@ -25,6 +25,7 @@ struct TarMember {
   std::uint64_t size = 0;    // of its bytes
   std::uint64_t next = 0;    // where the next member begins
   std::uint64_t modified = 0;
+  bool cut = false;  // the archive ends before the last of its bytes
 };
 
 class TarArchive {

@@ -215,6 +215,69 @@ TEST_CASE("several inputs follow each other, and any place in them can be entere
   CHECK_FALSE(from_list->next());
 }
 
+TEST_CASE("a list that is a pipe is read once, and to its end") {
+  const Folder folder;
+  folder.file("one/1.jpg");
+  folder.file("one/2.jpg");
+  for (const bool table : {false, true}) {
+    CAPTURE(table);
+    std::vector<std::string> lines;
+    std::string text = table ? "path,label\n" : "";
+    for (int i = 0; i < 20'000; ++i) {
+      lines.push_back("./somewhere/quite/far/from/here/" + std::to_string(i) + ".png");
+      text += lines.back() + (table ? ",x" : "") + "\n";
+    }
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    std::thread writer([&] {
+      for (std::size_t at = 0; at < text.size();) {
+        const ssize_t done = ::write(ends[1], text.data() + at, text.size() - at);
+        at = done > 0 ? at + static_cast<std::size_t>(done) : text.size();
+      }
+      ::close(ends[1]);
+    });
+    InputSettings settings = settings_of({folder.path("one")});
+    settings.files_from = "/dev/fd/" + std::to_string(ends[0]);
+    if (table) {  // a table is known by its name
+      settings.files_from = folder.path("list.csv");
+      fs::create_symlink("/dev/fd/" + std::to_string(ends[0]), *settings.files_from);
+    }
+    const auto reader = longhaul::open_images(settings);
+    const longhaul::InputPosition beginning = reader->position();
+    std::vector<Record> records;
+    while (std::optional<Record> record = reader->next()) {
+      records.push_back(std::move(*record));
+    }
+    writer.join();
+    ::close(ends[0]);
+    REQUIRE(records.size() == lines.size() + 2);
+    int wrong = 0;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      wrong += records[i + 2].payload == lines[i] ? 0 : 1;
+    }
+    CHECK(wrong == 0);
+    CHECK(reader->seek(reader->position()));
+    CHECK_FALSE(reader->seek(beginning));
+  }
+}
+
+TEST_CASE("a pipe's list can be entered further on, while nothing of it was read") {
+  const Folder folder;
+  folder.file("one/1.jpg");
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  REQUIRE(::write(ends[1], "a.png\nb.png\nc.png\n", 18) == 18);
+  ::close(ends[1]);
+  InputSettings settings = settings_of({folder.path("one")});
+  settings.files_from = "/dev/fd/" + std::to_string(ends[0]);
+  const auto reader = longhaul::open_images(settings);
+  REQUIRE(reader->seek({3, "source=1 after=2", {}}));
+  CHECK(reader->next()->id == "c.png");
+  CHECK_FALSE(reader->next());
+  CHECK_FALSE(reader->seek({3, "source=1 after=2", {}}));
+  ::close(ends[0]);
+}
+
 TEST_CASE("a bad line of a list is a rejected record with its line, wherever reading began") {
   const Folder folder;
   folder.file("1.jpg");

@@ -2,8 +2,10 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.hpp"
+#include "fakes/recording_log.hpp"
 #include "image_helpers.hpp"
 #include "input/image_place.hpp"
+#include "input/image_reader.hpp"
 
 using namespace longhaul;
 using namespace longhaul::test;
@@ -91,6 +93,49 @@ TEST_CASE("an archive cut anywhere gives its whole members, and says that it was
           complete);
   }
   CHECK(defects > 20);
+}
+
+TEST_CASE("an archive cut anywhere is never complete without a word, whatever its members are") {
+  const Folder folder;
+  const std::string name(150, 'q');
+  const std::string members =
+      tar_member("1.png", std::string(700, 'a')) + tar_member("1.json", std::string(600, '{')) +
+      tar_member("x", pax_record("path", "2.cls"), 'x') + tar_member("y", std::string(20, '7')) +
+      tar_member("sub/", "", '5') + tar_member("././@LongLink", name + '\0', 'L') +
+      tar_member(name.substr(0, 90), std::string(1300, 'c')) +
+      tar_member("._3.png", std::string(512, 'd'));
+  const std::string whole = members + std::string(1024, '\0');
+  int rejects = 0;
+  int warnings = 0;
+  for (std::size_t size = 512; size <= whole.size(); size += 4) {
+    CAPTURE(size);
+    const std::string tar = folder.file("cut.tar", whole.substr(0, size));
+    auto source = open_image_tar(tar);
+    const std::vector<Record> records = all(*source);
+    const bool rejected = !records.empty() && records.back().defect;
+    const bool warned = !source->warning().empty();
+    if (rejected) {
+      CHECK(records.back().defect->reason == Reason::kTruncated);
+    }
+    REQUIRE((rejected || warned) == (size <= members.size()));
+    CHECK(!(rejected && warned));
+    rejects += rejected ? 1 : 0;
+    warnings += warned ? 1 : 0;
+  }
+  CHECK(rejects > 100);
+  CHECK(warnings > 8);
+
+  // The program's reader says it, once.
+  RecordingLog log;
+  InputSettings settings;
+  settings.images = true;
+  settings.inputs = {folder.file("open.tar", members)};
+  settings.log = &log;
+  const auto reader = open_images(settings);
+  while (reader->next()) {
+  }
+  REQUIRE(log.warnings().size() == 1);
+  CHECK(log.warnings().front().find("no end mark") != std::string::npos);
 }
 
 TEST_CASE("damage inside an archive ends it with a rejected record") {
