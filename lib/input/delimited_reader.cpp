@@ -216,7 +216,7 @@ DelimitedReader::Read DelimitedReader::read_cell_over_lines(const Line& first) {
   Line line;
   while (splitter_.inside_quotes()) {
     splitter_.add(terminator);
-    if (!lines_.next(line)) {
+    if (!lines_.next(line, true)) {
       throw Error(ExitCode::kBadData,
                   place(opened_line) + " (byte " + std::to_string(opened_byte) +
                       "): a quote opened in this line never closes",

@@ -20,6 +20,10 @@ std::string_view without_blanks_at_end(std::string_view text) {
   return last == std::string_view::npos ? std::string_view() : text.substr(0, last + 1);
 }
 
+char first_of(const Line& line) {
+  return line.too_long ? line.first : line.text.empty() ? '\n' : line.text.front();
+}
+
 std::string_view without_blanks_at_start(std::string_view text) {
   const std::size_t first = text.find_first_not_of(kBlanks);
   return first == std::string_view::npos ? std::string_view() : text.substr(first);
@@ -68,7 +72,8 @@ bool FastaReader::seek(const SourceCursor& cursor) {
 // Goes to the first header, over empty lines and comments.
 void FastaReader::find_header() {
   Record nothing;
-  header_too_long_ = header_glued_ = false;
+  header_too_long_ = false;
+  header_glued_ = Glued::kNot;
   read_residues(nothing);
 }
 
@@ -81,7 +86,7 @@ bool FastaReader::take_header(const Line& line) {
   }
   have_header_ = true;
   header_too_long_ = line.too_long;
-  header_glued_ = false;
+  header_glued_ = Glued::kNot;
   header_.assign(text.substr(1));
   header_at_ = {line.byte, line.number, 0};
   return true;
@@ -89,10 +94,27 @@ bool FastaReader::take_header(const Line& line) {
 
 // The header begins at the '>' at `at`, but the place to enter it from is the line.
 void FastaReader::take_glued_header(const Line& line, std::size_t at) {
-  have_header_ = header_glued_ = true;
+  have_header_ = true;
+  header_glued_ = first_of(line) == ';' ? Glued::kToComment : Glued::kToResidues;
   header_too_long_ = line.too_long;
   header_.assign(line.too_long ? std::string_view() : line.text.substr(at + 1));
   header_at_ = {line.byte, line.number, 1};
+}
+
+// Whether the line is a comment, perhaps with a header glued to it.
+bool FastaReader::take_comment(const Line& line, Record& record) {
+  if (first_of(line) != ';') {
+    return false;
+  }
+  const std::size_t glued = line.inner_header ? 0 : line.text.find('>');
+  if (glued != kNone) {
+    take_glued_header(line, glued);
+    record.defect = Defect{Reason::kBadRecord,
+                           "line " + std::to_string(line.number) +
+                               ", a comment, holds a '>': put a line break before it if a header "
+                               "begins there, as when files are joined, or else take it out"};
+  }
+  return true;
 }
 
 // Adds what of the line are residues, up to a '>'; where that stands, or kNone.
@@ -136,8 +158,7 @@ void FastaReader::read_residues(Record& record) {
     if (take_header(line)) {
       break;
     }
-    const char first = line.too_long ? line.first : line.text.empty() ? '\n' : line.text.front();
-    if (first == ';') {
+    if (take_comment(line, record)) {
       continue;
     }
     if (!inside_record) {
@@ -208,14 +229,16 @@ bool FastaReader::next(Record& record) {
   record.byte = header_at_.offset;
   record.kept.resize(columns_.kept.size());
   fill_from_header(record);
-  if (header_glued_) {
+  if (header_glued_ != Glued::kNot) {
+    const bool comment = header_glued_ == Glued::kToComment;
     record.defect =
         Defect{Reason::kBadRecord,
-               "its header stands behind residues of the record before, in "
-               "line " +
-                   std::to_string(header_at_.line) + ": put a line break before its '>'"};
+               (comment ? "its header stands in a comment, in line "
+                        : "its header stands behind residues of the record before, in line ") +
+                   std::to_string(header_at_.line) + ": put a line break before its '>'" +
+                   (comment ? ", or take that out if none begins there" : "")};
   }
-  header_glued_ = false;
+  header_glued_ = Glued::kNot;
   read_residues(record);
   // --keep-column sequence
   for (std::size_t i = 0; i < columns_.kept.size(); ++i) {

@@ -132,9 +132,8 @@ class ImageTar : public ImageSource {
     record.id = member.name;
     record.payload = path_;
     record.byte = member.offset;
-    record.defect =
-        Defect{Reason::kTruncated,
-               "the archive ends inside this member, and what followed it is missing"};
+    record.defect = Defect{Reason::kTruncated,
+                           "the archive ends inside this member, and what followed it is missing"};
   }
 
   void fill(const TarMember& member, Record& record) {

@@ -87,10 +87,9 @@ class Lister {
       }
       return;
     }
-    const bool again =
-        settings_.files_from == "-" ||
-        std::any_of(files_.begin(), files_.end(),
-                    [](const InputFile& file) { return file.path == "-"; });
+    const bool again = settings_.files_from == "-" ||
+                       std::any_of(files_.begin(), files_.end(),
+                                   [](const InputFile& file) { return file.path == "-"; });
     if (input == "-" && again) {
       throw Error(ExitCode::kUsage, "standard input is named twice", "name '-' once");
     }
@@ -229,8 +228,8 @@ PathList::PathList(const std::string& path, const std::vector<std::string>& keep
   const auto named = format_of_name(path);
   if (!named || named->compression != Compression::kNone ||
       (named->format != InputFormat::kCsv && named->format != InputFormat::kTsv)) {
-    lines_ = std::make_unique<LineScanner>(open_byte_source(path, stop), path, settings.max_line_bytes,
-                                           settings.block_bytes);
+    lines_ = std::make_unique<LineScanner>(open_byte_source(path, stop), path,
+                                           settings.max_line_bytes, settings.block_bytes);
     return;
   }
   settings.name = path;

@@ -11,6 +11,7 @@ namespace longhaul {
 namespace {
 
 constexpr std::size_t kSniffedBytes = 64 * 1024;
+constexpr std::string_view kMark = "\xef\xbb\xbf";
 
 bool starts_with(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
@@ -135,9 +136,15 @@ void LineScanner::start() {
   }
   const std::string_view head(buffer_.data(), std::min(end_, kSniffedBytes));
   check_is_text(head, name_);
-  if (starts_with(head, "\xef\xbb\xbf")) {
-    begin_ += 3;
+  begin_ = behind_marks(0, end_);
+}
+
+// Where the text at `at` begins.
+std::size_t LineScanner::behind_marks(std::size_t at, std::size_t end) const {
+  while (starts_with({buffer_.data() + at, end - at}, kMark)) {
+    at += kMark.size();
   }
+  return at;
 }
 
 std::size_t LineScanner::terminator_size(std::size_t end) const {
@@ -165,15 +172,17 @@ void LineScanner::emit(Line& line, std::size_t end) {
   begin_ = end + terminator;
 }
 
-bool LineScanner::next(Line& line) {
+bool LineScanner::next(Line& line, bool goes_on) {
   if (!started_) {
     start();
   }
   for (;;) {
     const std::size_t end = first_break();
+    const std::size_t begin = goes_on ? begin_ : behind_marks(begin_, std::min(end, end_));
     if (end != kNone) {
       // A CR that is the last byte read may be half of a CRLF.
       if (buffer_[end] == '\n' || end + 1 < end_ || ended_) {
+        begin_ = begin;
         emit(line, end);
         return true;
       }
@@ -181,9 +190,11 @@ bool LineScanner::next(Line& line) {
       if (begin_ == end_) {
         return false;
       }
+      begin_ = begin;
       emit(line, end_);
       return true;
-    } else if (end_ - begin_ > max_line_bytes_) {
+    } else if (end_ - begin > max_line_bytes_) {
+      begin_ = begin;
       pass_over(line);
       return true;
     }
@@ -255,10 +266,11 @@ Look LineScanner::look(Line& line) {
         return Look::kTooFar;
       }
       line = Line{};
-      line.text = {buffer_.data() + looked_, end - looked_};
+      const std::size_t begin = behind_marks(looked_, end);
+      line.text = {buffer_.data() + begin, end - begin};
       line.terminator = {buffer_.data() + end, terminator_size(end)};
       line.number = looked_line_number_++;
-      line.byte = base_ + looked_;
+      line.byte = base_ + begin;
       line.size = line.text.size();
       looked_ = end + line.terminator.size();
       return Look::kLine;

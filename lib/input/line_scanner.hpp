@@ -1,7 +1,8 @@
 // Lines of a text source, by large blocks, with their number and byte. A line ends with LF, CRLF
-// or a lone CR, or where the source ends; a byte order mark at the beginning is left out.
-// Memory is one block and the longest line, up to the cap; a longer line is passed over.
-// One thread at a time. Error(kBadData) where the source is not text, Error(kIo) from the source.
+// or a lone CR, or where the source ends; byte order marks at its beginning are left out, since
+// files that have one are joined. Memory is one block and the longest line, up to the cap; a longer
+// line is passed over. One thread at a time. Error(kBadData) where the source is not text,
+// Error(kIo) from the source.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +37,8 @@ class LineScanner {
   LineScanner(std::unique_ptr<ByteSource> source, std::string name, std::uint64_t max_line_bytes,
               std::size_t block_bytes);
 
-  // False at the end.
-  bool next(Line& line);
+  // False at the end. A line that goes on with a record from the line before is given as it is.
+  bool next(Line& line, bool goes_on = false);
   // The text ahead, not consumed: at least `bytes` of it and at least one whole line, or all
   // there is, or a line cut at the cap. Valid until the next call.
   std::string_view peek(std::size_t bytes);
@@ -70,6 +71,7 @@ class LineScanner {
   bool refill();
   void drop_consumed();
   void forget_found();
+  std::size_t behind_marks(std::size_t at, std::size_t end) const;
   void emit(Line& line, std::size_t end);
   std::size_t terminator_size(std::size_t end) const;
   void pass_over(Line& line);

@@ -34,6 +34,10 @@ const std::vector<Case> kCases = {
     {"lone CRs", "id,sequence\ra,MK\rb,LV\r", {"a|MK @2:12", "b|LV @3:17"}},
     {"mixed ends", "id,sequence\r\na,MK\rb,LV\nc,GG", {"a|MK @2:13", "b|LV @3:18", "c|GG @4:23"}},
     {"a byte order mark", "\xef\xbb\xbfid,sequence\na,MK\n", {"a|MK @2:15"}},
+    {"byte order marks of joined files",
+     "\xef\xbb\xbfid,sequence\na,MK\n\xef\xbb\xbf"
+     "b,LV\n\xef\xbb\xbf\"c\",GG\n",
+     {"a|MK @2:15", "b|LV @3:23", "c|GG @4:31"}},
     {"a preamble", "# made by x\n#\n\nid,sequence\na,MK\n", {"a|MK @5:27"}},
     {"a preamble with a quote", "# 5\" gel\nid,sequence\na,MK\n", {"a|MK @3:21"}},
     {"a record of # after the header", "id,sequence\n#a,MK\n", {"#a|MK @2:12"}},

@@ -50,7 +50,16 @@ const std::vector<Case> kCases = {
     {"two glued headers",
      ">a\nMK>b\nLV>c\nGG\n",
      {"a|MK !bad_record @1:0", "b|LV !bad_record @2:3", "c|GG !bad_record @3:8"}},
-    {"a glued header in a comment", ">a\nMK\n;x>b\n", {"a|MK @1:0"}},
+    {"a header glued to a comment",
+     ">a\nMK\n;x>b\nLV\n>c\nGG\n",
+     {"a|MK !bad_record @1:0", "b|LV !bad_record @3:6", "c|GG @5:14"}},
+    {"a header glued to a comment before all else",
+     ";x>a b\nMK\n>b\nLV\n",
+     {"a|MK !bad_record @1:0", "b|LV @3:10"}},
+    {"files that begin with a byte order mark, joined",
+     "\xef\xbb\xbf>a\nMK\n\xef\xbb\xbf>b\nLV\n\xef\xbb\xbf\xef\xbb\xbf>c\nGG\n"
+     "\xef\xbb\xbf\nWW\n",
+     {"a|MK @1:3", "b|LV @3:12", "c|GGWW @5:24"}},
     {"comments", ";c\n>a\nMK\n;c\nLV\n", {"a|MKLV @2:3"}},
     {"empty lines first", "\n\n  \n>a\nMK\n", {"a|MK @4:5"}},
     {"a byte order mark", "\xef\xbb\xbf>a\nMK\n", {"a|MK @1:3"}},
@@ -141,6 +150,33 @@ TEST_CASE("a FASTA record with too long a line, or too many residues, is passed 
     CHECK(records[3] == "d|MK" + half + " @9:258");
     const auto error = thrown_by([&] { read(long_line + "\n>a\nMK\n", settings); });
     CHECK(error.code == 65);
+  }
+}
+
+TEST_CASE("what is glued to a comment is said of both records, however long the comment is") {
+  for (const std::size_t block : {1UL, 8UL, 4096UL}) {
+    SourceSettings settings = settings_for(block);
+    settings.max_line_bytes = 32;
+    for (const std::string& note : {std::string("; see"), ";" + std::string(60, 'x')}) {
+      CAPTURE(block, note);
+      auto reader = open_fasta(
+          std::make_unique<MemorySource>(">a\nMK\n" + note + ">b\nLV\n>c\nGG\n"), settings);
+      Record a;
+      Record b;
+      Record c;
+      REQUIRE(reader->next(a));
+      REQUIRE(reader->next(b));
+      REQUIRE(reader->next(c));
+      REQUIRE(a.defect);
+      CHECK(a.defect->message.find("line 3, a comment, holds a '>'") == 0);
+      REQUIRE(b.defect);
+      CHECK(b.line == 3);
+      if (note.size() < 32) {
+        CHECK(b.id == "b");
+        CHECK(b.defect->message.find("in a comment, in line 3") != std::string::npos);
+      }
+      CHECK_FALSE(c.defect);
+    }
   }
 }
 

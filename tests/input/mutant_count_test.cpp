@@ -41,8 +41,14 @@ struct TextLine {
 
 std::vector<TextLine> lines_of(std::string text) {
   std::vector<TextLine> lines;
-  std::size_t at = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  std::size_t at = 0;
   while (at < text.size()) {
+    while (text.compare(at, 3, "\xef\xbb\xbf") == 0) {
+      at += 3;
+    }
+    if (at == text.size() && lines.empty()) {
+      break;
+    }
     const std::size_t end = std::min(text.find_first_of("\r\n", at), text.size());
     const bool pair = text.compare(end, 2, "\r\n") == 0;
     const std::size_t next = std::min(end + (pair ? 2 : 1), text.size());
@@ -57,10 +63,11 @@ Seen count_fasta(const std::vector<TextLine>& lines) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const std::string& text = lines[i].text;
     const std::size_t first = lines[i].too_long() ? 0 : text.find_first_not_of(" \t\v\f");
-    if (first == kNone || text[0] == ';') {
+    const bool comment = !text.empty() && text[0] == ';';
+    if (first == kNone || (comment && text.find('>') == kNone)) {
       continue;
     }
-    const bool header = text[first] == '>';
+    const bool header = text[first] == '>' || comment;
     if (!header && seen.begin.empty()) {
       seen.error = true;
       return seen;
