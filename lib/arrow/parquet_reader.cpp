@@ -231,7 +231,8 @@ class ParquetReader : public SourceReader {
       record.payload.assign(*sequence);
       if (is_odd_word(record.payload)) {
         note_odd_word(settings_.notes, record.payload,
-                      printable(settings_.name, 400) + ", row " + std::to_string(row_));
+                      printable(settings_.name, 400) + ", row " + std::to_string(row_),
+                      "write a null");
       }
     }
     if (!record.defect) {

@@ -112,6 +112,13 @@ class Chooser {
 
   std::size_t named(const std::string& name, const std::string& flag) const {
     const auto found = find(name);
+    if (!found && settings_.list_of_paths && flag == "--sequence-column") {
+      throw Error(
+          ExitCode::kUsage,
+          "the list " + where_ + " has no column 'path'; its columns are: " + listed(names_),
+          "name the column of paths 'path' in its first line; a list without a header, one "
+          "path a line, is a text file such as list.txt");
+    }
     if (!found) {
       throw Error(ExitCode::kUsage, where_ + " has no column '" + printable(name) + "'",
                   "give " + flag + " one of its columns: " + listed(names_));

@@ -13,7 +13,6 @@ namespace {
 
 // Lines that do not read like records, after which a quote is not looked through to its end.
 constexpr std::uint64_t kUnlikeRecords = 16;
-
 bool is_blank(std::string_view cell) {
   return cell.find_first_not_of(" \t") == std::string_view::npos;
 }
@@ -22,11 +21,13 @@ bool is_blank(std::string_view cell) {
 
 DelimitedReader::DelimitedReader(std::unique_ptr<ByteSource> bytes, const SourceSettings& settings)
     : settings_(settings),
-      lines_(std::move(bytes), settings.name, settings.max_line_bytes, settings.block_bytes),
+      lines_(std::move(bytes), settings.name, settings.max_line_bytes, settings.block_bytes,
+             settings.list_of_paths),
       splitter_(','),
       quotes_(',') {
   read_header();
   columns_ = choose_columns(header_, settings_);
+  again_ = RepeatedHeader(header_, columns_.sequence, settings_.list_of_paths);
 }
 
 std::string DelimitedReader::place(std::uint64_t line) const {
@@ -35,8 +36,8 @@ std::string DelimitedReader::place(std::uint64_t line) const {
 
 void DelimitedReader::read_header() {
   Line line;
-  for (std::uint64_t skipped = 0; skipped < settings_.skip_lines && lines_.next(line); ++skipped) {
-  }
+  CommentLine comment;
+  lines_.skip(settings_.skip_lines);
   for (;;) {
     // What is passed over may hold anything, a lone quote too, so it is looked at before it is
     // read as a record.
@@ -52,12 +53,14 @@ void DelimitedReader::read_header() {
       break;
     }
     lines_.next(line);
+    comment = {std::string(line.text), line.number};
   }
   const Read read = read_fields(line);
   check_header(line, read);
   for (const std::string_view name : splitter_.fields()) {
     header_.emplace_back(name);
   }
+  refuse_missing_header(header_, line.number, splitter_.delimiter(), comment, settings_);
 }
 
 char DelimitedReader::find_delimiter(std::string_view line) {
@@ -269,7 +272,9 @@ void DelimitedReader::fill(Record& record) const {
       record.kept[i] = *settings_.listed[i];
     }
   }
-  if (record.payload.empty()) {
+  if (auto again = again_.judge(fields)) {
+    record.defect = std::move(again);
+  } else if (record.payload.empty()) {
     record.defect = Defect{Reason::kEmpty, "the sequence is empty"};
   } else if (!settings_.list_of_paths && is_missing_cell(record.payload)) {
     record.defect =
@@ -324,14 +329,12 @@ bool DelimitedReader::next(Record& record) {
     if (read == Read::kEnd) {
       return false;
     }
-    const bool leaves_region = region_ && line.number == region_->last_line;
     const bool passed_over =
         read == Read::kFields && (is_blank_row() || (region_ && line.size == 0));
-    if (region_) {
-      region_->begin.skip += passed_over ? 0 : 1;
-    }
-    if (leaves_region) {
+    if (region_ && line.number == region_->last_line) {
       region_.reset();
+    } else if (region_) {
+      region_->begin.skip += passed_over ? 0 : 1;
     }
     if (passed_over) {
       blank_rows_ += line.size > 0 ? 1 : 0;
@@ -369,9 +372,7 @@ SourceCursor DelimitedReader::cursor() const {
 
 LeftOut DelimitedReader::left_out() const {
   LeftOut left_out;
-  if (blank_rows_ > 0) {
-    left_out.add("blank rows", blank_rows_);
-  }
+  left_out.add("blank rows", blank_rows_);
   return left_out;
 }
 

@@ -1,7 +1,8 @@
 // CSV and TSV, as RFC 4180 has them: a header, then one record per line; a quoted field may hold
 // delimiters, doubled quotes and, where the delimiter is no tab, line breaks. Nothing is trimmed
 // and no type is guessed. Lines of '#' and empty lines before the header and empty lines after it
-// are passed over; so are rows whose cells are all blank, and these are counted.
+// are passed over; so are rows whose cells are all blank, and these are counted. A row that is the
+// header line again is a defect.
 //
 // A quote that was never meant as one must not swallow rows. In TSV a quote that does not close in
 // its line is a letter. In CSV it is judged by the lines it goes over: where three in four of them
@@ -21,6 +22,7 @@
 
 #include "input/columns.hpp"
 #include "input/field_splitter.hpp"
+#include "input/header_line.hpp"
 #include "input/line_scanner.hpp"
 #include "input/source_reader.hpp"
 
@@ -79,6 +81,7 @@ class DelimitedReader : public SourceReader {
   std::uint64_t blank_rows_ = 0;
   std::vector<std::string> header_;
   Columns columns_;
+  RepeatedHeader again_;
 };
 
 }  // namespace longhaul

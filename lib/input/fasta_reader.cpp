@@ -42,9 +42,7 @@ FastaReader::FastaReader(std::unique_ptr<ByteSource> bytes, const SourceSettings
                     "no choice of columns",
                 "leave out --sequence-column, or say --format");
   }
-  Line line;
-  for (std::uint64_t skipped = 0; skipped < settings_.skip_lines && lines_.next(line); ++skipped) {
-  }
+  lines_.skip(settings_.skip_lines);
   find_header();
 }
 

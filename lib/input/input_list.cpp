@@ -28,6 +28,17 @@ constexpr Ending kEndings[] = {
     {".pq", InputFormat::kParquet},
 };
 
+// In a folder names alone tell what is a file of sequences. Named by itself, a .pep is what its
+// first line says.
+std::optional<NamedFormat> format_in_folder(std::string_view name) {
+  const Compression compression = compression_of_name(name);
+  const std::string_view plain =
+      compression == Compression::kNone ? name : name.substr(0, name.rfind('.'));
+  return ends_with_ignoring_case(plain, ".pep")
+             ? std::optional(NamedFormat{InputFormat::kFasta, compression})
+             : format_of_name(name);
+}
+
 std::string shown(std::string_view path) {
   return path == "-" ? "standard input" : printable(path, 400);
 }
@@ -145,7 +156,7 @@ class Lister {
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
       const std::string path = folder + (folder.back() == '/' ? "" : "/") + name;
-      const auto named = format_of_name(name);
+      const auto named = format_in_folder(name);
       std::error_code ignored;
       const fs::file_type type = fs::status(path, ignored).type();
       if (is_hidden_name(name)) {
@@ -229,7 +240,7 @@ PathList::PathList(const std::string& path, const std::vector<std::string>& keep
   if (!named || named->compression != Compression::kNone ||
       (named->format != InputFormat::kCsv && named->format != InputFormat::kTsv)) {
     lines_ = std::make_unique<LineScanner>(open_byte_source(path, stop), path,
-                                           settings.max_line_bytes, settings.block_bytes);
+                                           settings.max_line_bytes, settings.block_bytes, true);
     return;
   }
   settings.name = path;

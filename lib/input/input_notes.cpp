@@ -33,11 +33,12 @@ bool is_odd_word(std::string_view sequence) {
          std::find(kOddWords.begin(), kOddWords.end(), sequence) != kOddWords.end();
 }
 
-void note_odd_word(InputNotes* notes, std::string_view sequence, const std::string& place) {
+void note_odd_word(InputNotes* notes, std::string_view sequence, const std::string& place,
+                   const std::string& missing) {
   if (notes != nullptr && is_odd_word(sequence)) {
     notes->warning("odd word", place + ": '" + std::string(sequence) +
-                                   "' is read as residues; where it stands for a missing value, "
-                                   "leave the cell empty (said once)");
+                                   "' is read as residues; where it stands for a missing value, " +
+                                   missing + " (said once)");
   }
 }
 

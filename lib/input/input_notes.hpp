@@ -27,7 +27,8 @@ class InputNotes {
 bool is_missing_cell(std::string_view cell);
 // Warns where a sequence is a word that often stands for a missing value and is a peptide all the
 // same: "NA". `notes` may be nothing; `place` is "x.csv, line 3".
-void note_odd_word(InputNotes* notes, std::string_view sequence, const std::string& place);
+void note_odd_word(InputNotes* notes, std::string_view sequence, const std::string& place,
+                   const std::string& missing = "leave the cell empty");
 // Whether note_odd_word() would warn; cheap, for every record.
 bool is_odd_word(std::string_view sequence);
 

@@ -38,9 +38,7 @@ std::string as_text(const JsonObject::Field& field, std::string_view line) {
 JsonLinesReader::JsonLinesReader(std::unique_ptr<ByteSource> bytes, const SourceSettings& settings)
     : settings_(settings),
       lines_(std::move(bytes), settings.name, settings.max_line_bytes, settings.block_bytes) {
-  Line line;
-  for (std::uint64_t skipped = 0; skipped < settings_.skip_lines && lines_.next(line); ++skipped) {
-  }
+  lines_.skip(settings_.skip_lines);
   const std::vector<std::string> keys = keys_ahead();
   const Columns columns = choose_columns(keys, settings_);
   sequence_key_ = keys[columns.sequence];
@@ -104,7 +102,8 @@ void JsonLinesReader::take_sequence(Record& record, const JsonObject::Field& fie
     // JSON has null for what is missing, so a string is a string, as pandas reads it.
     if (is_odd_word(record.payload)) {
       note_odd_word(settings_.notes, record.payload,
-                    printable(settings_.name, 400) + ", line " + std::to_string(record.line));
+                    printable(settings_.name, 400) + ", line " + std::to_string(record.line),
+                    "write null without quotes");
     }
   } else if (field.kind == Kind::kNull) {
     record.defect = Defect{Reason::kMissingValue, named + " is null"};

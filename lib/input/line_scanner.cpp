@@ -17,46 +17,76 @@ bool starts_with(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
 }
 
-// Refuses what is certainly no text, by the names of what people feed by mistake.
-void check_is_text(std::string_view head, const std::string& name) {
+// UTF-16 without a mark: nearly every second byte is zero. Nothing for other text.
+const char* utf16_by_zeros(std::string_view head) {
+  std::size_t zeros[2] = {0, 0};
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    zeros[i % 2] += head[i] == '\0' ? 1U : 0U;
+  }
+  const auto most = [&](std::size_t place) {
+    return head.size() >= 4 && 10 * zeros[place] >= 4 * head.size() && zeros[1 - place] == 0;
+  };
+  return most(1) ? "UTF-16LE" : most(0) ? "UTF-16BE" : nullptr;
+}
+
+}  // namespace
+
+void check_is_text(std::string_view head, const std::string& name, bool list_of_paths) {
+  const std::string file = name == "-" ? "FILE" : printable(name, 400);
+  const std::string where = name == "-" ? "standard input" : file;
+  const std::string run = " | longhaul embed MODEL - --format FORMAT -o OUT";
+  const std::string list = "a list is text, one path a line, or CSV or TSV with a column 'path'";
+  const auto refuse = [&](const std::string& what, const std::string& remedy) {
+    throw Error(ExitCode::kBadData, where + ", byte 0: " + what + ", not the text it was to be",
+                list_of_paths && remedy != "decompress it first" ? list : remedy);
+  };
   const struct {
-    std::string_view magic, what, remedy;
+    std::string_view magic;
+    std::string what, remedy;
   } known[] = {
       {"\x1f\x8b", "is compressed with gzip", "decompress it first"},
       {"\x28\xb5\x2f\xfd", "is compressed with Zstandard", "decompress it first"},
+      {{"\x5d\0\0", 3}, "is compressed with lzma", "pipe it: xz -dc " + file + run},
       {"PAR1", "is a Parquet file", "use --format parquet"},
       {"PK\x03\x04", "is a zip archive or a spreadsheet",
        "unzip it, or save the spreadsheet as CSV"},
       {"7z\xbc\xaf\x27\x1c", "is a 7z archive", "unpack it first"},
-      {"\xff\xfe", "is UTF-16 text", "convert it to UTF-8"},
-      {"\xfe\xff", "is UTF-16 text", "convert it to UTF-8"},
+      {"\xff\xfe", "is UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 " + file + run},
+      {"\xfe\xff", "is UTF-16 text", "convert it: iconv -f UTF-16 -t UTF-8 " + file + run},
   };
   for (const auto& kind : known) {
     if (starts_with(head, kind.magic)) {
-      throw Error(ExitCode::kBadData,
-                  printable(name, 400) + ", byte 0: " + std::string(kind.what) +
-                      ", not the text it was to be",
-                  std::string(kind.remedy));
+      refuse(kind.what, kind.remedy);
     }
+  }
+  constexpr std::size_t kTarMagic = 257;
+  if (head.size() > kTarMagic && starts_with(head.substr(kTarMagic), "ustar")) {
+    refuse("is a tar archive", "unpack it: tar -xf " + file + ", and give its files or folder");
+  }
+  if (const char* utf16 = utf16_by_zeros(head)) {
+    refuse("is " + std::string(utf16) + " text",
+           "convert it: iconv -f " + std::string(utf16) + " -t UTF-8 " + file + run);
   }
   const std::size_t zero = head.find('\0');
   if (zero != std::string_view::npos) {
     const auto line =
         std::count(head.begin(), head.begin() + static_cast<std::ptrdiff_t>(zero), '\n');
     throw Error(ExitCode::kBadData,
-                printable(name, 400) + " is binary, not text: byte " + std::to_string(zero) +
-                    " (line " + std::to_string(line + 1) + ") is zero",
-                "check that it is the right file, or name its format with --format");
+                where + " is binary, not text: byte " + std::to_string(zero) + " (line " +
+                    std::to_string(line + 1) + ") is zero",
+                list_of_paths ? list
+                              : "check that it is the right file; zero bytes in text are taken out "
+                                "by: tr -d '\\0' < " +
+                                    file + run);
   }
 }
 
-}  // namespace
-
 LineScanner::LineScanner(std::unique_ptr<ByteSource> source, std::string name,
-                         std::uint64_t max_line_bytes, std::size_t block_bytes)
+                         std::uint64_t max_line_bytes, std::size_t block_bytes, bool list_of_paths)
     : source_(std::move(source)),
       name_(std::move(name)),
       max_line_bytes_(max_line_bytes),
+      list_of_paths_(list_of_paths),
       block_bytes_(std::max<std::size_t>(block_bytes, 1)) {
   buffer_.resize(2 * block_bytes_);
 }
@@ -135,7 +165,7 @@ void LineScanner::start() {
   while (end_ < wanted && refill()) {
   }
   const std::string_view head(buffer_.data(), std::min(end_, kSniffedBytes));
-  check_is_text(head, name_);
+  check_is_text(head, name_, list_of_paths_);
   begin_ = behind_marks(0, end_);
 }
 
@@ -199,6 +229,12 @@ bool LineScanner::next(Line& line, bool goes_on) {
       return true;
     }
     refill();
+  }
+}
+
+void LineScanner::skip(std::uint64_t lines) {
+  Line line;
+  for (std::uint64_t skipped = 0; skipped < lines && next(line); ++skipped) {
   }
 }
 

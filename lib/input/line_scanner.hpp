@@ -29,16 +29,20 @@ struct Line {
   bool inner_header = false;    // of a line too long: whether a '>' stands behind its first one
 };
 
+// Error(kBadData) for what is certainly no text, by its first bytes: what it is, and what to do.
+void check_is_text(std::string_view head, const std::string& name, bool list_of_paths = false);
+
 // What look() found: a line, the end, or that the line ends more than the cap ahead.
 enum class Look { kLine, kEnd, kTooFar };
 
 class LineScanner {
  public:
   LineScanner(std::unique_ptr<ByteSource> source, std::string name, std::uint64_t max_line_bytes,
-              std::size_t block_bytes);
+              std::size_t block_bytes, bool list_of_paths = false);
 
   // False at the end. A line that goes on with a record from the line before is given as it is.
   bool next(Line& line, bool goes_on = false);
+  void skip(std::uint64_t lines);
   // The text ahead, not consumed: at least `bytes` of it and at least one whole line, or all
   // there is, or a line cut at the cap. Valid until the next call.
   std::string_view peek(std::size_t bytes);
@@ -80,6 +84,7 @@ class LineScanner {
   std::unique_ptr<ByteSource> source_;
   std::string name_;
   std::uint64_t max_line_bytes_;
+  bool list_of_paths_;  // for what there is to do where it is no text
   std::size_t block_bytes_;
 
   std::vector<char> buffer_;

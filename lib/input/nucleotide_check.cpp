@@ -5,6 +5,9 @@
 namespace longhaul {
 namespace {
 
+// Of fewer letters nothing can be told: AC is a peptide too.
+constexpr std::uint64_t kFewest = 8;
+
 enum Kind : std::uint8_t { kOther, kLetter, kBase };
 
 constexpr std::array<Kind, 256> make_kinds() {
@@ -31,7 +34,7 @@ void NucleotideCheck::add(std::string_view sequence) {
 }
 
 bool NucleotideCheck::looks_like_nucleotides() const {
-  return letters_ > 0 && 100 * bases_ >= 95 * letters_;
+  return letters_ >= kFewest && 100 * bases_ >= 95 * letters_;
 }
 
 }  // namespace longhaul

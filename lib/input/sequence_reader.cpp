@@ -7,12 +7,14 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "input/line_scanner.hpp"
 #include "input/nucleotide_check.hpp"
 #include "input/source_content.hpp"
 
 namespace longhaul {
 namespace {
 
+constexpr std::size_t kBytesOfKind = 4096;
 constexpr std::size_t kRecordsAhead = 1000;
 constexpr std::uint64_t kBytesAhead = 16ULL << 20;
 constexpr std::array<std::string_view, 4> kCursorFields = {"source=", " byte=", " line=", " skip="};
@@ -54,6 +56,10 @@ InputFormat recognised(PeekedSource& text, const InputFile& file, const SourceSe
   if (text.head(1).empty()) {
     throw Error(ExitCode::kBadData, shown + " is empty: it has 0 bytes",
                 "check that it was written completely");
+  }
+  const std::string_view head = text.head(kBytesOfKind);
+  if (!head.starts_with("PAR1")) {
+    check_is_text(head, file.path);
   }
   const auto format = format_of_content(text, settings);
   const bool parquet = format == InputFormat::kParquet;

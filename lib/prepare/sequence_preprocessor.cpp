@@ -1,6 +1,7 @@
 #include "prepare/sequence_preprocessor.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -14,6 +15,81 @@ std::string_view trimmed(std::string_view text) {
     return {};
   }
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+bool goes_on(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
+// The bytes of the character at `at`. What is read is UTF-8.
+std::size_t character_size(std::string_view text, std::size_t at) {
+  std::size_t end = at + 1;
+  while (static_cast<unsigned char>(text[at]) >= 0xC0 && end < text.size() && goes_on(text[end])) {
+    ++end;
+  }
+  return end - at;
+}
+
+std::size_t count_characters(std::string_view text) {
+  return is_ascii(text) ? text.size()
+                        : static_cast<std::size_t>(std::count_if(
+                              text.begin(), text.end(), [](char c) { return !goes_on(c); }));
+}
+
+// The first `count` characters.
+std::string_view first_characters(std::string_view text, std::size_t count) {
+  if (is_ascii(text)) {
+    return text.substr(0, count);
+  }
+  std::size_t end = 0;
+  for (; count > 0 && end < text.size(); --count) {
+    end += character_size(text, end);
+  }
+  return text.substr(0, end);
+}
+
+std::uint32_t code_point(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character.front());
+  std::uint32_t code = character.size() == 1 ? first : first & (0x7FU >> character.size());
+  for (const char c : character.substr(1)) {
+    code = code << 6 | (static_cast<unsigned char>(c) & 0x3FU);
+  }
+  return code;
+}
+
+// White space beyond ASCII, and what is as invisible: joiners, marks of direction and of order.
+bool is_wide_space(std::uint32_t code) {
+  return code == 0x85 || code == 0xA0 || code == 0xAD || code == 0x1680 || code == 0x180E ||
+         (code >= 0x2000 && code <= 0x200F) || (code >= 0x2028 && code <= 0x202F) ||
+         (code >= 0x205F && code <= 0x206F) || code == 0x3000 || code == 0xFEFF;
+}
+
+// Controls, dashes and the other punctuation of U+2010, and minus.
+bool is_wide_mark(std::uint32_t code) {
+  return (code >= 0x80 && code <= 0x9F) || (code >= 0x2010 && code <= 0x205E) || code == 0x2212;
+}
+
+std::string describe_wide(std::string_view character) {
+  const std::uint32_t code = code_point(character);
+  char number[16];
+  std::snprintf(number, sizeof number, "U+%04X", static_cast<unsigned>(code));
+  switch (code) {
+    case 0xA0:
+      return "a no-break space (U+00A0)";
+    case 0x200B:
+      return "a zero-width space (U+200B)";
+    case 0xFEFF:
+      return "a byte order mark (U+FEFF)";
+    default:
+      return is_wide_space(code) || code <= 0x9F
+                 ? std::string("an invisible character (") + number + ")"
+                 : "'" + std::string(character) + "' (" + number + ")";
+  }
 }
 
 std::string describe(char c) {
@@ -48,6 +124,14 @@ bool is_digit(char c) {
 
 bool never_a_residue(char c) {
   return is_gap(c) || is_digit(c) || c == '>' || static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
+}
+
+bool never_a_residue(std::string_view character) {
+  if (character.size() == 1) {
+    return never_a_residue(character.front());
+  }
+  const std::uint32_t code = code_point(character);
+  return is_wide_space(code) || is_wide_mark(code);
 }
 
 std::uint16_t token_number(std::int64_t token) {
@@ -125,25 +209,29 @@ Prepared SequencePreprocessor::measure(Record record) const {
 
 std::optional<Defect> SequencePreprocessor::tokenize(std::string_view residues,
                                                      Prepared& out) const {
-  if (residues.size() > 1 && residues.back() == '*' &&
+  if (!residues.empty() && residues.back() == '*' &&
       token_of_[static_cast<unsigned char>('*')] < 0) {
+    if (residues.find_first_not_of('*') == std::string_view::npos) {
+      return Defect{Reason::kEmpty, "no residues, stops alone"};
+    }
     residues.remove_suffix(1);
     out.stop_dropped = true;
   }
   if (residues.empty()) {
     return Defect{Reason::kEmpty, out.gaps > 0 ? "no residues, gaps alone" : "no residues"};
   }
-  out.length = static_cast<std::uint32_t>(std::min<std::size_t>(residues.size(), UINT32_MAX));
-  if (policy_.max_tokens && residues.size() + special_tokens_ > *policy_.max_tokens) {
+  const std::size_t length = count_characters(residues);
+  out.length = static_cast<std::uint32_t>(std::min<std::size_t>(length, UINT32_MAX));
+  if (policy_.max_tokens && length + special_tokens_ > *policy_.max_tokens) {
     const std::uint32_t room = *policy_.max_tokens - special_tokens_;
     if (!policy_.truncate) {
-      return Defect{
-          Reason::kTooLong,
-          std::to_string(residues.size()) + " residues; the limit is " + std::to_string(room),
-          policy_.limit_is_models ? "use --too-long truncate: this model takes no longer ones"
-                                  : ""};
+      return Defect{Reason::kTooLong,
+                    std::to_string(length) + " residues; the limit is " + std::to_string(room),
+                    policy_.limit_is_models
+                        ? "use --too-long truncate: this model takes no longer ones"
+                        : ""};
     }
-    residues = residues.substr(0, room);
+    residues = first_characters(residues, room);
     out.truncated = true;
     out.length = room;
   }
@@ -155,12 +243,15 @@ std::optional<Defect> SequencePreprocessor::tokenize(std::string_view residues,
     const std::int32_t token = token_of_[static_cast<unsigned char>(residues[i])];
     if (token >= 0) {
       out.token_ids.push_back(static_cast<std::uint16_t>(token));
-    } else if (unknown_ && !never_a_residue(residues[i])) {
-      out.token_ids.push_back(*unknown_);
-      ++out.substituted;
-    } else {
+      continue;
+    }
+    const std::size_t size = character_size(residues, i);
+    if (!unknown_ || never_a_residue(residues.substr(i, size))) {
       return invalid(residues, i);
     }
+    out.token_ids.push_back(*unknown_);
+    ++out.substituted;
+    i += size - 1;
   }
   if (append_) {
     out.token_ids.push_back(*append_);
@@ -171,19 +262,22 @@ std::optional<Defect> SequencePreprocessor::tokenize(std::string_view residues,
 
 Defect SequencePreprocessor::invalid(std::string_view residues, std::size_t at) const {
   const char c = residues[at];
+  const std::string_view character = residues.substr(at, character_size(residues, at));
+  const bool wide = character.size() > 1;
   std::string what_to_do;
   if (is_gap(c)) {
     what_to_do = "embed with --gaps remove, which leaves gaps out and counts them";
-  } else if (is_space(c)) {
+  } else if (is_space(c) || (wide && is_wide_space(code_point(character)))) {
     what_to_do = "take white space out of the sequence";
   } else if (is_digit(c)) {
     what_to_do = "take numbers out of the sequence";
-  } else if (!never_a_residue(c) && can_substitute_) {
+  } else if (!never_a_residue(character) && can_substitute_) {
     what_to_do = "correct the sequence, or use --unknown token";
   }
   return {Reason::kInvalidCharacter,
-          describe(c) + " at residue " + std::to_string(at + 1) + " of " +
-              std::to_string(residues.size()),
+          (wide ? describe_wide(character) : describe(c)) + " at residue " +
+              std::to_string(count_characters(residues.substr(0, at)) + 1) + " of " +
+              std::to_string(count_characters(residues)),
           std::move(what_to_do)};
 }
 

@@ -157,6 +157,9 @@ Header tiff_header(Bytes file) {
     return truncated("TIFF: its directory lies beyond the end of the file");
   }
   header.size = {tiff->width, tiff->height};
+  if (header.defect) {
+    return header;
+  }
   if (!is_right_in_opencv(*tiff)) {
     return unsupported("TIFF of " + std::to_string(tiff->samples) + " samples of " +
                        std::to_string(tiff->bits) + " bits, photometric kind " +

@@ -37,7 +37,7 @@ class Descriptor {
 Defect system_defect(int error, const char* doing) {
   if (error == EMFILE || error == ENFILE || error == ENOMEM) {
     throw Error(ExitCode::kIo, std::string("cannot open an image: ") + std::strerror(error),
-                "raise the limit of open files (ulimit -n), or use fewer --workers");
+                "raise the limit of open files (ulimit -n)");
   }
   return {Reason::kUnreadable, std::string(doing) + ": " + std::strerror(error)};
 }

@@ -127,10 +127,16 @@ std::optional<TiffHeader> read_tiff_header(Bytes file, std::optional<Defect>& de
         sizes = *entry;
         break;
       default:
-        break;
+        continue;
+    }
+    // The last one tells of all.
+    if (!defect && entry->size > 0 && entry->count > 0 &&
+        !directory.value(*entry, entry->count - 1)) {
+      defect = Defect{Reason::kTruncated,
+                      "TIFF: a value of its directory lies beyond the end of the file"};
     }
   }
-  if (offsets.count == 0 || offsets.count != sizes.count) {
+  if (!defect && (offsets.count == 0 || offsets.count != sizes.count)) {
     defect = Defect{Reason::kDamaged, "TIFF: no list of where its pixels are"};
   }
   for (std::size_t i = 0; i < offsets.count && !defect; ++i) {

@@ -27,8 +27,8 @@ struct TiffHeader {
   std::optional<std::size_t> extra_samples_at;
 };
 
-// Nothing when the directory is not there. `defect` is set when the pixels' places lie beyond the
-// end of the file.
+// Nothing when the directory is not there. `defect` is set when the pixels' places, or values
+// of the directory, lie beyond the end of the file.
 std::optional<TiffHeader> read_tiff_header(Bytes file, std::optional<Defect>& defect);
 
 }  // namespace longhaul

@@ -97,9 +97,9 @@ def test_parquet_streams(t, flags):
 @pytest.mark.parametrize("content, remedy", [
     (b"PK\x03\x04 and more", "unzip it, or save the spreadsheet as CSV"),
     (b"7z\xbc\xaf\x27\x1c and more", "unpack it first"),
-    (b"\xff\xfe" + TABLE.encode("utf-16-le"), "convert it to UTF-8"),
-    (b"\xfe\xff" + TABLE.encode("utf-16-be"), "convert it to UTF-8"),
-    (b"id,sequence\na,A\0CDEF\n", "check that it is the right file, or name its format"),
+    (b"\xff\xfe" + TABLE.encode("utf-16-le"), "iconv -f UTF-16 -t UTF-8"),
+    (b"\xfe\xff" + TABLE.encode("utf-16-be"), "iconv -f UTF-16 -t UTF-8"),
+    (b"id,sequence\na,A\0CDEF\n", "check that it is the right file"),
 ])
 def test_what_is_no_text(t, content, remedy):
     sequences(t, "in.csv", content)
@@ -310,7 +310,7 @@ def test_too_few_open_files(i):
             break
     assert done.returncode == 74, done
     assert done.stderr.rstrip().endswith(
-        "; raise the limit of open files (ulimit -n), or use fewer --workers"), done
+        "; raise the limit of open files (ulimit -n)"), done
     done = embed(200, f"out{limit}")
     assert done.returncode == 0, done
 

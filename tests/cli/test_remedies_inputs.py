@@ -4,6 +4,7 @@ import gzip
 import lzma
 import re
 import subprocess
+import tarfile
 
 import pytest
 
@@ -111,6 +112,87 @@ def test_lists(t):
             "--overwrite")
 
 
+@follows(INPUT, "has no column 'path'")
+def test_lists_by_another_column(t):
+    t.write("list.csv", "file,n\nin.csv,1\n")
+    embed = ["embed", t.model, "--files-from", t.folder / "list.csv", "-o", t.out, "-q"]
+    t.fails(2, "name the column of paths 'path' in its first line", *embed)
+    t.write("list.csv", "path,n\nin.csv,1\n")
+    t.works(*embed)
+    embed[3] = t.write("table.txt", b"PAR1 and more")
+    t.fails(65, "a list is text, one path a line, or CSV or TSV with a column 'path'", *embed,
+            "--overwrite")
+    t.write("table.txt", "in.csv\n")
+    t.works(*embed, "--overwrite")
+
+
+def piped(t, command):
+    """What the remedy's command line does, with the program, model and output put in."""
+    command = command.replace("longhaul embed MODEL", f"'{t.program.path}' embed '{t.model}'")
+    command = command.replace("FORMAT", "fasta").replace("-o OUT", f"-q -o '{t.out}'")
+    return subprocess.run(command, shell=True, cwd=t.folder, capture_output=True, text=True)
+
+
+@follows(INPUT, "looks like a record", "would be its header")
+@pytest.mark.parametrize("name, content", [
+    ("in.csv", "r1,MKLVW\nr2,AKLEY\nr3,CKWEE\n"),
+    ("in.tsv", "r1\tMKLVW\nr2\tAKLEY\nr3\tCKWEE\n"),
+    ("a b.csv", "MKLVW;r1;x\nAKLEY;r2;x\nCKWEE;r3;x\n"),
+    ("in.csv", "# a note\n#id,sequence\nr1,MKLVW\nr2,AKLEY\nr3,CKWEE\n"),
+])
+def test_tables_without_a_header(t, name, content):
+    given(t, name, content)
+    t.input = name
+    line = t.fails(65, " | longhaul embed MODEL - --format ", *t.embed())
+    done = piped(t, line.split("; ", 1)[1].split(": ", 1)[1])
+    assert done.returncode == 0, done
+    rows = (t.out / "records.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[1] for row in rows] == ["r1", "r2", "r3"]
+
+
+def test_a_list_of_sequences_has_no_header(t):
+    given(t, "list.txt", "MKLVW\nAKLEY\nCKWEE\n")
+    t.input = "list.txt"
+    t.fails(2, "say --format fasta, csv, tsv, jsonl or parquet", *t.embed())
+    line = t.fails(65, "(echo sequence; cat list.txt)", *t.embed("--format", "csv"))
+    assert piped(t, line.split("; ", 1)[1].split(": ", 1)[1]).returncode == 0
+    assert len(t.vectors()) == 3
+
+
+FASTA = ">a\nMKLVW\n>b\nAKLEY\n"
+
+
+@pytest.mark.parametrize("name", ["in.fasta", "in"])
+@pytest.mark.parametrize("content, what", [
+    (FASTA.encode("utf-16-le"), "is UTF-16LE text"),
+    (FASTA.encode("utf-16-be"), "is UTF-16BE text"),
+    (FASTA.encode("utf-16"), "is UTF-16 text"),
+    (lzma.compress(FASTA.encode(), lzma.FORMAT_ALONE), "is compressed with lzma"),
+    (FASTA.replace("KL", "K\0L", 1).encode(), "byte 5 (line 2) is zero"),
+])
+def test_what_is_no_text_is_named_and_made_text(t, name, content, what):
+    given(t, name, content)
+    t.input = name
+    line = t.fails(65, " | longhaul embed MODEL - --format FORMAT", *t.embed())
+    assert what in line
+    done = piped(t, line.split("; ", 1)[1].split(": ")[-1])
+    assert done.returncode == 0, done
+    assert len(t.vectors()) == 2
+
+
+@pytest.mark.parametrize("name", ["in.fasta", "in", "in.tar"])
+def test_a_tar_archive_of_sequences(t, name):
+    t.write("a.fasta", FASTA)
+    with tarfile.open(t.folder / name, "w") as archive:
+        archive.add(t.folder / "a.fasta", "inside.fasta")
+    t.input = name
+    line = t.fails(65, f"unpack it: tar -xf {name}, and give its files", *t.embed())
+    assert "is a tar archive" in line
+    subprocess.run(["tar", "-xf", name], cwd=t.folder, check=True)
+    t.input = "inside.fasta"
+    t.works(*t.embed())
+
+
 @follows(INPUT, "looks like nucleotides")
 def test_nucleotides(t):
     given(t, "in.fasta", "".join(f">r{i}\nACGTACGTTAGCACGTACGTTAGC\n" for i in range(30)))
@@ -182,7 +264,7 @@ def test_compressions(t):
 @follows(INPUT, "byte 0: ", "is binary, not text", "cannot be told by its name or its first line")
 @pytest.mark.parametrize("name, content, remedy", [
     ("in.csv", b"PK\x03\x04....", "unzip it, or save the spreadsheet as CSV"),
-    ("in.csv", "id,sequence\na,ACDEF\n".encode("utf-16"), "convert it to UTF-8"),
+    ("in.csv", "id,sequence\na,ACDEF\n".encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
     ("in.csv", b"id,sequence\na,AC\0DE\n", "check that it is the right file"),
 ])
 def test_what_is_no_text(t, name, content, remedy):

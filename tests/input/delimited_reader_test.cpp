@@ -99,6 +99,17 @@ const std::vector<Case> kCases = {
     {"a stray quote that never closes",
      "id,note,sequence\na,x,MK\nb,\"lone,LV\nc,x,GG",
      {"a|MK @2:17", "b| !bad_record @3:24", "c|GG @4:35"}},
+    {"a header line again",
+     "id,sequence\na,MK\nid,sequence\nb,LV\nID,SEQUENCE\nid,LV\n",
+     {"a|MK @2:12", "id|sequence !bad_record @3:17", "b|LV @4:29", "ID|SEQUENCE !bad_record @5:34",
+      "id|LV @6:46"}},
+    {"a header line again, in another order",
+     "id,sequence\na,MK\nsequence,id\n",
+     {"a|MK @2:12", "sequence|id !bad_record @3:17"}},
+    {"a header of one column again",
+     "seq\nMK\nseq\nSEQ\nMKseq\nMKsEQ\n",
+     {"|MK @2:4", "|seq !bad_record @3:7", "|SEQ @4:11", "|MKseq !bad_record @5:15",
+      "|MKsEQ @6:21"}},
     {"semicolons", "id;sequence\na;M,K\n", {"a|M,K @2:12"}},
     {"bars", "id|sequence\na|MK\n", {"a|MK @2:12"}},
     {"tabs under a name of commas", "id\tsequence\na\t\"MK\n", {"a|\"MK @2:12"}},
@@ -389,4 +400,29 @@ TEST_CASE("rows of blank cells are counted, from the place that was gone to") {
   REQUIRE(other->seek(cursor));
   CHECK(drain(*other) == Lines{"b|LV @6:23"});
   CHECK(other->left_out().counts().at("blank rows") == 3);
+}
+
+TEST_CASE("a table without a header is told so, with the header it lacks") {
+  const auto said = [](const std::string& text, SourceSettings settings = settings_for()) {
+    return thrown_by([&] { read(text, settings); });
+  };
+  const auto plain = said("r1,MKLVW\nr2,AKLEY\n");
+  CHECK(plain.code == 65);
+  CHECK(plain.says("line 1: looks like a record ('MKLVW')"));
+  CHECK(plain.says("(echo id,sequence; cat x.csv) | longhaul embed MODEL - --format csv"));
+  CHECK_FALSE(plain.says("--sequence-column"));
+  CHECK(said("MKLVW\nAKLEY\n").says("(echo sequence; cat x.csv)"));
+  CHECK(said("MKLVW;r1;3\n").says("(echo 'sequence;id;column3'; cat x.csv)"));
+  SourceSettings asked = settings_for();
+  asked.sequence_column = "protein";
+  CHECK(said("r1,MKLVW\n", asked).says("(echo id,protein; "));
+  SourceSettings tabs = settings_for();
+  tabs.format = InputFormat::kTsv;
+  tabs.name = "a b.tsv.gz";
+  CHECK(said("r1\tMKLVW\n", tabs).says("(printf 'id\\tsequence\\n'; gzip -dc 'a b.tsv.gz')"));
+  const auto comment = said("# made by x\n#id,sequence\nr1,MKLVW\n");
+  CHECK(comment.code == 65);
+  CHECK(comment.says("line 2: '#id,sequence' would be its header"));
+  CHECK(comment.says("sed '2s/^[# ]*//'"));
+  CHECK(said("id,peptide\nr1,MKLVW\n").says("--sequence-column"));
 }

@@ -181,6 +181,7 @@ TEST_CASE("input that looks like nucleotides is refused unless it is allowed") {
   };
   CHECK(refused("dna.fasta", ">a\nACGTACGTNN\n>b\nacgt\n"));
   CHECK(refused("rna.csv", "seq\nACGUACGU\n"));
+  CHECK_FALSE(refused("short.csv", "seq\nAC\n"));  // of so few letters nothing can be told
   CHECK_FALSE(refused("protein.csv", "seq\nEVQLVESGGG\n"));
   CHECK(refused("edge.csv", "seq\n" + std::string(95, 'A') + "MKLVW\n"));
   CHECK_FALSE(refused("below.csv", "seq\n" + std::string(94, 'A') + "MKLVWY\n"));

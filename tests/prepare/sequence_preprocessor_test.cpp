@@ -54,13 +54,47 @@ TEST_CASE("what the alphabet lacks is named with its place") {
   CHECK(gap.token_ids.empty());
   CHECK(measured("").defect->reason == Reason::kEmpty);
   CHECK(measured("  ").defect->reason == Reason::kEmpty);
-  CHECK(measured("*").defect->reason == Reason::kInvalidCharacter);
+  CHECK(measured("*").defect->reason == Reason::kEmpty);
+  CHECK(measured(" ** ").defect->reason == Reason::kEmpty);
 }
 
 TEST_CASE("unknown characters are substituted and counted when asked") {
   const Prepared prepared = measured("AZ?D", {.max_tokens = {}, .substitute_unknown = true});
   CHECK(prepared.token_ids == Ids{2, 4, 1, 1, 6, 3});
   CHECK(prepared.substituted == 2);
+}
+
+TEST_CASE("a character beyond ASCII is one residue, whatever its bytes") {
+  const SequencePolicy token{.max_tokens = 5, .substitute_unknown = true};
+  const Prepared beta =
+      measured("A\xce\xb2\xf0\x9d\x94\xb8", token);  // beta, a letter of four bytes
+  CHECK(beta.token_ids == Ids{2, 4, 1, 1, 3});
+  CHECK(beta.substituted == 2);
+  CHECK(beta.length == 3);
+  CHECK(measured("A\xce\xb2"
+                 "C")
+            .defect->message == "'\xce\xb2' (U+03B2) at residue 2 of 3");
+  CHECK(measured("\xce\xb2"
+                 "AZ")
+            .defect->message.ends_with("at residue 1 of 3"));
+  CHECK(remedy(*measured("A\xce\xb2").defect).find("--unknown token") != std::string_view::npos);
+  CHECK(measured("\xce\xb2\xce\xb2\xce\xb2\xce\xb2", token).defect->message ==
+        "4 residues; the limit is 3");
+  const SequencePolicy cut{.max_tokens = 4, .truncate = true, .substitute_unknown = true};
+  CHECK(measured("\xce\xb2\xce\xb2"
+                 "A",
+                 cut)
+            .token_ids == Ids{2, 1, 1, 3});
+  CHECK(measured("*", token).defect->reason == Reason::kEmpty);
+  for (const char* space : {"\xc2\xa0", "\xe2\x80\x8b", "\xef\xbb\xbf", "\xe3\x80\x80"}) {
+    CAPTURE(space);
+    REQUIRE(measured("A" + std::string(space), token).defect);
+    CHECK(remedy(*measured("A" + std::string(space)).defect) ==
+          "take white space out of the sequence");
+  }
+  const Prepared dash = measured("A\xe2\x80\x93", token);
+  REQUIRE(dash.defect);
+  CHECK(remedy(*measured("A\xe2\x80\x93").defect).find("--unknown") == std::string_view::npos);
 }
 
 TEST_CASE("what is certainly no residue is never the unknown token, and the remedy is another") {
