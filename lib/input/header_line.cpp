@@ -131,6 +131,13 @@ void refuse_missing_header(const std::vector<std::string>& header, std::uint64_t
                            char delimiter, const CommentLine& comment,
                            const SourceSettings& settings) {
   if (settings.list_of_paths || has_sequence_column(header, settings)) {
+    if (settings.notes != nullptr && settings.sequence_column &&
+        looks_like_residues(*settings.sequence_column)) {
+      settings.notes->warning("header",
+                              printable(settings.name, 400) + ", line " + std::to_string(line) +
+                                  ": is read as the header, as --sequence-column says; if "
+                                  "it is a record, put a header line before it");
+    }
     return;
   }
   const std::string where = printable(settings.name, 400) + ", line ";

@@ -35,7 +35,8 @@ class RepeatedHeader {
 };
 
 // Error(kBadData) where no column holds sequences because the header is none: a record, or a line
-// that a '#' made a comment. `comment` is the last line of '#' before it, and its number.
+// that a '#' made a comment. A warning where a flag names a column by what looks like residues.
+// `comment` is the last line of '#' before it, and its number.
 struct CommentLine {
   std::string text;
   std::uint64_t number = 0;

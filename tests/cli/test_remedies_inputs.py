@@ -150,6 +150,14 @@ def test_tables_without_a_header(t, name, content):
     assert [row.split(",")[1] for row in rows] == ["r1", "r2", "r3"]
 
 
+def test_words_that_may_be_missing_values(t):
+    given(t, "in.jsonl", '{"sequence": "nan"}\n{"sequence": "MKLV"}\n')
+    result = t.works(*[flag for flag in t.embed() if flag != "-q"])
+    assert "where it stands for a missing value, write null without quotes" in result.err
+    given(t, "in.jsonl", '{"sequence": null}\n{"sequence": "MKLV"}\n')
+    t.works(*t.embed("--overwrite"), code=3)
+
+
 def test_a_list_of_sequences_has_no_header(t):
     given(t, "list.txt", "MKLVW\nAKLEY\nCKWEE\n")
     t.input = "list.txt"

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "fakes/recording_log.hpp"
 #include "input/delimited_reader.hpp"
 #include "input_helpers.hpp"
 
@@ -425,4 +426,12 @@ TEST_CASE("a table without a header is told so, with the header it lacks") {
   CHECK(comment.says("line 2: '#id,sequence' would be its header"));
   CHECK(comment.says("sed '2s/^[# ]*//'"));
   CHECK(said("id,peptide\nr1,MKLVW\n").says("--sequence-column"));
+  RecordingLog log;
+  InputNotes notes(&log);
+  SourceSettings named = settings_for();
+  named.sequence_column = "MKLVW";
+  named.notes = &notes;
+  CHECK(read("r1,MKLVW\nr2,AKLEY\n", named).size() == 1);
+  REQUIRE(log.warnings().size() == 1);
+  CHECK(log.warnings().front().find("line 1: is read as the header") != std::string::npos);
 }

@@ -72,8 +72,9 @@ TEST_CASE("several inputs are one row of records, each with its own line and sou
 
 TEST_CASE("folders are walked depth first in bytewise order, over links that go round") {
   const TemporaryFolder folder;
-  for (const std::string name : {"in/b.fasta", "in/B.FA", "in/a/z.fasta", "in/a.fasta",
-                                 "in/a/y/x.faa", "in/notes.txt", "in/.hidden.fasta", "in/c.csv"}) {
+  for (const std::string name :
+       {"in/b.fasta", "in/B.FA", "in/a/z.fasta", "in/a.fasta", "in/a/y/x.faa", "in/notes.txt",
+        "in/.hidden.fasta", "in/c.csv", "in/d.pep"}) {
     folder.write(name, name.back() == 'v' ? "seq\nWW\n" : ">x\nMK\n");
   }
   std::filesystem::create_directory_symlink(folder.path("in"), folder.path("in/a/up"));
@@ -82,7 +83,7 @@ TEST_CASE("folders are walked depth first in bytewise order, over links that go 
   for (const Record& record : drain(*reader)) {
     order.push_back(record.source.substr(folder.path("in/").size()));
   }
-  CHECK(order == Lines{"B.FA", "a/y/x.faa", "a/z.fasta", "a.fasta", "b.fasta", "c.csv"});
+  CHECK(order == Lines{"B.FA", "a/y/x.faa", "a/z.fasta", "a.fasta", "b.fasta", "c.csv", "d.pep"});
   InputSettings settings = settings_for({folder.path("in")});
   settings.format = InputFormat::kCsv;
   CHECK(drain(*open_input(settings)).size() == 1);
