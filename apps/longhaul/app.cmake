@@ -21,10 +21,9 @@ set(app_sources
   embed_session.cpp evaluate.cpp exact_encoder.cpp help.cpp image_match.cpp input_hashes.cpp
   inspect.cpp inspect_run.cpp memory_log.cpp output_state.cpp processor.cpp probe.cpp probe_cv.cpp
   probe_fit.cpp probe_labels.cpp probe_predict.cpp process_setup.cpp progress.cpp progress_text.cpp
-  recycle.cpp registry.cpp replay_paths.cpp retry_run.cpp run_choices.cpp run_environment.cpp
-  run_identity.cpp run_json.cpp run_report.cpp session_checks.cpp signals.cpp terminal_text.cpp
-  usable_threads.cpp verify.cpp version.cpp
-  vision_module.cpp)
+  recompute.cpp recycle.cpp registry.cpp replay_paths.cpp retry_run.cpp run_choices.cpp
+  run_environment.cpp run_identity.cpp run_json.cpp run_report.cpp session_checks.cpp signals.cpp
+  terminal_text.cpp usable_threads.cpp verify.cpp version.cpp vision_module.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
 add_library(longhaul_app OBJECT ${app_sources})
 add_dependencies(longhaul_app longhaul_version)

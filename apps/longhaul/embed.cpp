@@ -94,6 +94,7 @@ ExitCode embed(const ConfigOptions& options, Context& context) {
       .arguments = context.arguments,
       .continuation = {},
       .usable = usable_threads(context.environment),
+      .environment = context.environment,
       .started_in = started_in};
   if (!options.continuation.empty()) {
     inputs.continuation = continuation_from_text(options.continuation);

@@ -194,6 +194,8 @@ class Session {
         .dtype = config_.output_dtype == "fp16" ? OutputDtype::kFp16 : OutputDtype::kFp32,
         .kept_columns = output_columns(config_, *reader_),
         .gaps_column = !follows_ || (retry_ ? output_ : directory_)->state()->layout.gaps_column};
+    const nlohmann::json bits_machine =
+        describe_bits_machine(encoder_->device(), inputs_.environment);
     const std::string work = retry_ ? retry_directory(config_.output) : config_.output;
     previous_ = resumed_ ? previous_report(*files_, work, log_) : nlohmann::json::object();
     if (retry_ && previous_.empty()) {
@@ -228,7 +230,7 @@ class Session {
                 {"inputs", describe_sources(sources_)},
                 {"kept_columns", output_columns(config_, *reader_)},
                 {"machine", describe_machine(encoder_->device().name())},
-                {"bits_machine", describe_bits_machine(encoder_->device())}};
+                {"bits_machine", bits_machine}};
       store_ = directory_->begin(layout, begin_);
     }
     hashes_.emplace(files_to_hash(sources_, config_, model_.card),
@@ -238,7 +240,7 @@ class Session {
                      {"threads", threads_},
                      {"threads_from", config_.threads ? "--threads" : inputs_.usable.because},
                      {"longhaul", versions()}});
-    for (std::string& reason : numeric_reasons(begin_, encoder_->device(), contract_)) {
+    for (std::string& reason : numeric_reasons(begin_, bits_machine, contract_)) {
       if (follows_) {
         log_.info("low bits may differ between sessions: " + reason);
       }

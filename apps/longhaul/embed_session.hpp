@@ -2,6 +2,7 @@
 // lets cheap failures come first, runs the pipeline, and leaves run.json behind.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,7 +25,8 @@ struct SessionInputs {
   std::vector<std::string> arguments;             // of this process
   std::optional<Continuation> continuation;       // from the process before, after recycling
   UsableThreads usable;                           // where --threads says nothing
-  std::optional<std::string> started_in;          // where a replay has left that directory
+  std::map<std::string, std::string> environment;
+  std::optional<std::string> started_in;  // where a replay has left that directory
 };
 
 // Throws Error. Prints the closing lines, and the JSON summary when --json asks for it.

@@ -20,7 +20,8 @@ namespace {
 constexpr std::chrono::milliseconds kLookAgain{20};
 
 bool same_file(const SourceIdentity& a, const SourceIdentity& b) {
-  return a.size == b.size && a.modified_ns == b.modified_ns && a.inode == b.inode;
+  return a.size == b.size && a.modified_ns == b.modified_ns && a.changed_ns == b.changed_ns &&
+         a.inode == b.inode;
 }
 
 std::optional<std::string> recorded_hash(const SourceIdentity& source,
@@ -29,6 +30,7 @@ std::optional<std::string> recorded_hash(const SourceIdentity& source,
     if (before.is_object() && before.value("path", "") == printable(source.path, 4096) &&
         before.value("size", std::uint64_t{0}) == source.size &&
         before.value("modified_ns", std::int64_t{0}) == source.modified_ns &&
+        before.value("changed_ns", source.changed_ns) == source.changed_ns &&
         before.value("inode", std::uint64_t{0}) == source.inode &&
         before.value("sha256", nlohmann::json()).is_string()) {
       return before.at("sha256").get<std::string>();

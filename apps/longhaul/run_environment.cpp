@@ -15,6 +15,36 @@
 
 namespace longhaul::app {
 
+namespace {
+
+// What sets a library's kernels, beside the processor or the GPU.
+constexpr std::array kOfProcessors{"ATEN_CPU_CAPABILITY",
+                                   "ONEDNN_MAX_CPU_ISA",
+                                   "DNNL_MAX_CPU_ISA",
+                                   "ONEDNN_CPU_ISA_HINTS",
+                                   "DNNL_CPU_ISA_HINTS",
+                                   "ONEDNN_DEFAULT_FPMATH_MODE",
+                                   "DNNL_DEFAULT_FPMATH_MODE",
+                                   "MKL_ENABLE_INSTRUCTIONS",
+                                   "MKL_CBWR",
+                                   "GLIBC_TUNABLES"};
+constexpr std::array kOfGpus{"NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+                             "CUBLAS_WORKSPACE_CONFIG", "PYTORCH_MPS_FAST_MATH",
+                             "PYTORCH_MPS_PREFER_METAL"};
+
+template <std::size_t count>
+void add_variables(const std::array<const char*, count>& names,
+                   const std::map<std::string, std::string>& environment, nlohmann::json& machine) {
+  for (const char* name : names) {
+    if (const auto found = environment.find(name);
+        found != environment.end() && !found->second.empty()) {
+      machine["environment"][name] = printable(found->second, 400);
+    }
+  }
+}
+
+}  // namespace
+
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -33,7 +63,8 @@ nlohmann::json describe_machine(const std::string& device_name) {
           {"device", device_name}};
 }
 
-nlohmann::json describe_bits_machine(const Device& device) {
+nlohmann::json describe_bits_machine(const Device& device,
+                                     const std::map<std::string, std::string>& environment) {
   const nlohmann::json made_by = versions();
   nlohmann::json machine = {{"torch", made_by.at("torch")},
                             {"longhaul", made_by.at("longhaul").get<std::string>() + " " +
@@ -42,11 +73,13 @@ nlohmann::json describe_bits_machine(const Device& device) {
     const Processor processor = this_processor();
     machine["processor"] = processor.model;
     machine["instruction_sets"] = processor.instruction_sets;
+    add_variables(kOfProcessors, environment, machine);
   } else {
     // "cuda:1 NVIDIA H200": the ordinal makes no bits.
     const std::string name = device.name();
     const std::size_t space = name.find(' ');
     machine["gpu"] = space == std::string::npos ? name : name.substr(space + 1);
+    add_variables(kOfGpus, environment, machine);
   }
   return machine;
 }

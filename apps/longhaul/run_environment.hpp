@@ -2,6 +2,7 @@
 // Any thread.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -14,8 +15,10 @@ std::string utc_now();  // "2026-11-21T12:00:00Z"
 // {"system": "Linux 6.1", "architecture": "x86_64", "cores": 2, "device": "cpu"}
 nlohmann::json describe_machine(const std::string& device_name);
 // What a vector's bits depend on beside model, input and settings: the processor's model and
-// instruction sets, or the GPU's model; LibTorch; this binary. Neither host nor cores nor kernel.
-nlohmann::json describe_bits_machine(const Device& device);
+// instruction sets, or the GPU's model; LibTorch; this binary; what the environment says of the
+// libraries' kernels. Neither host nor cores nor kernel.
+nlohmann::json describe_bits_machine(const Device& device,
+                                     const std::map<std::string, std::string>& environment);
 std::string host_name();
 // What a session is before it knows its device: when, where, on what and with which command line.
 nlohmann::json describe_session(const std::vector<std::string>& arguments);

@@ -95,6 +95,7 @@ nlohmann::json describe_sources(const std::vector<SourceIdentity>& sources) {
     list.push_back({{"path", printable(source.path, 4096)},
                     {"size", source.size},
                     {"modified_ns", source.modified_ns},
+                    {"changed_ns", source.changed_ns},
                     {"inode", source.inode},
                     {"regular", source.regular}});
   }
@@ -120,6 +121,7 @@ InputMatch compare_sources(const nlohmann::json& recorded, const std::vector<Sou
     if (!source.regular || !before.at("regular").get<bool>() ||
         before.at("size").get<std::uint64_t>() != source.size ||
         before.at("modified_ns").get<std::int64_t>() != source.modified_ns ||
+        before.value("changed_ns", source.changed_ns) != source.changed_ns ||
         before.at("inode").get<std::uint64_t>() != source.inode) {
       return InputMatch::kReadAgain;
     }

@@ -87,7 +87,8 @@ Contract require_contract(Encoder& encoder, const EncoderCard& card, const RunCo
   return contract;
 }
 
-std::vector<std::string> numeric_reasons(const nlohmann::json& begin, const Device& device,
+std::vector<std::string> numeric_reasons(const nlohmann::json& begin,
+                                         const nlohmann::json& bits_machine,
                                          const Contract& contract) {
   std::vector<std::string> reasons;
   if (begin.at("choices").contains("group_rows")) {
@@ -96,10 +97,10 @@ std::vector<std::string> numeric_reasons(const nlohmann::json& begin, const Devi
   if (!contract.exact) {
     reasons.push_back("the model's contract: " + contract.report.at("verdict").get<std::string>());
   }
-  const nlohmann::json now = describe_bits_machine(device);
-  if (const auto then = begin.value("bits_machine", nlohmann::json(nullptr)); then != now) {
-    reasons.push_back("sessions on unlike machines or binaries: " + then.dump() + " and " +
-                      now.dump());
+  if (const auto then = begin.value("bits_machine", nlohmann::json(nullptr));
+      then != bits_machine) {
+    reasons.push_back("sessions on unlike machines, binaries or settings of libraries: " +
+                      then.dump() + " and " + bits_machine.dump());
   }
   return reasons;
 }

@@ -47,8 +47,9 @@ Contract require_contract(Encoder& encoder, const EncoderCard& card, const RunCo
                           Log& log);
 
 // Why the vectors of a session that ran as `begin` says may differ in their low bits from those of
-// another; empty where they may not.
-std::vector<std::string> numeric_reasons(const nlohmann::json& begin, const Device& device,
+// another, on `bits_machine` now (run_environment.hpp); empty where they may not.
+std::vector<std::string> numeric_reasons(const nlohmann::json& begin,
+                                         const nlohmann::json& bits_machine,
                                          const Contract& contract);
 
 // run.json in a directory; an empty object when there is none, or, with a warning, a damaged one.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <random>
@@ -16,10 +17,11 @@
 #include "command.hpp"
 #include "config/run_config.hpp"
 #include "encode/contract.hpp"
+#include "exact_encoder.hpp"
 #include "image_match.hpp"
 #include "input/record_reader.hpp"
-#include "plan/window.hpp"
 #include "process_setup.hpp"
+#include "recompute.hpp"
 #include "registry.hpp"
 #include "replay_paths.hpp"
 #include "run_choices.hpp"
@@ -57,9 +59,10 @@ std::string_view to_string(AtHand found) {
 
 class VerifyCommand {
  public:
-  VerifyCommand(VerifyOptions options, std::uint32_t threads)
+  VerifyCommand(VerifyOptions options, const std::map<std::string, std::string>& environment)
       : options_(std::move(options)),
-        threads_(threads),
+        environment_(environment),
+        threads_(usable_threads(environment).threads),
         files_(posix_files()),
         backend_(make_backend()) {}
 
@@ -75,9 +78,15 @@ class VerifyCommand {
       settings.recompute = [this](std::span<const std::uint64_t> rows) { return embed(rows); };
     }
     result_ = verify_store(*files_, options_.output, settings);
+    intact_ = result_.good();
     if (result_.finished && config_) {
       check_model();
-      check_input();
+      if (input_ == AtHand::kNotAsked) {
+        check_input();
+      }
+    }
+    if (other_input_) {
+      result_.add(other_input_->where, other_input_->what);
     }
     return options_.json ? print_json() : print_text();
   }
@@ -129,9 +138,17 @@ class VerifyCommand {
     return backend_.read_model(config_->model, config_->card, std::nullopt);
   }
 
-  // On the machine that made them, rows that claim it are the same bits.
-  RecomputedRows embed(std::span<const std::uint64_t> rows) {
+  // On the machine that made them, rows that claim it are the same bits. Nothing where the model or
+  // the input is another: that says nothing of the rows.
+  std::optional<RecomputedRows> embed(std::span<const std::uint64_t> rows) {
     const ModelFile model = read_model();
+    if (model.sha256() != report_.at("model").at("sha256").get<std::string>()) {
+      return std::nullopt;
+    }
+    std::vector<Record> records = read_input(model.card, rows);
+    if (input_ != AtHand::kMatches) {
+      return std::nullopt;
+    }
     EncoderOptions options = encoder_options(*config_, model.card, threads_);
     const json& choices = state_->begin.at("choices");
     options.choices = choices.at("encoder");
@@ -140,49 +157,19 @@ class VerifyCommand {
     const std::unique_ptr<Encoder> encoder = backend_.make_encoder(model, options, log);
     const std::unique_ptr<Preprocessor> preprocessor =
         make_preprocessor(*config_, model.card, 1, {});
-    const Alone alone{*preprocessor, *encoder, model.card, choices};
     exact_ = report_.value("bits", "numeric") == "exact" &&
              state_->begin.value("bits_machine", json(nullptr)) ==
-                 describe_bits_machine(encoder->device());
+                 describe_bits_machine(encoder->device(), environment_);
+    const Recipe recipe{*preprocessor, *encoder, exact_encoder(backend_, model, options, log),
+                        model.card, choices};
     RecomputedRows again;
+    for (Record& record : records) {
+      RecordAgain once = embed_again(recipe, std::move(record));
+      exact_ = exact_ && !once.reshaped;
+      again.vectors.push_back(std::move(once.vector));
+    }
     again.tolerance = exact_ ? 0 : contract_tolerance(encoder->report());
-    std::vector<std::vector<float>>& vectors = again.vectors;
-    const std::unique_ptr<RecordReader> reader = make_reader(*config_, model.card, {});
-    while (vectors.size() < rows.size()) {
-      std::optional<Record> record = reader->next();
-      if (!record) {
-        throw Error(ExitCode::kMismatch,
-                    "the input ends before record " + std::to_string(rows[vectors.size()]),
-                    "restore the input");
-      }
-      if (record->ordinal == rows[vectors.size()]) {
-        vectors.push_back(embed_alone(alone, std::move(*record)));
-      }
-    }
     return again;
-  }
-
-  // What embedding one record takes.
-  struct Alone {
-    const Preprocessor& preprocessor;
-    Encoder& encoder;
-    const EncoderCard& card;
-    const json& choices;
-  };
-
-  static std::vector<float> embed_alone(const Alone& alone, Record record) {
-    Prepared prepared = alone.preprocessor.measure(std::move(record));
-    if (prepared.defect) {
-      return {};
-    }
-    const bool image = alone.card.modality == Modality::kImage;
-    const std::uint32_t width = image ? 1 : rung_of(prepared.tokens, alone.card.max_tokens);
-    Prepared* const one = &prepared;
-    // The rows that its part had, filled up with dummies.
-    const Assembled assembled =
-        alone.preprocessor.assemble({&one, 1}, width, rows_policy(alone.choices).rows(width));
-    return assembled.rejected.empty() ? alone.encoder.encode(assembled.batch).values
-                                      : std::vector<float>{};
   }
 
   void check_model() {
@@ -199,43 +186,75 @@ class VerifyCommand {
     }
   }
 
+  bool from_stream() const {
+    return std::any_of(
+        config_->inputs.begin(), config_->inputs.end(),
+        [](const std::string& input) { return input == "-" || std::filesystem::is_fifo(input); });
+  }
+
+  // What --recompute did not read.
   void check_input() {
-    for (const std::string& input : config_->inputs) {
-      if (input == "-" || !files_->exists(input)) {
-        input_ = AtHand::kAbsent;
-        return;
-      }
+    const bool at_hand = std::all_of(config_->inputs.begin(), config_->inputs.end(),
+                                     [this](const auto& input) { return files_->exists(input); });
+    if (from_stream() || !at_hand) {
+      input_ = AtHand::kAbsent;
+      return;
     }
     EncoderCard card;
     card.modality = report_.at("card").value("modality", "") == "image" ? Modality::kImage
                                                                         : Modality::kSequence;
-    bool same = false;
-    std::uint64_t records = 0;
+    try {
+      read_input(card, {});
+    } catch (const Error& error) {
+      unreadable(error);
+    }
+  }
+
+  // Compares the input with that of the run, and takes these rows' records (ascending) out of it.
+  std::vector<Record> read_input(const EncoderCard& card, std::span<const std::uint64_t> rows) {
+    std::vector<Record> taken;
     try {
       const std::unique_ptr<RecordReader> reader = make_reader(*config_, card, {});
       const InputPosition beginning = reader->position();
+      // Of a run that is not finished the part that it claims.
+      const bool whole = state_->finish.has_value();
+      const std::uint64_t expected = state_->progress ? state_->progress->window_start : 0;
+      std::uint64_t records = 0;
       InputDigest digest;
-      while (const std::optional<Record> record = reader->next()) {
+      while (whole || records < expected) {
+        std::optional<Record> record = reader->next();
+        if (!record) {
+          break;
+        }
         digest.add(*record);
         ++records;
+        if (taken.size() < rows.size() && record->ordinal == rows[taken.size()]) {
+          taken.push_back(std::move(*record));
+        }
       }
-      same = state_->progress && digest.value() == state_->progress->input_hash;
-      if (!same && records == result_.rows && !reader->sources_tell_all() &&
-          reader->seek(beginning)) {
+      bool same = state_->progress && digest.value() == state_->progress->input_hash;
+      if (!same && records == expected && !reader->sources_tell_all() && reader->seek(beginning)) {
         same = !first_other_image(*reader, *files_, options_.output, records);
       }
+      input_ = same ? AtHand::kMatches : AtHand::kDiffers;
+      if (!same) {
+        other_input_ = {join(config_->inputs, ", "),
+                        "is not the input of this run: it holds " + format_count(records) +
+                            " records, " + format_count(expected) + " were embedded" +
+                            (records == expected ? ", with other content" : "")};
+      }
     } catch (const Error& error) {
-      input_ = AtHand::kDiffers;
-      result_.add("the input", std::string("can no longer be read as it was: ") + error.what());
-      return;
+      if (error.code() != ExitCode::kBadData) {
+        throw;
+      }
+      unreadable(error);
     }
-    input_ = same ? AtHand::kMatches : AtHand::kDiffers;
-    if (!same) {
-      result_.add(join(config_->inputs, ", "),
-                  "is not the input of this run: it holds " + format_count(records) + " records, " +
-                      format_count(result_.rows) + " were embedded" +
-                      (records == result_.rows ? ", with other content" : ""));
-    }
+    return taken;
+  }
+
+  void unreadable(const Error& error) {
+    input_ = AtHand::kDiffers;
+    other_input_ = {"the input", std::string("can no longer be read as it was: ") + error.what()};
   }
 
   ExitCode print_json() const {
@@ -278,7 +297,9 @@ class VerifyCommand {
               << format_count(result_.ok) << " ok, " << format_count(result_.rejected)
               << " rejected, " << format_count(result_.duplicates) << " duplicates; model "
               << to_string(model_) << ", input " << to_string(input_) << '\n';
-    if (options_.recompute > 0) {
+    if (options_.recompute > 0 && (input_ == AtHand::kDiffers || model_ == AtHand::kDiffers)) {
+      std::cout << "no row was recomputed: that takes the model and the input of the run\n";
+    } else if (options_.recompute > 0) {
       std::cout << "recomputed " << format_count(result_.recomputed)
                 << " rows: " << format_count(result_.recomputed_equal)
                 << " the same bits, greatest difference "
@@ -291,24 +312,37 @@ class VerifyCommand {
   }
 
   std::string why_not() const {
-    return report_.value("bits", "numeric") == "exact" ? "this is another machine or binary"
-                                                       : "the output is marked as numeric";
+    return report_.value("bits", "numeric") == "exact"
+               ? "this is another machine, binary or setting of libraries"
+               : "the output is marked as numeric";
   }
 
   ExitCode verdict() const {
     if (!result_.good()) {
       const Finding& first = result_.findings.front();
-      throw Error(
-          ExitCode::kBadData,
-          options_.output + " does not verify: " + format_count(result_.finding_count) +
-              (result_.finding_count == 1 ? " problem: " : " problems, the first: ") +
-              printable(first.where, 400) + ": " + first.what,
-          result_.finished ? "restore the files from a copy, or embed again with --overwrite" : "");
+      throw Error(ExitCode::kBadData,
+                  options_.output + " does not verify: " + format_count(result_.finding_count) +
+                      (result_.finding_count == 1 ? " problem: " : " problems, the first: ") +
+                      printable(first.where, 400) + ": " + first.what,
+                  result_.finished ? remedy() : "");
     }
     return ExitCode::kDone;
   }
 
+  std::string remedy() const {
+    if (!intact_) {
+      return "restore the files from a copy, or embed again with --overwrite";
+    }
+    if (model_ == AtHand::kDiffers) {
+      return "the output is as it was written: restore the model that made it";
+    }
+    return "the output is as it was written: " +
+           std::string(from_stream() ? "give the input again on standard input"
+                                     : "restore the input that it was made of");
+  }
+
   VerifyOptions options_;
+  const std::map<std::string, std::string>& environment_;
   const std::uint32_t threads_;
   std::unique_ptr<Files> files_;
   Backend backend_;
@@ -316,6 +350,8 @@ class VerifyCommand {
   std::optional<RunConfig> config_;
   std::optional<StoreState> state_;
   Verification result_;
+  std::optional<Finding> other_input_;
+  bool intact_ = true;  // as far as the directory itself tells
   bool exact_ = false;  // recomputed rows must be the same bits
   AtHand model_ = AtHand::kNotAsked;
   AtHand input_ = AtHand::kNotAsked;
@@ -336,7 +372,7 @@ void add_verify(CLI::App& app, Context& context) {
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options, &context] {
     context.chosen = [options, &context] {
-      return VerifyCommand(*options, usable_threads(context.environment).threads).run();
+      return VerifyCommand(*options, context.environment).run();
     };
   });
 }

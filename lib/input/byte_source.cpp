@@ -20,6 +20,19 @@ std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
+std::int64_t nanoseconds(const timespec& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 +
+         static_cast<std::int64_t>(time.tv_nsec);
+}
+
+// Where a file may be a pipe or a device, opening it must not wait for somebody at its other end:
+// a wait that hears of a stop comes before each read.
+int open_for_reading(const std::string& path) {
+  struct stat status {};
+  const bool stream = ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+  return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (stream ? O_NONBLOCK : 0));
+}
+
 SourceIdentity identity_of(const std::string& path, const struct stat& status) {
   SourceIdentity identity;
   identity.path = path;
@@ -28,12 +41,12 @@ SourceIdentity identity_of(const std::string& path, const struct stat& status) {
   if (identity.regular) {
     identity.size = static_cast<std::uint64_t>(status.st_size);
 #ifdef __APPLE__
-    const timespec& modified = status.st_mtimespec;
+    identity.modified_ns = nanoseconds(status.st_mtimespec);
+    identity.changed_ns = nanoseconds(status.st_ctimespec);
 #else
-    const timespec& modified = status.st_mtim;
+    identity.modified_ns = nanoseconds(status.st_mtim);
+    identity.changed_ns = nanoseconds(status.st_ctim);
 #endif
-    identity.modified_ns = static_cast<std::int64_t>(modified.tv_sec) * 1'000'000'000 +
-                           static_cast<std::int64_t>(modified.tv_nsec);
   }
   return identity;
 }
@@ -42,7 +55,7 @@ class FileSource : public ByteSource {
  public:
   FileSource(const std::string& path, std::function<bool()> stop)
       : stop_(std::move(stop)), owned_(path != "-") {
-    descriptor_ = owned_ ? ::open(path.c_str(), O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    descriptor_ = owned_ ? open_for_reading(path) : STDIN_FILENO;
     struct stat status {};
     if (descriptor_ < 0 || ::fstat(descriptor_, &status) != 0) {
       const int error = errno;
@@ -108,17 +121,20 @@ class FileSource : public ByteSource {
   }
 
   // A signal may come to another thread than this one, so a stream is waited for in short turns.
+  // Nothing but a word of poll() that there is something leads to read(), which would wait on its
+  // own: a signal that interrupts poll() is none.
   void wait_for_stream() const {
-    if (!stop_ || identity_.regular) {
+    if (identity_.regular) {
       return;
     }
     for (;;) {
-      if (stop_()) {
+      if (stop_ && stop_()) {
         throw Error(ExitCode::kInterrupted, "stopped while waiting for " + name(),
                     "run the same command again and feed it the same input from its beginning");
       }
       pollfd waiting{descriptor_, POLLIN, 0};
-      if (::poll(&waiting, 1, kStopCheckMilliseconds) != 0) {
+      const int ready = ::poll(&waiting, 1, kStopCheckMilliseconds);
+      if (ready > 0 || (ready < 0 && errno != EINTR && errno != EAGAIN)) {
         return;  // data, the end or an error: read() tells which
       }
     }

@@ -11,6 +11,7 @@ struct SourceIdentity {
   std::string path;
   std::uint64_t size = 0;
   std::int64_t modified_ns = 0;
+  std::int64_t changed_ns = 0;  // of the file's entry (ctime), which nobody can set back
   std::uint64_t inode = 0;
   bool regular = false;  // false: a stream, which cannot be looked at twice
 };

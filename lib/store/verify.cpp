@@ -400,9 +400,12 @@ class Verifier {
       return;
     }
     std::sort(chosen_.begin(), chosen_.end());
-    const RecomputedRows recomputed = settings_.recompute(chosen_);
-    const std::vector<std::vector<float>>& again = recomputed.vectors;
-    result_.tolerance = recomputed.tolerance;
+    const std::optional<RecomputedRows> recomputed = settings_.recompute(chosen_);
+    if (!recomputed) {
+      return;
+    }
+    const std::vector<std::vector<float>>& again = recomputed->vectors;
+    result_.tolerance = recomputed->tolerance;
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
       const std::vector<float> stored = rows.stored(chosen_[i]);
       double greatest =
@@ -420,7 +423,7 @@ class Verifier {
       ++result_.recomputed;
       result_.recomputed_equal += greatest == 0 ? 1 : 0;
       result_.greatest_difference = std::max(result_.greatest_difference, greatest);
-      if (greatest > recomputed.tolerance) {
+      if (greatest > recomputed->tolerance) {
         result_.add(embeddings() + " row " + std::to_string(chosen_[i]),
                     "differs from a new computation by " + short_number(greatest));
       }

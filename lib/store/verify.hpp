@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,8 +49,10 @@ struct RecomputedRows {
 
 struct VerifySettings {
   bool empty_duplicates = false;  // duplicates have no vector, rather than their original's
-  // Embeds these rows (ascending) again.
-  using Recompute = std::function<RecomputedRows(std::span<const std::uint64_t> rows)>;
+  // Embeds these rows (ascending) again; nothing where that cannot be done, which is not for this
+  // room to say.
+  using Recompute =
+      std::function<std::optional<RecomputedRows>(std::span<const std::uint64_t> rows)>;
   Recompute recompute;
   std::uint64_t recompute_rows = 0;
   std::uint64_t seed = 0;

@@ -4,6 +4,7 @@ is the same, whatever became of the rest; a finished one says what differs."""
 import csv
 import gzip
 import json
+import os
 import random
 import shutil
 import signal
@@ -323,3 +324,44 @@ def test_compressed_and_columnar_inputs_too(longhaul, tiny_model, tmp_path):
         assert longhaul(*command, "-o", fresh).code == 0
         assert contents(out) == contents(fresh)
         assert len(list(csv.reader(open(out / "records.csv")))) == 321
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_change_behind_a_restored_time_is_read(run, finished):
+    source, out = run.folder / "in.csv", run.folder / "out"
+    rows = sequences(150)
+    source.write_text(text_of("csv", rows))
+    if finished:
+        assert run.finish(out, [source]).code == 0
+    else:
+        run.stop_after(out, [source], 90)
+    before = source.stat()
+    rows[10] = rows[10][::-1]
+    with open(source, "r+") as file:  # the same file, of the same size
+        file.write(text_of("csv", rows))
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = source.stat()
+    assert (after.st_size, after.st_mtime_ns, after.st_ino) == (
+        before.st_size, before.st_mtime_ns, before.st_ino)
+    result = run.finish(out, [source])
+    assert result.code == 73 and "made from another input" in result.err, result
+
+
+def test_a_file_whose_entry_alone_changed_is_the_same_input(run):
+    source, out = run.folder / "in.csv", run.folder / "out"
+    source.write_text(text_of("csv", sequences(150)))
+    run.stop_after(out, [source], 90)
+    source.chmod(0o600)
+    assert run.finish(out, [source]).code == 0
+    assert contents(out) == run.fresh([source])
+    source.chmod(0o644)
+    again = run.finish(out, [source])
+    assert again.code == 0 and "nothing to do" in again.err
+
+
+def test_the_time_of_a_file_s_entry_is_recorded(run):
+    source, out = run.folder / "in.csv", run.folder / "out"
+    source.write_text(text_of("csv", sequences(150)))
+    assert run.finish(out, [source]).code == 0
+    begin = next(line for line in journal(out) if line["kind"] == "begin")
+    assert begin["run"]["inputs"][0]["changed_ns"] == source.stat().st_ctime_ns

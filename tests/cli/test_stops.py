@@ -2,6 +2,7 @@
 a run says of ids that come twice."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -96,3 +97,61 @@ def test_repeated_ids_are_kept_by_row_and_counted_over_all_sessions(longhaul_fak
     assert sum(line["kind"] == "commit" for line in journal(out)) > 5
     rows = (out / "records.csv").read_text().splitlines()[1:]
     assert [row.split(",")[:2] for row in rows] == [[str(i), f"r{i % 70}"] for i in range(200)]
+
+
+def waiting(longhaul_fake, folder, kind):
+    """A run whose input is a pipe that somebody holds open and writes nothing into."""
+    job = Job(longhaul_fake, folder, 60)
+    source = "-"
+    if kind != "standard input":
+        source = folder / "fifo"
+        os.mkfifo(source)
+    command = ["embed", job.model, source, "-o", folder / "out", "--format", "csv", "-q"]
+    process = subprocess.Popen([str(longhaul_fake.path), *map(str, command)],
+                               stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    writer = process.stdin
+    if kind == "a pipe with a writer":
+        writer = open(source, "wb")  # waits for the program to open it
+    return job, command, process, writer
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("kind", ["standard input", "a pipe with a writer",
+                                  "a pipe without a writer"])
+def test_a_stop_is_heard_while_input_is_awaited(longhaul_fake, tmp_path, kind, number):
+    job, command, process, writer = waiting(longhaul_fake, tmp_path, kind)
+    try:
+        time.sleep(0.7)  # it has nothing to do but wait
+        assert process.poll() is None
+        began = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 75
+        assert time.monotonic() - began < 2
+        assert b"stopped while waiting for" in process.stderr.read()
+    finally:
+        process.kill()
+        process.wait()
+        writer.close()
+        process.stdin.close()
+        process.stderr.close()
+    command[2] = "-"
+    assert job.run_fake(*command, stdin=job.input.read_text()).code == 3
+
+
+def test_a_pipe_whose_writer_comes_late_and_writes_in_pieces_is_read_whole(longhaul_fake, tmp_path):
+    job, command, process, writer = waiting(longhaul_fake, tmp_path, "a pipe without a writer")
+    try:
+        time.sleep(0.5)
+        text = job.input.read_bytes()
+        with open(tmp_path / "fifo", "wb", buffering=0) as late:
+            for start in range(0, len(text), 1500):
+                late.write(text[start:start + 1500])
+                time.sleep(0.05)
+        assert process.wait(timeout=20) == 3, process.stderr.read()
+    finally:
+        process.kill()
+        process.communicate()
+    plain = tmp_path / "plain"
+    assert job.run_fake("embed", job.model, job.input, "-o", plain, "-q").code == 3
+    for name in "embeddings.npy", "checksums.npy":
+        assert (tmp_path / "out" / name).read_bytes() == (plain / name).read_bytes()

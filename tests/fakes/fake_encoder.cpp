@@ -40,6 +40,7 @@ FakeEncoderSettings fake_encoder_settings(const nlohmann::json& model) {
   settings.dimension = model.value("dimension", settings.dimension);
   settings.nan_every = model.value("nan_every", settings.nan_every);
   settings.nan_in_company = model.value("nan_in_company", settings.nan_in_company);
+  settings.nan_in_half = model.value("nan_in_half", settings.nan_in_half);
   settings.huge_every = model.value("huge_every", settings.huge_every);
   settings.rows_per_second = model.value("rows_per_second", settings.rows_per_second);
   if (model.contains("error_at")) {
@@ -84,7 +85,8 @@ std::vector<float> FakeEncoder::vector_of(std::span<const std::int64_t> tokens, 
     normalize_rows(vector, settings_.dimension);
   }
   const auto is_one_in = [&](std::uint64_t every) { return every > 0 && content % every == 0; };
-  if (is_one_in(settings_.nan_every) || (rows > 1 && is_one_in(settings_.nan_in_company))) {
+  if (is_one_in(settings_.nan_every) || is_one_in(settings_.nan_in_half) ||
+      (rows > 1 && is_one_in(settings_.nan_in_company))) {
     vector[vector.size() / 2] = std::numeric_limits<float>::quiet_NaN();
   }
   if (is_one_in(settings_.huge_every)) {
@@ -233,6 +235,7 @@ std::unique_ptr<Encoder> make_fake_encoder(const EncoderOptions& options, Log&) 
                      &settings.thread_out_of_memory_at, &settings.device.wrap_at}) {
     *call = *call ? std::optional(**call + kContractCalls) : std::nullopt;
   }
+  settings.nan_in_half = options.dtype == Dtype::kFp32 ? 0 : settings.nan_in_half;
   for (std::uint64_t& call : settings.device.fail_at) {
     call += kContractCalls;
   }

@@ -9,6 +9,7 @@
 //    "fail_at": [3], "fail_times": 1, "capacity_cost": 4000, "capacity_rows": 4,
 //    "nan_every": 50,         about one record in so many gives NaN, always
 //    "nan_in_company": 50,    the same, but alone its vector is finite
+//    "nan_in_half": 50,       the same, but in float32 its vector is finite
 //    "huge_every": 50,        the same, but too great for fp16
 //    "rows_per_second": 1000, "error_at": 7, "kill_at": 7,
 //    "width_matters": true,   a vector depends on its padded length
@@ -36,6 +37,7 @@ struct FakeEncoderSettings {
   std::uint32_t dimension = 8;
   std::uint64_t nan_every = 0;            // 0: never
   std::uint64_t nan_in_company = 0;       // 0: never
+  std::uint64_t nan_in_half = 0;          // 0: never
   std::uint64_t huge_every = 0;           // 0: never
   double rows_per_second = 0;             // 0: as fast as it goes
   std::optional<std::uint64_t> error_at;  // this call fails for good
