@@ -72,16 +72,26 @@ class Session {
   }
 
  private:
-  void open_output() {
-    directory_ = longhaul::open_store(
+  std::unique_ptr<StoreDirectory> open_directory(bool finished_needs_no_lock) {
+    return longhaul::open_store(
         *files_, config_.output,
         {.holder = lock_holder(),
-         .adopt = inputs_.continuation ? std::optional(inputs_.continuation->lock) : std::nullopt});
+         .adopt = inputs_.continuation ? std::optional(inputs_.continuation->lock) : std::nullopt,
+         .finished_needs_none = finished_needs_no_lock});
+  }
+
+  void open_output() {
+    directory_ = open_directory(!config_.overwrite);
     if (config_.overwrite) {
       directory_->clear();
     }
     if (config_.retry_rejects) {
       retry_.emplace(*files_, config_, directory_->state());
+      if (retry_->rejected() > 0) {
+        directory_.reset();
+        directory_ = open_directory(false);
+        retry_.emplace(*files_, config_, directory_->state());
+      }
       output_ = std::move(directory_);
       begin_ = retry_->begin();
       follows_ = true;

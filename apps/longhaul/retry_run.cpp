@@ -15,8 +15,8 @@ using nlohmann::json;
 
 // What a retry may change and run.json names when it did.
 constexpr std::array kChangeable{
-    "too-long",   "unknown",     "max-pixels", "memory-limit", "device-memory-limit",
-    "batch-size", "batch-tokens"};
+    "too-long",   "unknown",      "max-pixels",  "memory-limit", "device-memory-limit",
+    "batch-size", "batch-tokens", "max-rejects", "strict"};
 
 json retry_settings(const RunConfig& config) {
   return {{"too-long", config.too_long == TooLong::kTruncate ? "truncate" : "reject"},

@@ -21,8 +21,28 @@ std::string reason(int code) {
   return std::generic_category().message(code);
 }
 
+// What helps wherever it happens; nothing where that depends on the file.
+std::string remedy_of(int code) {
+  switch (code) {
+    case ELOOP:
+      return "a link there leads back to itself: remove it, or name another path";
+    case ENOTDIR:
+      return "a part of this path is a file: name another path";
+    case ENAMETOOLONG:
+      return "name a shorter path";
+    case EROFS:
+      return "this file system is read-only: name a path on another one";
+    case EACCES:
+    case EPERM:
+      return "check the permissions there, or name another path";
+    default:
+      return "";
+  }
+}
+
 [[noreturn]] void fail(const std::string& action, const std::string& path, int code) {
-  throw Error(ExitCode::kIo, "cannot " + action + " " + printable(path, 400) + ": " + reason(code));
+  throw Error(ExitCode::kIo, "cannot " + action + " " + printable(path, 400) + ": " + reason(code),
+              remedy_of(code));
 }
 
 template <typename Call>

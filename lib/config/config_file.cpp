@@ -19,6 +19,8 @@ constexpr std::array<std::pair<const char*, const char*>, 2> kAllowing{
     {{"too-long", "truncate"}, {"unknown", "token"}}};
 // Those of memory: the last retry's let fit what fitted.
 constexpr std::array kRoom{"memory-limit", "device-memory-limit", "batch-size", "batch-tokens"};
+// Those of limits: the last retry's gave the exit code.
+constexpr std::array kLimits{"max-rejects", "strict"};
 
 [[noreturn]] void reject(const std::string& what, const std::string& remedy) {
   throw Error(ExitCode::kUsage, what, remedy);
@@ -154,6 +156,12 @@ MergedRetries merge_retries(const json& run_report) {
       if (const json change = retry.value("changed", json::object()); change.contains(name)) {
         merged.settings[name] = change.at(name).value("now", json());
       }
+    }
+  }
+  const json last = retries.back().value("changed", json::object());
+  for (const char* name : kLimits) {
+    if (last.contains(name)) {
+      merged.settings[name] = last.at(name).value("now", json());
     }
   }
   const auto allows = [](const json& settings, const auto& allowing) {

@@ -123,9 +123,9 @@ std::vector<Setting> make_table() {
           v::sha256(&C::model_sha256)),
 
       row(kBatches, {"batch-size", "b"}, "N",
-          "records in hand at a time, in whole parts (a part is what is computed together, about "
-          "1,024 "
-          "tokens on a CPU): 1 is one part (default: auto)",
+          "records in hand at a time, in whole parts (a part is what is computed together, "
+          "whatever "
+          "this says): 1 is one part (default: auto)",
           v::count(&C::batch_size, {1, 1'000'000}, "auto")),
       row(kBatches, {"batch-tokens"}, "N",
           "padded tokens in hand at a time, in whole parts (default: auto); excludes --batch-size",

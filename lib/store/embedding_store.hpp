@@ -161,6 +161,9 @@ class StoreDirectory {
 struct LockRequest {
   std::string holder;        // what a second start is told: "process 42 on host x since ..."
   std::optional<int> adopt;  // a descriptor from keep_lock_across_exec, after an exec
+  // For who only asks whether a run is finished: one that is, is looked at without the lock and
+  // without writing, wherever it lies. The directory then takes no change.
+  bool finished_needs_none = false;
 };
 
 // Takes the directory's lock, makes the directory when absent, and reads what is there. Errors:

@@ -119,7 +119,8 @@ std::optional<std::vector<std::string>> CsvFile::next() {
     }
   }
   throw Error(ExitCode::kBadData,
-              name_ + ": line " + std::to_string(line_) + " does not end as a CSV line does");
+              name_ + ": line " + std::to_string(line_) + " does not end as a CSV line does",
+              "restore it from a copy, or embed again with --overwrite");
 }
 
 }  // namespace longhaul

@@ -88,6 +88,9 @@ class Directory : public StoreDirectory {
  public:
   Directory(Files& files, std::string path, const LockRequest& request)
       : files_(files), path_(std::move(path)) {
+    if (request.finished_needs_none && look_at_finished()) {
+      return;
+    }
     acquire(request);
     try {
       load();
@@ -151,6 +154,9 @@ class Directory : public StoreDirectory {
   }
 
   void clear() override {
+    if (!lock_) {
+      throw Error(ExitCode::kInternal, "clear() of a directory without its lock");
+    }
     discard_retry(files_, path_);
     remove_run_files(files_, path_);
     state_.reset();
@@ -183,6 +189,32 @@ class Directory : public StoreDirectory {
     }
   }
 
+  // What is wrong, or not finished, is looked at again with the lock.
+  bool look_at_finished() {
+    try {
+      if (files_.kind(path_) != PathKind::kDirectory || !check_ours(files_, path_)) {
+        return false;
+      }
+      const auto file = files_.open(in(store_files::kJournal), OpenMode::kRead);
+      std::optional<JournalState> journal = read_journal(*file, in(store_files::kJournal));
+      if (!journal || !journal->run.finish || journal->run.merging) {
+        return false;
+      }
+      take(std::move(*journal));
+      check_finished();
+      return true;
+    } catch (const Error&) {
+      state_.reset();
+      return false;
+    }
+  }
+
+  void take(JournalState journal) {
+    state_ = std::move(journal.run);
+    claims_ = journal.claims;
+    end_ = journal.end;
+  }
+
   void load() {
     if (!check_ours(files_, path_)) {
       return;
@@ -199,9 +231,7 @@ class Directory : public StoreDirectory {
         journal = read_journal(*changed, in(store_files::kJournal)).value();
       }
     }
-    state_ = std::move(journal->run);
-    claims_ = journal->claims;
-    end_ = journal->end;
+    take(std::move(*journal));
     if (state_->finish) {
       check_finished();
     }

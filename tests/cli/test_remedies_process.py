@@ -70,6 +70,40 @@ def test_an_output_that_is_a_file(t):
     t.works("embed", t.model, t.input, "-o", t.folder / "other", "-q")
 
 
+@follows(FILES, "remedy_of(code)")
+@pytest.mark.parametrize("name, remedy", [
+    ("loop", "a link there leads back to itself: remove it, or name another path"),
+    ("in.csv/out", "a part of this path is a file: name another path"),
+    ("x" * 300, "name a shorter path")])
+def test_an_output_where_none_can_be(t, name, remedy):
+    (t.folder / "loop").symlink_to("loop")
+    command = [name if word == t.out else word for word in t.embed()]
+    t.fails(74, remedy, *command)
+    t.works(*t.embed())
+    if name == "loop":
+        (t.folder / "loop").unlink()
+        t.works(*command)
+
+
+@follows("lib/store/record_csv.cpp", "does not end as a CSV line does")
+def test_a_table_that_does_not_end(t):
+    t.input = t.write("in.csv", "id,sequence\na,ACDEF\nb,AC?\n")
+    t.works(*t.embed(), code=3)
+    path = t.out / "rejects.csv"
+    whole = path.read_bytes()
+    damaged = whole[:-1] + b"x"
+    path.write_bytes(damaged)
+    retry = t.embed("--retry-rejects", "--unknown", "token")
+    t.fails(65, "restore it from a copy, or embed again with --overwrite", *retry)
+    path.write_bytes(whole)
+    t.works(*retry)
+    t.works("verify", t.out)
+    (t.out / "records.csv").write_bytes((t.out / "records.csv").read_bytes()[:-1] + b"x")
+    assert "does not end as a CSV line does" in t.works("verify", t.out, code=65).out
+    t.works(*t.embed("--overwrite"), code=3)
+    t.works("verify", t.out)
+
+
 @follows("lib/config/validate_config.cpp", "--delimiter has no meaning with --format")
 def test_a_delimiter_of_what_has_none(t):
     t.input = t.write("in.jsonl", '{"id": "a", "sequence": "ACDEF"}\n')

@@ -251,6 +251,20 @@ def test_a_replay_after_a_retry_gives_the_output_as_it_is_now(rejecting, flags):
     assert fake("verify", "out", "--recompute", 50, cwd=folder).code == 0
 
 
+def test_a_replay_repeats_the_limit_of_the_last_retry(rejecting):
+    folder, fake, _ = rejecting
+    assert retry(fake, folder, "--max-rejects", 30).code == 0
+
+    def replay(name):
+        return fake("embed", "--config", "out/run.json", "-o", name, cwd=folder)
+    assert replay("other").code == 0
+    assert contents(folder / "other") == contents(folder / "out")
+    assert retry(fake, folder, "--too-long", "truncate").code == 3  # this one gave no limit
+    assert replay("third").code == 3
+    assert retry(fake, folder, "--strict").code == 65
+    assert replay("fourth").code == 65
+
+
 def test_a_replay_after_retries_in_turn_says_what_it_cannot_know(rejecting):
     folder, fake, _ = rejecting
     assert retry(fake, folder, "--too-long", "truncate").code == 3

@@ -1,6 +1,7 @@
 """Stops that do not go as planned: a batch that hangs, an impatient user, a disk too small; and what
 a run says of ids that come twice."""
 
+import fcntl
 import json
 import os
 import signal
@@ -155,3 +156,45 @@ def test_a_pipe_whose_writer_comes_late_and_writes_in_pieces_is_read_whole(longh
     assert job.run_fake("embed", job.model, job.input, "-o", plain, "-q").code == 3
     for name in "embeddings.npy", "checksums.npy":
         assert (tmp_path / "out" / name).read_bytes() == (plain / name).read_bytes()
+
+
+def names_and_times(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+def test_a_finished_output_needs_no_lock(longhaul_fake, tmp_path):
+    job = Job(longhaul_fake, tmp_path, 60)
+    out = tmp_path / "out"
+    job.finish(out)
+    with open(out / "longhaul.lock", "w") as lock:  # as somebody who retries its rejects holds it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = names_and_times(out)
+        again = job.run_fake(*job.arguments(out, "--json"))
+        assert again.code == 3 and "nothing to do" in again.err, again
+        assert json.loads(again.out)["counts"]["records"] == 60
+        for change in "--overwrite", "--retry-rejects":
+            assert job.run_fake(*job.arguments(out, change)).code == 69
+        assert names_and_times(out) == before
+        os.truncate(out / "embeddings.npy", 500)  # what is damaged is looked at with the lock
+        assert job.run_fake(*job.arguments(out)).code == 69
+
+
+def test_a_finished_output_on_a_read_only_file_system(longhaul_fake, tmp_path):
+    job = Job(longhaul_fake, tmp_path, 60)
+    job.input.write_text("id,sequence\na,ACDEF\nb,MKLV\n")
+    out = tmp_path / "disk" / "out"
+    assert job.run_fake(*job.arguments(out)).code == 0
+    mount = f"mount --bind '{out.parent}' '{out.parent}' && mount -o remount,ro,bind '{out.parent}'"
+    if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True).returncode != 0:
+        pytest.skip("nothing can be mounted read-only here")
+
+    def embed(*more):
+        command = " ".join(f"'{word}'" for word in job.command(out, *more))
+        return subprocess.run(["unshare", "-rm", "sh", "-c", f"{mount} && {command}"],
+                              capture_output=True, text=True)
+    done = embed()
+    assert done.returncode == 0 and "nothing to do" in done.stderr, done
+    assert embed("--retry-rejects").returncode == 0  # it has none
+    new = embed("--overwrite")
+    assert new.returncode == 74 and "read-only" in new.stderr, new
+    assert job.run_fake("verify", out).code == 0

@@ -177,7 +177,7 @@ TEST_CASE("recomputed rows are compared with the stored ones") {
   const auto exact = settings.recompute;
   double tolerance = 0;
   settings.recompute = [&](std::span<const std::uint64_t> rows) {
-    RecomputedRows again = exact(rows);
+    RecomputedRows again = exact(rows).value();
     again.vectors[2][1] += 0.5F;
     again.tolerance = tolerance;
     return again;
