@@ -162,7 +162,8 @@ struct LockRequest {
   std::string holder;        // what a second start is told: "process 42 on host x since ..."
   std::optional<int> adopt;  // a descriptor from keep_lock_across_exec, after an exec
   // For who only asks whether a run is finished: one that is, is looked at without the lock and
-  // without writing, wherever it lies. The directory then takes no change.
+  // without writing, wherever it lies, but for a lock that a killed run left, which is removed if
+  // it can be. The directory then takes no change.
   bool finished_needs_none = false;
 };
 

@@ -88,10 +88,19 @@ class Directory : public StoreDirectory {
  public:
   Directory(Files& files, std::string path, const LockRequest& request)
       : files_(files), path_(std::move(path)) {
-    if (request.finished_needs_none && look_at_finished()) {
+    const bool finished = request.finished_needs_none && look_at_finished();
+    if (finished && !files_.exists(in(store_files::kLock))) {
       return;
     }
-    acquire(request);
+    try {
+      acquire(request);
+    } catch (const Error&) {
+      if (finished) {
+        return;  // somebody's, or left by a run that was killed where nothing can be written now
+      }
+      throw;
+    }
+    state_.reset();
     try {
       load();
     } catch (const Error& error) {

@@ -184,6 +184,7 @@ def test_a_finished_output_on_a_read_only_file_system(longhaul_fake, tmp_path):
     job.input.write_text("id,sequence\na,ACDEF\nb,MKLV\n")
     out = tmp_path / "disk" / "out"
     assert job.run_fake(*job.arguments(out)).code == 0
+    (out / "longhaul.lock").write_text("process 1 on a host")  # left by one that was killed
     mount = f"mount --bind '{out.parent}' '{out.parent}' && mount -o remount,ro,bind '{out.parent}'"
     if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True).returncode != 0:
         pytest.skip("nothing can be mounted read-only here")
