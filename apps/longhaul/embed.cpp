@@ -16,20 +16,6 @@
 namespace longhaul::app {
 namespace {
 
-// An argument as a shell would need it.
-std::string quoted(const std::string& argument) {
-  if (!argument.empty() &&
-      argument.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                 "-_./=:,+@%") == std::string::npos) {
-    return argument;
-  }
-  std::string out = "'";
-  for (const char c : argument) {
-    out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  }
-  return out + "'";
-}
-
 // The same command continues a run; --overwrite would begin it anew.
 std::string resume_command(const std::vector<std::string>& arguments) {
   std::vector<std::string> words;
@@ -37,7 +23,7 @@ std::string resume_command(const std::vector<std::string>& arguments) {
     if (arguments[i] == kContinuationFlag) {
       ++i;
     } else if (arguments[i] != "--overwrite") {
-      words.push_back(quoted(arguments[i]));
+      words.push_back(shell_word(arguments[i]));
     }
   }
   return join(words, " ");

@@ -13,6 +13,7 @@
 #include "base/start_thread.hpp"
 #include "base/text.hpp"
 #include "input/byte_source.hpp"
+#include "run_identity.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -28,11 +29,7 @@ std::optional<std::string> recorded_hash(const SourceIdentity& source,
                                          const nlohmann::json& recorded) {
   for (const nlohmann::json& before : recorded) {
     if (before.is_object() && before.value("path", "") == printable(source.path, 4096) &&
-        before.value("size", std::uint64_t{0}) == source.size &&
-        before.value("modified_ns", std::int64_t{0}) == source.modified_ns &&
-        before.value("changed_ns", source.changed_ns) == source.changed_ns &&
-        before.value("inode", std::uint64_t{0}) == source.inode &&
-        before.value("sha256", nlohmann::json()).is_string()) {
+        is_recorded_file(before, source) && before.value("sha256", nlohmann::json()).is_string()) {
       return before.at("sha256").get<std::string>();
     }
   }

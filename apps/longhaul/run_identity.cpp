@@ -111,6 +111,14 @@ nlohmann::json recorded_sources(const StoreState& state) {
   return state.begin.at("inputs");
 }
 
+bool is_recorded_file(const nlohmann::json& before, const SourceIdentity& now) {
+  const auto is = [&before](const char* name, auto value) {
+    return before.value(name, nlohmann::json()) == value;
+  };
+  return is("size", now.size) && is("modified_ns", now.modified_ns) && is("inode", now.inode) &&
+         (!before.contains("changed_ns") || is("changed_ns", now.changed_ns));
+}
+
 InputMatch compare_sources(const nlohmann::json& recorded, const std::vector<SourceIdentity>& now) {
   if (now.size() < recorded.size()) {
     return InputMatch::kReadAgain;
@@ -118,11 +126,7 @@ InputMatch compare_sources(const nlohmann::json& recorded, const std::vector<Sou
   for (std::size_t i = 0; i < recorded.size(); ++i) {
     const nlohmann::json& before = recorded[i];
     const SourceIdentity& source = now[i];
-    if (!source.regular || !before.at("regular").get<bool>() ||
-        before.at("size").get<std::uint64_t>() != source.size ||
-        before.at("modified_ns").get<std::int64_t>() != source.modified_ns ||
-        before.value("changed_ns", source.changed_ns) != source.changed_ns ||
-        before.at("inode").get<std::uint64_t>() != source.inode) {
+    if (!source.regular || !before.at("regular").get<bool>() || !is_recorded_file(before, source)) {
       return InputMatch::kReadAgain;
     }
   }

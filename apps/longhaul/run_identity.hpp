@@ -32,6 +32,10 @@ void require_same_fingerprint(const nlohmann::json& recorded, const nlohmann::js
 
 nlohmann::json describe_sources(const std::vector<SourceIdentity>& sources);
 
+// Whether it is the file of an entry of describe_sources(), by all but its name; ctime only where
+// it was recorded.
+bool is_recorded_file(const nlohmann::json& before, const SourceIdentity& now);
+
 // The same, as the sessions so far left it: that of the last one that found another.
 nlohmann::json recorded_sources(const StoreState& state);
 

@@ -36,6 +36,9 @@ std::string csv_field(std::string_view text);
 // text is left out.
 std::string printable(std::string_view text, std::size_t limit = 80);
 
+// The text as one word of a shell's command line: as it is, or in single quotes.
+std::string shell_word(std::string_view text);
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string to_lower(std::string_view text);  // ASCII only
 bool ends_with_ignoring_case(std::string_view text, std::string_view suffix);

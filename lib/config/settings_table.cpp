@@ -124,8 +124,7 @@ std::vector<Setting> make_table() {
 
       row(kBatches, {"batch-size", "b"}, "N",
           "records in hand at a time, in whole parts (a part is what is computed together, "
-          "whatever "
-          "this says): 1 is one part (default: auto)",
+          "whatever this says): 1 is one part (default: auto)",
           v::count(&C::batch_size, {1, 1'000'000}, "auto")),
       row(kBatches, {"batch-tokens"}, "N",
           "padded tokens in hand at a time, in whole parts (default: auto); excludes --batch-size",

@@ -27,20 +27,6 @@ bool holds_any(std::string_view text, const std::array<std::string_view, N>& par
                      [&](std::string_view part) { return holds(text, part); });
 }
 
-// A word of a shell command.
-std::string quoted(const std::string& word) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
-    return word;
-  }
-  std::string text = "'";
-  for (const char c : word) {
-    text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  }
-  return text + "'";
-}
-
 // "models/esm2_650m/" and "weights/esm2_650m.pt" give "esm2_650m.ts".
 std::string archive_name(const fs::path& source) {
   fs::path path = source;
@@ -56,7 +42,7 @@ std::string archive_name(const fs::path& source) {
 
 std::string command(const std::string& script, const std::string& model, const std::string& out,
                     const std::string& flags = "") {
-  return "scripts/" + script + " " + quoted(model) + " " + quoted(out) + flags;
+  return "scripts/" + script + " " + shell_word(model) + " " + shell_word(out) + flags;
 }
 
 json read_json(const fs::path& path) {
@@ -97,15 +83,15 @@ std::string advice_for_name(const std::string& name) {
       name.substr(name.rfind('/') == std::string::npos ? 0 : name.rfind('/') + 1);
   const bool on_hub = holds(name, "/");
   if (holds(lower, "antiberty")) {
-    return "make an archive of it: scripts/export_antiberty.py " + quoted(archive_name(base));
+    return "make an archive of it: scripts/export_antiberty.py " + shell_word(archive_name(base));
   }
   if (is_esm(lower)) {
     // Names that end as the published ones are on the hub; a file such as esm2.ts is made from one.
     const bool published = holds(lower, "_ur50") || holds(lower, "_ur90");
     const std::string hub = on_hub ? name : "facebook/" + (published ? base : kUsualEsm);
     const std::string folder = published || on_hub ? base : "esm2_650m";
-    return "make an archive of it: .venv/bin/hf download " + quoted(hub) + " --local-dir " +
-           quoted(folder) + " && " + command("export_esm.py", folder, archive_name(base));
+    return "make an archive of it: .venv/bin/hf download " + shell_word(hub) + " --local-dir " +
+           shell_word(folder) + " && " + command("export_esm.py", folder, archive_name(base));
   }
   if (lower.starts_with("timm/")) {
     const std::string model = base.substr(0, base.find('.'));
@@ -128,10 +114,10 @@ FolderAdvice advice_for_folder(const fs::path& folder) {
   const json config = read_json(folder / "config.json");
   if (const std::string architecture = text_at(config, "architecture"); !architecture.empty()) {
     const std::string weights = (folder / "model.safetensors").string();
-    return {
-        "a folder of timm's",
-        "make an archive of it: " + command("export_torchvision.py", "timm:" + architecture,
-                                            archive_name(folder), " --weights " + quoted(weights))};
+    return {"a folder of timm's",
+            "make an archive of it: " + command("export_torchvision.py", "timm:" + architecture,
+                                                archive_name(folder),
+                                                " --weights " + shell_word(weights))};
   }
   const std::string type = text_at(config, "model_type");
   if (type.empty()) {
@@ -169,14 +155,14 @@ std::string advice_for_weights(const fs::path& file, std::string_view names) {
   if (holds_any(names, std::array<std::string_view, 2>{"visual.conv1", "visual.transformer."})) {
     return "make an archive of it, with open_clip's name of the model, such as ViT-B-32: "
            "scripts/export_openclip.py NAME " +
-           quoted(archive_name(file)) + " --pretrained " + quoted(file.string());
+           shell_word(archive_name(file)) + " --pretrained " + shell_word(file.string());
   }
   if (holds_any(names, std::array<std::string_view, 4>{"layer4.", "features.", "conv_proj.",
                                                        "patch_embed."}) &&
       !holds(names, "bert.")) {
     return "make an archive of it, with torchvision's name of the model, or timm:NAME: "
            "scripts/export_torchvision.py NAME " +
-           quoted(archive_name(file)) + " --weights " + quoted(file.string());
+           shell_word(archive_name(file)) + " --weights " + shell_word(file.string());
   }
   if (holds(names, "bert.")) {
     return kNoExporter;

@@ -13,6 +13,7 @@ namespace {
 
 // Lines that do not read like records, after which a quote is not looked through to its end.
 constexpr std::uint64_t kUnlikeRecords = 16;
+
 bool is_blank(std::string_view cell) {
   return cell.find_first_not_of(" \t") == std::string_view::npos;
 }

@@ -63,7 +63,8 @@ bool FastaReader::seek(const SourceCursor& cursor) {
   if (!lines_.next(line)) {
     return false;
   }
-  take_glued_header(line, line.text.find('>'));
+  Record nothing;
+  take_glued_header(line, line.text.find('>'), nothing);
   return true;
 }
 
@@ -90,13 +91,21 @@ bool FastaReader::take_header(const Line& line) {
   return true;
 }
 
-// The header begins at the '>' at `at`, but the place to enter it from is the line.
-void FastaReader::take_glued_header(const Line& line, std::size_t at) {
+// The header begins at the '>' at `at`, but the place to enter it from is the line. The record
+// before it is none either.
+void FastaReader::take_glued_header(const Line& line, std::size_t at, Record& before) {
   have_header_ = true;
-  header_glued_ = first_of(line) == ';' ? Glued::kToComment : Glued::kToResidues;
+  const bool comment = first_of(line) == ';';
+  header_glued_ = comment ? Glued::kToComment : Glued::kToResidues;
   header_too_long_ = line.too_long;
   header_.assign(line.too_long ? std::string_view() : line.text.substr(at + 1));
   header_at_ = {line.byte, line.number, 1};
+  before.defect =
+      Defect{Reason::kBadRecord,
+             "line " + std::to_string(line.number) +
+                 (comment ? ", a comment, holds a '>'" : " holds a '>' behind residues") +
+                 ": put a line break before it if a header begins there, as when files are joined" +
+                 (comment ? ", or else take it out" : "")};
 }
 
 // Whether the line is a comment, perhaps with a header glued to it.
@@ -106,11 +115,7 @@ bool FastaReader::take_comment(const Line& line, Record& record) {
   }
   const std::size_t glued = line.inner_header ? 0 : line.text.find('>');
   if (glued != kNone) {
-    take_glued_header(line, glued);
-    record.defect = Defect{Reason::kBadRecord,
-                           "line " + std::to_string(line.number) +
-                               ", a comment, holds a '>': put a line break before it if a header "
-                               "begins there, as when files are joined, or else take it out"};
+    take_glued_header(line, glued, record);
   }
   return true;
 }
@@ -181,11 +186,7 @@ void FastaReader::read_residues(Record& record) {
       record.payload = std::string();
     }
     if (glued != kNone) {
-      take_glued_header(line, glued);
-      record.defect = Defect{Reason::kBadRecord,
-                             "line " + std::to_string(line.number) +
-                                 " holds a '>' behind residues: put a line break before it if a "
-                                 "header begins there, as when files are joined"};
+      take_glued_header(line, glued, record);
     }
   }
   if (too_long) {

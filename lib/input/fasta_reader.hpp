@@ -31,7 +31,7 @@ class FastaReader : public SourceReader {
   void read_residues(Record& record);
   bool take_header(const Line& line);
   bool take_comment(const Line& line, Record& record);
-  void take_glued_header(const Line& line, std::size_t at);
+  void take_glued_header(const Line& line, std::size_t at, Record& before);
   std::size_t add_residues(const Line& line, std::string& residues) const;
   void fill_from_header(Record& record) const;
 

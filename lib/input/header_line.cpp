@@ -28,13 +28,6 @@ bool looks_like_residues(std::string_view cell) {
          });
 }
 
-// A word of a shell's command line.
-std::string quoted(const std::string& text) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+-,=:@%";
-  return text.find_first_not_of(kPlain) == std::string::npos ? text : "'" + text + "'";
-}
-
 std::string reading_command(const std::string& name) {
   if (name == "-") {
     return "cat";
@@ -59,7 +52,7 @@ std::string reading_command(const std::string& name) {
     case Compression::kNone:
       break;
   }
-  return std::string(program) + " " + quoted(printable(name, 400));
+  return std::string(program) + " " + shell_word(printable(name, 400));
 }
 
 // Names for the cells of a record.
@@ -164,7 +157,7 @@ void refuse_missing_header(const std::vector<std::string>& header, std::uint64_t
       header_for(header, sequence, settings, std::string(1, tabs ? ' ' : delimiter));
   const std::string words =
       tabs ? "printf '" + header_for(header, sequence, settings, "\\t") + "\\n'"
-           : "echo " + quoted(shown);
+           : "echo " + shell_word(shown);
   throw Error(ExitCode::kBadData,
               where + std::to_string(line) + ": looks like a record ('" + printable(*residues, 40) +
                   "'), and a table begins with a header line, which names its columns",

@@ -164,8 +164,11 @@ class ImageReader : public RecordReader {
   }
 
   bool seek(const InputPosition& position) override {
-    if (stream_list_ && (!list_ || position.cursor == this->position().cursor)) {
-      return position.cursor == this->position().cursor;  // what a pipe gave is gone
+    if (stream_list_) {
+      const bool stands_there = position.cursor == this->position().cursor;
+      if (stands_there || !list_) {
+        return stands_there;  // what a pipe gave is gone
+      }
     }
     constexpr std::string_view kSource = "source=";
     constexpr std::string_view kAfter = " after=";

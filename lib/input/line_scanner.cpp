@@ -32,8 +32,8 @@ const char* utf16_by_zeros(std::string_view head) {
 }  // namespace
 
 void check_is_text(std::string_view head, const std::string& name, bool list_of_paths) {
-  const std::string file = name == "-" ? "FILE" : printable(name, 400);
-  const std::string where = name == "-" ? "standard input" : file;
+  const std::string where = name == "-" ? "standard input" : printable(name, 400);
+  const std::string file = name == "-" ? "FILE" : shell_word(where);
   const std::string run = " | longhaul embed MODEL - --format FORMAT -o OUT";
   const std::string list = "a list is text, one path a line, or CSV or TSV with a column 'path'";
   const auto refuse = [&](const std::string& what, const std::string& remedy) {

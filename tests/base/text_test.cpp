@@ -69,3 +69,12 @@ TEST_CASE("printable text escapes controls and leaves out the middle") {
   CHECK(printable("a\tb") == "a\\x09b");
   CHECK(printable(std::string(100, 'A'), 10) == "AAAAA...AAAAA");
 }
+
+TEST_CASE("a word of a shell's command line is quoted where a shell would take it apart") {
+  CHECK(shell_word("out/run-1.csv") == "out/run-1.csv");
+  CHECK(shell_word("--x=a:b,c+d@%") == "--x=a:b,c+d@%");
+  CHECK(shell_word("") == "''");
+  CHECK(shell_word("my file.csv") == "'my file.csv'");
+  CHECK(shell_word("$HOME;*") == "'$HOME;*'");
+  CHECK(shell_word("it's.csv") == "'it'\\''s.csv'");
+}

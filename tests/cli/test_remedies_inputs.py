@@ -138,6 +138,7 @@ def piped(t, command):
     ("in.csv", "r1,MKLVW\nr2,AKLEY\nr3,CKWEE\n"),
     ("in.tsv", "r1\tMKLVW\nr2\tAKLEY\nr3\tCKWEE\n"),
     ("a b.csv", "MKLVW;r1;x\nAKLEY;r2;x\nCKWEE;r3;x\n"),
+    ("it's.csv", "r1,MKLVW\nr2,AKLEY\nr3,CKWEE\n"),
     ("in.csv", "# a note\n#id,sequence\nr1,MKLVW\nr2,AKLEY\nr3,CKWEE\n"),
 ])
 def test_tables_without_a_header(t, name, content):
@@ -170,7 +171,7 @@ def test_a_list_of_sequences_has_no_header(t):
 FASTA = ">a\nMKLVW\n>b\nAKLEY\n"
 
 
-@pytest.mark.parametrize("name", ["in.fasta", "in"])
+@pytest.mark.parametrize("name", ["in.fasta", "in", "in it's.fasta"])
 @pytest.mark.parametrize("content, what", [
     (FASTA.encode("utf-16-le"), "is UTF-16LE text"),
     (FASTA.encode("utf-16-be"), "is UTF-16BE text"),
