@@ -40,7 +40,8 @@ def wide_model(tmp_path_factory):
 def one_by_one(longhaul, wide_model, tmp_path_factory):
     """The run with one part at a time, against which the others are measured."""
     folder = tmp_path_factory.mktemp("one_by_one")
-    data = write_sequences(folder / "in.csv", [500 - number % 7 for number in range(32)])
+    # Long enough that a part, of one record here, takes 128 MiB.
+    data = write_sequences(folder / "in.csv", [1000 - number % 7 for number in range(32)])
     done = run_measured(longhaul.path, "embed", wide_model, data, "-o", folder / "out",
                         "--threads", 4, "--batch-size", 1, "--progress", "none")
     assert done.code == 0, done
