@@ -16,7 +16,7 @@ if __name__ == "__main__":
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The rooms whose tests run under a sanitizer: all that read foreign bytes or manage memory, and
 # those with threads.
-SANITIZERS = {"asan": ["base", "config", "input", "plan", "prepare", "encode", "device", "kernels",
+SANITIZERS = {"asan": ["base", "domain", "config", "input", "plan", "prepare", "encode", "device", "kernels",
                        "store", "score", "run"],
               "tsan": ["base", "input", "run", "app"]}
 

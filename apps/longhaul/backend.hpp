@@ -17,10 +17,12 @@ namespace longhaul::app {
 struct Backend {
   // Hash and card of a model file, without loading the module. Refuses any file whose SHA-256 is
   // not `sha256`. Throws Error(kBadData, kIo).
-  std::function<ModelFile(const std::string& path, const std::optional<std::string>& card_path,
-                          const std::optional<std::string>& sha256)>
+  std::function<encode::ModelFile(const std::string& path,
+                                  const std::optional<std::string>& card_path,
+                                  const std::optional<std::string>& sha256)>
       read_model;
-  std::function<std::unique_ptr<Encoder>(const ModelFile&, const EncoderOptions&, Log&)>
+  std::function<std::unique_ptr<encode::Encoder>(const encode::ModelFile&,
+                                                 const encode::EncoderOptions&, Log&)>
       make_encoder;
   // For `longhaul inspect`: what loading and trying a module tells (torch/inspect_module.hpp).
   // Empty where there is no module to load.
@@ -33,6 +35,6 @@ struct Backend {
 };
 
 // Called before any thread is started: it may change settings of the whole process.
-Backend make_backend(FreedMemory freed = FreedMemory::kKept);
+Backend make_backend(device::FreedMemory freed = device::FreedMemory::kKept);
 
 }  // namespace longhaul::app

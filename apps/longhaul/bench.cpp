@@ -52,9 +52,9 @@ double ratio(double part, double whole) {
 
 // Records of letters the model allows, lengths spread by a tenth around the middle one; the same
 // each time.
-class GeneratedReader : public RecordReader {
+class GeneratedReader : public input::RecordReader {
  public:
-  GeneratedReader(const EncoderCard& card, const BenchOptions& options)
+  GeneratedReader(const encode::EncoderCard& card, const BenchOptions& options)
       : letters_(card.alphabet.allowed), records_(options.records), middle_(options.length) {}
 
   std::optional<Record> next() override {
@@ -76,13 +76,13 @@ class GeneratedReader : public RecordReader {
     return record;
   }
   const std::vector<std::string>& kept_columns() const override { return kept_columns_; }
-  InputPosition position() const override { return {at_, std::to_string(at_)}; }
-  bool seek(const InputPosition& position) override {
+  input::InputPosition position() const override { return {at_, std::to_string(at_)}; }
+  bool seek(const input::InputPosition& position) override {
     at_ = position.ordinal;
     return true;
   }
-  InputProgress progress() const override { return {at_, records_, records_}; }
-  std::vector<SourceIdentity> sources() const override { return {}; }
+  input::InputProgress progress() const override { return {at_, records_, records_}; }
+  std::vector<input::SourceIdentity> sources() const override { return {}; }
 
  private:
   const std::string letters_;
@@ -123,7 +123,7 @@ class Bench {
       : options_(options), backend_(make_backend()) {
     config_.model = options.model;
     config_.device = options.device;
-    config_.dtype = options.dtype;
+    config_.dtype = *from_string<Dtype>(options.dtype);
     config_.card = options.card;
     config_.cpu_kernels = options.cpu_kernels;
     if (options.batch_tokens > 0) {
@@ -134,7 +134,7 @@ class Bench {
       throw Error(ExitCode::kUsage, "bench measures sequence models", "time images with embed");
     }
     NullLog log;
-    const EncoderOptions encoder = encoder_options(config_, model_.card, threads);
+    const encode::EncoderOptions encoder = encoder_options(config_, model_.card, threads);
     encoder_ = backend_.make_encoder(model_, encoder, log);
     preprocessor_ = make_preprocessor(config_, model_.card, threads, {});
     const json choices = make_choices(config_, model_.card,
@@ -146,10 +146,10 @@ class Bench {
   }
 
   json run() {
-    const std::vector<std::vector<HostBatch>> batches = prepare();
+    const std::vector<std::vector<encode::HostBatch>> batches = prepare();
     encode_all(batches);  // warm: every shape has been met
     const LoopResult bare = encode_all(batches);
-    const RunReport whole = run_whole();
+    const run::RunReport whole = run_whole();
     const json report = encoder_->report();
     const json products = report.value("products", json::array());
     double operations_per_token = 0;
@@ -158,10 +158,10 @@ class Bench {
                               product.at("outputs").get<double>() *
                               product.at("count").get<double>();
     }
-    const double peak = backend_.measure_product_peak
-                            ? backend_.measure_product_peak(products, encoder_->device().name(),
-                                                            *dtype_from_string(options_.dtype))
-                            : 0;
+    const double peak =
+        backend_.measure_product_peak
+            ? backend_.measure_product_peak(products, encoder_->device().name(), config_.dtype)
+            : 0;
     const double bare_rate = ratio(static_cast<double>(bare.records), bare.seconds);
     const double whole_rate = ratio(static_cast<double>(whole.records), whole.seconds_total);
     const double useful =
@@ -187,20 +187,20 @@ class Bench {
 
  private:
   // All batches of the run, cut as the pipeline cuts them.
-  std::vector<std::vector<HostBatch>> prepare() {
+  std::vector<std::vector<encode::HostBatch>> prepare() {
     GeneratedReader reader(model_.card, options_);
-    WindowSource windows(reader, *preprocessor_, settings_.window, 0, {});
-    const BatchLimits limits{.rows = settings_.batch_rows,
-                             .tokens = settings_.batch_tokens,
-                             .budget = std::numeric_limits<double>::infinity(),
-                             .work = std::numeric_limits<double>::infinity(),
-                             .concurrency = encoder_->concurrency()};
-    std::vector<std::vector<HostBatch>> batches;
-    while (std::optional<Window> window = windows.next()) {
+    run::WindowSource windows(reader, *preprocessor_, settings_.window, 0, {});
+    const plan::BatchLimits limits{.rows = settings_.batch_rows,
+                                   .tokens = settings_.batch_tokens,
+                                   .budget = std::numeric_limits<double>::infinity(),
+                                   .work = std::numeric_limits<double>::infinity(),
+                                   .concurrency = encoder_->concurrency()};
+    std::vector<std::vector<encode::HostBatch>> batches;
+    while (std::optional<run::Window> window = windows.next()) {
       for (std::size_t at = 0; at < window->order.size();) {
-        std::vector<HostBatch>& batch = batches.emplace_back();
-        for (const Part& part : cut_batch(window->order, at, settings_.parts, limits)) {
-          std::vector<Prepared*> records;
+        std::vector<encode::HostBatch>& batch = batches.emplace_back();
+        for (const plan::Part& part : cut_batch(window->order, at, settings_.parts, limits)) {
+          std::vector<prepare::Prepared*> records;
           for (std::uint32_t i = part.first; i < part.first + part.count; ++i) {
             records.push_back(&window->records[window->order[i].index]);
           }
@@ -212,12 +212,12 @@ class Bench {
     return batches;
   }
 
-  LoopResult encode_all(const std::vector<std::vector<HostBatch>>& batches) {
+  LoopResult encode_all(const std::vector<std::vector<encode::HostBatch>>& batches) {
     LoopResult result;
     const Clock::time_point start = Clock::now();
-    for (const std::vector<HostBatch>& batch : batches) {
-      encoder_->encode(std::span<const HostBatch>(batch));
-      for (const HostBatch& part : batch) {
+    for (const std::vector<encode::HostBatch>& batch : batches) {
+      encoder_->encode(std::span<const encode::HostBatch>(batch));
+      for (const encode::HostBatch& part : batch) {
         result.records += part.used_rows;
         result.tokens_computed += std::uint64_t{part.rows} * part.width;
         result.tokens +=
@@ -229,35 +229,36 @@ class Bench {
     return result;
   }
 
-  RunReport run_whole() {
+  run::RunReport run_whole() {
     const TemporaryDirectory directory;
     const auto files = posix_files();
-    const auto opened = open_store(*files, directory.path(), {.holder = "bench", .adopt = {}});
+    const auto opened =
+        store::open_store(*files, directory.path(), {.holder = "bench", .adopt = {}});
     const auto store = opened->begin(
         {.dimension = encoder_->dimension(), .dtype = OutputDtype::kFp32, .kept_columns = {}},
         {{"bench", true}});
     GeneratedReader reader(model_.card, options_);
-    MemoryGovernor governor(
-        governor_settings(config_, model_.card, settings_, MemoryReading(), *encoder_));
-    LeakMonitor leaks;
+    plan::MemoryGovernor governor(
+        governor_settings(config_, model_.card, settings_, device::MemoryReading(), *encoder_));
+    device::LeakMonitor leaks;
     NullLog log;
-    PipelineHooks hooks;
+    run::PipelineHooks hooks;
     hooks.now = &Clock::now;
     hooks.stop_requested = [] { return false; };
     hooks.abandon = [] {};
-    hooks.read_memory = [] { return MemoryReading(); };
-    hooks.progress = [](const RunSnapshot&) {};
+    hooks.read_memory = [] { return device::MemoryReading(); };
+    hooks.progress = [](const run::RunSnapshot&) {};
     return run_pipeline({reader, *preprocessor_, *encoder_, *store, governor, leaks, log},
                         settings_, hooks, std::nullopt);
   }
 
   const BenchOptions options_;
   const Backend backend_;
-  RunConfig config_;
-  ModelFile model_;
-  std::unique_ptr<Encoder> encoder_;
-  std::unique_ptr<Preprocessor> preprocessor_;
-  PipelineSettings settings_;
+  config::RunConfig config_;
+  encode::ModelFile model_;
+  std::unique_ptr<encode::Encoder> encoder_;
+  std::unique_ptr<prepare::Preprocessor> preprocessor_;
+  run::PipelineSettings settings_;
 };
 
 void print_row(const char* name, double value, const char* unit) {

@@ -18,9 +18,9 @@ constexpr const char* kExpertHeading = "Rarely needed";
 constexpr const char* kConfiguration = "Configuration";
 
 // The help text, with the default where the text does not say it.
-std::string help_of(const Setting& setting) {
+std::string help_of(const config::Setting& setting) {
   std::string help(setting.help);
-  const nlohmann::json value = setting.get(RunConfig{});
+  const nlohmann::json value = setting.get(config::RunConfig{});
   if (!setting.is_switch() && !value.is_null() && !value.is_array() &&
       help.find("(default") == std::string::npos) {
     help += " (default: " + (value.is_string() ? value.get<std::string>() : value.dump()) + ")";
@@ -28,7 +28,7 @@ std::string help_of(const Setting& setting) {
   return help;
 }
 
-void add_setting(CLI::App& command, const Setting& setting, ConfigOptions& options) {
+void add_setting(CLI::App& command, const config::Setting& setting, ConfigOptions& options) {
   const std::string name(setting.name);
   const std::string flags =
       (setting.short_flag.empty() ? "" : "-" + std::string(setting.short_flag) + ",") + "--" + name;
@@ -71,7 +71,7 @@ nlohmann::json read_config_file(const std::string& path) {
                 "--config " + printable(path) + ": cannot be read: " + std::strerror(errno),
                 remedy);
   }
-  return parse_config_text(text.str(), path);
+  return config::parse_config_text(text.str(), path);
 }
 
 }  // namespace
@@ -81,7 +81,7 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
   command
       .add_option("INPUT", options.inputs, "files of sequences, folders, or - for standard input")
       ->type_name("");
-  for (const Setting& setting : settings_table()) {
+  for (const config::Setting& setting : config::settings_table()) {
     add_setting(command, setting, options);
   }
   command
@@ -103,13 +103,14 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       "2h.");
 }
 
-ResolvedConfig resolve_options(const ConfigOptions& options,
-                               const std::map<std::string, std::string>& environment) {
+config::ResolvedConfig resolve_options(const ConfigOptions& options,
+                                       const std::map<std::string, std::string>& environment) {
   std::optional<nlohmann::json> file;
   if (!options.config_file.empty()) {
     file = read_config_file(options.config_file);
   }
-  ResolvedConfig resolved = resolve_config(options.flags, environment, file, options.config_file);
+  config::ResolvedConfig resolved =
+      config::resolve_config(options.flags, environment, file, options.config_file);
   if (!options.model.empty()) {
     resolved.config.model = options.model;
   }

@@ -28,7 +28,7 @@ void add_config_options(CLI::App& command, ConfigOptions& options);
 // Reads the --config file, if any, and merges everything. Contradictions are refused here; that
 // model, input and output are named is require_positions()'s business, for --print-config needs
 // none.
-ResolvedConfig resolve_options(const ConfigOptions& options,
-                               const std::map<std::string, std::string>& environment);
+config::ResolvedConfig resolve_options(const ConfigOptions& options,
+                                       const std::map<std::string, std::string>& environment);
 
 }  // namespace longhaul::app

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/outcome.hpp"
 #include "base/text.hpp"
+#include "domain/outcome.hpp"
 #include "prepare/image_settings.hpp"
 #include "store/record_csv.hpp"
 
@@ -23,31 +23,34 @@ std::optional<std::uint64_t> parse_hex(const std::string& text) {
 
 }  // namespace
 
-DuplicateFilter::Key duplicate_key(const RunConfig& config) {
-  return config.skip_duplicates == SkipDuplicates::kDhash ? DuplicateFilter::Key::kLikeness
-                                                          : DuplicateFilter::Key::kContent;
+prepare::DuplicateFilter::Key duplicate_key(const config::RunConfig& config) {
+  return config.skip_duplicates == SkipDuplicates::kDhash ? prepare::DuplicateFilter::Key::kLikeness
+                                                          : prepare::DuplicateFilter::Key::kContent;
 }
 
-std::vector<std::string> output_columns(const RunConfig& config, const RecordReader& reader) {
+std::vector<std::string> output_columns(const config::RunConfig& config,
+                                        const input::RecordReader& reader) {
   std::vector<std::string> columns = reader.kept_columns();
   if (config.skip_duplicates == SkipDuplicates::kDhash) {
-    if (std::find(columns.begin(), columns.end(), kLikenessColumn) != columns.end()) {
-      throw Error(ExitCode::kUsage,
-                  std::string("--skip-duplicates dhash writes a column ") + kLikenessColumn,
-                  "give the kept column of that name another");
+    if (std::find(columns.begin(), columns.end(), prepare::kLikenessColumn) != columns.end()) {
+      throw Error(
+          ExitCode::kUsage,
+          std::string("--skip-duplicates dhash writes a column ") + prepare::kLikenessColumn,
+          "give the kept column of that name another");
     }
-    columns.emplace_back(kLikenessColumn);
+    columns.emplace_back(prepare::kLikenessColumn);
   }
   return columns;
 }
 
-void remember_rows(Files& files, const std::string& output, DuplicateFilter::Key key,
-                   DuplicateFilter& filter) {
+void remember_rows(Files& files, const std::string& output, prepare::DuplicateFilter::Key key,
+                   prepare::DuplicateFilter& filter) {
   const std::string path = output + "/records.csv";
   const auto file = files.open(path, OpenMode::kRead);
-  CsvFile csv(*file, path, file->size());
+  store::CsvFile csv(*file, path, file->size());
   const std::vector<std::string> header = csv.next().value_or(std::vector<std::string>());
-  const std::string wanted = key == DuplicateFilter::Key::kContent ? "hash" : kLikenessColumn;
+  const std::string wanted =
+      key == prepare::DuplicateFilter::Key::kContent ? "hash" : prepare::kLikenessColumn;
   const auto column = [&](const std::string& name) {
     const auto found = std::find(header.begin(), header.end(), name);
     if (found == header.end()) {
@@ -67,7 +70,7 @@ void remember_rows(Files& files, const std::string& output, DuplicateFilter::Key
     if ((*fields)[status_at] != to_string(Status::kOk)) {
       continue;
     }
-    if (key == DuplicateFilter::Key::kContent) {
+    if (key == prepare::DuplicateFilter::Key::kContent) {
       if (const auto hash = hash128_from_hex((*fields)[key_at])) {
         filter.first_of(*hash, *row);
       }
@@ -77,10 +80,11 @@ void remember_rows(Files& files, const std::string& output, DuplicateFilter::Key
   }
 }
 
-void recall_ids(Files& files, const std::string& output, std::uint64_t bytes, RepeatedIds& ids) {
+void recall_ids(Files& files, const std::string& output, std::uint64_t bytes,
+                run::RepeatedIds& ids) {
   const std::string path = output + "/records.csv";
   const auto file = files.open(path, OpenMode::kRead);
-  CsvFile csv(*file, path, bytes);
+  store::CsvFile csv(*file, path, bytes);
   csv.next();
   while (const auto fields = csv.next()) {
     if (ids.overflowed()) {
@@ -92,8 +96,8 @@ void recall_ids(Files& files, const std::string& output, std::uint64_t bytes, Re
   }
 }
 
-DuplicateOf first_finder(DuplicateFilter& filter) {
-  return [&filter](const Prepared& prepared) {
+DuplicateOf first_finder(prepare::DuplicateFilter& filter) {
+  return [&filter](const prepare::Prepared& prepared) {
     const std::uint64_t row = prepared.record.ordinal;
     return prepared.likeness ? filter.first_of(*prepared.likeness, row)
                              : filter.first_of(prepared.hash, row);

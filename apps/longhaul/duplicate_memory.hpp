@@ -15,20 +15,22 @@
 namespace longhaul::app {
 
 // What --skip-duplicates compares.
-DuplicateFilter::Key duplicate_key(const RunConfig& config);
+prepare::DuplicateFilter::Key duplicate_key(const config::RunConfig& config);
 
 // The kept columns of the input, and the one that --skip-duplicates dhash adds. Throws
 // Error(kUsage) when the input has one of that name.
-std::vector<std::string> output_columns(const RunConfig& config, const RecordReader& reader);
+std::vector<std::string> output_columns(const config::RunConfig& config,
+                                        const input::RecordReader& reader);
 
 // Finds the first row like a prepared one and remembers each; `filter` must outlive it.
-DuplicateOf first_finder(DuplicateFilter& filter);
+DuplicateOf first_finder(prepare::DuplicateFilter& filter);
 
 // Puts the accepted rows of OUT/records.csv into the filter: their hash, or their likeness.
-void remember_rows(Files& files, const std::string& output, DuplicateFilter::Key key,
-                   DuplicateFilter& filter);
+void remember_rows(Files& files, const std::string& output, prepare::DuplicateFilter::Key key,
+                   prepare::DuplicateFilter& filter);
 
 // Gives the ids of the first `bytes` of OUT/records.csv to `ids`.
-void recall_ids(Files& files, const std::string& output, std::uint64_t bytes, RepeatedIds& ids);
+void recall_ids(Files& files, const std::string& output, std::uint64_t bytes,
+                run::RepeatedIds& ids);
 
 }  // namespace longhaul::app

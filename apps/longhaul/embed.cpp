@@ -31,7 +31,7 @@ std::string resume_command(const std::vector<std::string>& arguments) {
 
 // Metal's allocator reads them when it is made, which is later. PyTorch refuses a low watermark
 // above the high one, and its default low one is 1.4.
-void set_mps_watermarks(const RunConfig& config) {
+void set_mps_watermarks(const config::RunConfig& config) {
   if (config.mps_high_watermark) {
     const double high = *config.mps_high_watermark;
     const double low = high == 0 ? 1.4 : std::min(1.4, high);
@@ -41,14 +41,14 @@ void set_mps_watermarks(const RunConfig& config) {
 }
 
 // A ceiling that was asked for comes before speed.
-FreedMemory freed_memory(const RunConfig& config) {
-  const bool limited = config.memory_limit || HostMemory().read().address_space_limit;
-  return limited ? FreedMemory::kReturned : FreedMemory::kKept;
+device::FreedMemory freed_memory(const config::RunConfig& config) {
+  const bool limited = config.memory_limit || device::HostMemory().read().address_space_limit;
+  return limited ? device::FreedMemory::kReturned : device::FreedMemory::kKept;
 }
 
 ExitCode embed(const ConfigOptions& options, Context& context) {
-  ResolvedConfig resolved = resolve_options(options, context.environment);
-  const RunConfig& config = resolved.config;
+  config::ResolvedConfig resolved = resolve_options(options, context.environment);
+  const config::RunConfig& config = resolved.config;
   std::optional<std::string> started_in;
   if (!options.print_config) {
     started_in = enter_recorded_directory(resolved, options);

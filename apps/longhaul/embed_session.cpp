@@ -72,8 +72,8 @@ class Session {
   }
 
  private:
-  std::unique_ptr<StoreDirectory> open_directory(bool finished_needs_no_lock) {
-    return longhaul::open_store(
+  std::unique_ptr<store::StoreDirectory> open_directory(bool finished_needs_no_lock) {
+    return longhaul::store::open_store(
         *files_, config_.output,
         {.holder = lock_holder(),
          .adopt = inputs_.continuation ? std::optional(inputs_.continuation->lock) : std::nullopt,
@@ -153,11 +153,12 @@ class Session {
 
   void load_encoder() {
     const Clock::time_point start = Clock::now();
-    const MemoryReading before = sanity_.checked(host_memory_.read());
-    require_room_for_model(files_->open(config_.model, OpenMode::kRead)->size(), before,
-                           host_limit(config_, before));
+    const device::MemoryReading before = sanity_.checked(host_memory_.read());
+    plan::require_room_for_model(files_->open(config_.model, OpenMode::kRead)->size(), before,
+                                 host_limit(config_, before));
     encoder_ = inputs_.backend.make_encoder(model_, options_, log_);
-    log_.info(model_.card.name + " on " + encoder_->device().name() + ", " + config_.dtype + ", " +
+    log_.info(model_.card.name + " on " + encoder_->device().name() + ", " +
+              std::string(to_string(config_.dtype)) + ", " +
               std::string(to_string(options_.pooling)) + ", " +
               std::to_string(encoder_->dimension()) + " dimensions, loaded in " +
               format_duration(Clock::now() - start));
@@ -199,14 +200,14 @@ class Session {
   }
 
   void open_store() {
-    const StoreLayout layout{
+    const store::StoreLayout layout{
         .dimension = encoder_->dimension(),
-        .dtype = config_.output_dtype == "fp16" ? OutputDtype::kFp16 : OutputDtype::kFp32,
+        .dtype = config_.output_dtype,
         .kept_columns = output_columns(config_, *reader_),
         .gaps_column = !follows_ || (retry_ ? output_ : directory_)->state()->layout.gaps_column};
     const nlohmann::json bits_machine =
         describe_bits_machine(encoder_->device(), inputs_.environment);
-    const std::string work = retry_ ? retry_directory(config_.output) : config_.output;
+    const std::string work = retry_ ? store::retry_directory(config_.output) : config_.output;
     previous_ = resumed_ ? previous_report(*files_, work, log_) : nlohmann::json::object();
     if (retry_ && previous_.empty()) {
       previous_ = previous_report(*files_, config_.output, log_);
@@ -304,25 +305,25 @@ class Session {
       if (retry_ && error.code() == ExitCode::kMismatch) {
         store_.reset();
         directory_.reset();
-        discard_retry(*files_, config_.output);
+        store::discard_retry(*files_, config_.output);
       }
       throw;
     }
   }
 
   ExitCode embed() {
-    LeakMonitor leaks;
+    device::LeakMonitor leaks;
     MemoryLog memory_log(*files_, config_.output + "/memory.jsonl");
     ProgressDisplay display(*inputs_.console, inputs_.progress, started_);
     ProgressSnapshot latest = first_snapshot();
     display.update(latest, Clock::now());
-    const PipelineHooks hooks{
+    const run::PipelineHooks hooks{
         .now = &Clock::now,
         .stop_requested = [this] { return stop_requested(); },
         .abandon = [this] { abandon_run(config_.output, inputs_.command); },
         .read_memory = [this] { return read_memory(); },
         .progress =
-            [&](const RunSnapshot& snapshot) {
+            [&](const run::RunSnapshot& snapshot) {
               memory_log.sample(Clock::now(), snapshot);
               latest = shown(snapshot);
               display.update(latest, Clock::now());
@@ -331,9 +332,9 @@ class Session {
         .recall_ids = ids_of_earlier_sessions(),
         .exact_encoder = exact_encoder(inputs_.backend, model_, options_, log_),
     };
-    const PipelineParts parts{*reader_,   *preprocessor_, *encoder_, *store_,
-                              *governor_, leaks,          log_};
-    RunReport done;
+    const run::PipelineParts parts{*reader_,   *preprocessor_, *encoder_, *store_,
+                                   *governor_, leaks,          log_};
+    run::RunReport done;
     try {
       done = run_pipeline(parts, settings_, hooks, from_);
     } catch (const Error& error) {
@@ -358,21 +359,21 @@ class Session {
                           {"verdict", to_string(leaks.verdict())},
                           {"governor", governor_->report()}};
     switch (done.end) {
-      case RunEnd::kComplete:
+      case run::RunEnd::kComplete:
         return complete(done, leaks);
-      case RunEnd::kRecycle:
+      case run::RunEnd::kRecycle:
         StopSignals::hold();
         if (stop_requested()) {
           break;
         }
         start_anew(done);
-      case RunEnd::kInterrupted:
+      case run::RunEnd::kInterrupted:
         break;
     }
     return interrupted(done);
   }
 
-  ExitCode complete(RunReport done, const LeakMonitor& leaks) {
+  ExitCode complete(run::RunReport done, const device::LeakMonitor& leaks) {
     ExitCode code = completed_code(done.counters, config_.max_rejects.limited() || config_.strict);
     nlohmann::json line = nlohmann::json::object();
     if (retry_) {
@@ -390,8 +391,9 @@ class Session {
         warning && !retry_) {
       log_.warning(*warning);
     }
-    log_.write(leaks.verdict() == LeakVerdict::kTooShort ? LogLevel::kDebug : LogLevel::kInfo,
-               leaks.summary());
+    log_.write(
+        leaks.verdict() == device::LeakVerdict::kTooShort ? LogLevel::kDebug : LogLevel::kInfo,
+        leaks.summary());
     if (const auto why = completed_error(code, done.counters, config_.output)) {
       log_.error(*why);
     }
@@ -414,7 +416,7 @@ class Session {
     return code;
   }
 
-  ExitCode interrupted(const RunReport& done) {
+  ExitCode interrupted(const run::RunReport& done) {
     const nlohmann::ordered_json summary = report("interrupted", ExitCode::kInterrupted);
     store_->write_report(summary);
     log_.info(closing_line(done));
@@ -427,7 +429,7 @@ class Session {
   }
 
   // Gives back what no call returns, and continues in a fresh process.
-  [[noreturn]] void start_anew(const RunReport& done) {
+  [[noreturn]] void start_anew(const run::RunReport& done) {
     store_->write_report(report("recycled", std::nullopt));
     Continuation next;
     next.lock = directory_->keep_lock_across_exec();
@@ -439,7 +441,7 @@ class Session {
   }
 
   ProgressSnapshot first_snapshot() const {
-    RunSnapshot snapshot;
+    run::RunSnapshot snapshot;
     if (from_) {
       snapshot.records_done = from_->window_start + from_->position;
       snapshot.records_rejected = rejected_so_far(counters_from_json(from_->counters), from_->late);
@@ -448,7 +450,7 @@ class Session {
     return shown(snapshot);
   }
 
-  ProgressSnapshot shown(const RunSnapshot& snapshot) const {
+  ProgressSnapshot shown(const run::RunSnapshot& snapshot) const {
     return to_show(snapshot, model_.card.modality, Clock::now() - started_);
   }
 
@@ -487,7 +489,9 @@ class Session {
     }
   }
 
-  MemoryReading read_memory() { return take_reading(host_memory_, encoder_->device(), sanity_); }
+  device::MemoryReading read_memory() {
+    return take_reading(host_memory_, encoder_->device(), sanity_);
+  }
 
   bool stop_requested() const {
     return StopSignals::requested() ||
@@ -495,46 +499,47 @@ class Session {
   }
 
   // The file holds complete windows only, until this session adds to it.
-  std::function<void(RepeatedIds&)> ids_of_earlier_sessions() {
+  std::function<void(run::RepeatedIds&)> ids_of_earlier_sessions() {
     if (!from_ || retry_) {
       return {};
     }
     const std::uint64_t bytes =
-        files_->open(config_.output + "/" + store_files::kRecords, OpenMode::kRead)->size();
-    return [this, bytes](RepeatedIds& ids) { recall_ids(*files_, config_.output, bytes, ids); };
+        files_->open(config_.output + "/" + store::store_files::kRecords, OpenMode::kRead)->size();
+    return
+        [this, bytes](run::RepeatedIds& ids) { recall_ids(*files_, config_.output, bytes, ids); };
   }
 
   const SessionInputs& inputs_;
-  const RunConfig& config_;
+  const config::RunConfig& config_;
   Log& log_;
   std::unique_ptr<Files> files_;
   const Clock::time_point started_;
-  HostMemory host_memory_;
-  MemorySanity sanity_;
+  device::HostMemory host_memory_;
+  device::MemorySanity sanity_;
 
   std::optional<RetryRun> retry_;
-  std::optional<Counters> again_;           // of a retry that is complete
-  std::unique_ptr<StoreDirectory> output_;  // of a retry: where it goes when it is finished
-  std::unique_ptr<StoreDirectory> directory_;
+  std::optional<Counters> again_;                  // of a retry that is complete
+  std::unique_ptr<store::StoreDirectory> output_;  // of a retry: where it goes when it is finished
+  std::unique_ptr<store::StoreDirectory> directory_;
   nlohmann::json begin_;
   bool resumed_ = false;
   bool follows_ = false;  // begin_ is that of an earlier session, or of the run that is retried
   std::set<std::string> numeric_;  // why low bits may differ; empty: they may not
   std::uint32_t threads_ = 1;
-  ModelFile model_;
-  EncoderOptions options_;
-  std::unique_ptr<RecordReader> reader_;
-  std::vector<SourceIdentity> sources_;
+  encode::ModelFile model_;
+  encode::EncoderOptions options_;
+  std::unique_ptr<input::RecordReader> reader_;
+  std::vector<input::SourceIdentity> sources_;
   InputMatch match_ = InputMatch::kReadAgain;
-  std::unique_ptr<Encoder> encoder_;
-  std::optional<DuplicateFilter> duplicates_;
-  std::unique_ptr<Preprocessor> preprocessor_;
+  std::unique_ptr<encode::Encoder> encoder_;
+  std::optional<prepare::DuplicateFilter> duplicates_;
+  std::unique_ptr<prepare::Preprocessor> preprocessor_;
   nlohmann::json choices_;
-  PipelineSettings settings_;
-  std::optional<MemoryGovernor> governor_;
-  Contract contract_;
-  std::unique_ptr<EmbeddingStore> store_;
-  std::optional<Progress> from_;
+  run::PipelineSettings settings_;
+  std::optional<plan::MemoryGovernor> governor_;
+  encode::Contract contract_;
+  std::unique_ptr<store::EmbeddingStore> store_;
+  std::optional<store::Progress> from_;
   nlohmann::json previous_ = nlohmann::json::object();
   nlohmann::json session_;
   std::optional<InputHashes> hashes_;

@@ -17,7 +17,7 @@
 namespace longhaul::app {
 
 struct SessionInputs {
-  ResolvedConfig resolved;
+  config::ResolvedConfig resolved;
   Backend backend;
   Console* console = nullptr;                     // borrowed
   ProgressStyle progress = ProgressStyle::kNone;  // resolved for this terminal

@@ -33,19 +33,19 @@ struct EvaluateOptions {
 
 struct AtThreshold {
   double threshold = 0;
-  Confusion confusion;
-  ThresholdMetrics metrics;
-  std::optional<Interval> accuracy_interval;
+  score::Confusion confusion;
+  score::ThresholdMetrics metrics;
+  std::optional<score::Interval> accuracy_interval;
 };
 
 // One metric as it is named in the JSON, and how to get it.
 struct NamedMetric {
   const char* name;
-  std::function<std::optional<double>(const ThresholdMetrics&)> get;
+  std::function<std::optional<double>(const score::ThresholdMetrics&)> get;
 };
 
 const std::vector<NamedMetric>& named_metrics() {
-  using M = const ThresholdMetrics&;
+  using M = const score::ThresholdMetrics&;
   static const std::vector<NamedMetric> metrics{
       {"accuracy", [](M m) { return m.accuracy; }},
       {"precision", [](M m) { return m.precision; }},
@@ -62,7 +62,7 @@ json or_null(std::optional<double> value) {
   return value ? json(*value) : json(nullptr);
 }
 
-json confusion_json(const Confusion& c) {
+json confusion_json(const score::Confusion& c) {
   return {{c.true_negative, c.false_positive}, {c.false_negative, c.true_positive}};
 }
 
@@ -105,12 +105,13 @@ void apply_config(EvaluateOptions& options) {
   }
 }
 
-AtThreshold measure(const Predictions& predictions, double threshold) {
+AtThreshold measure(const score::Predictions& predictions, double threshold) {
   AtThreshold at;
   at.threshold = threshold;
-  at.confusion = confusion_at(predictions.truth, predictions.scores, threshold);
+  at.confusion = score::confusion_at(predictions.truth, predictions.scores, threshold);
   at.metrics = metrics_of(at.confusion);
-  at.accuracy_interval = exact_binomial_interval(at.confusion.correct(), at.confusion.total());
+  at.accuracy_interval =
+      score::exact_binomial_interval(at.confusion.correct(), at.confusion.total());
   return at;
 }
 
@@ -134,10 +135,10 @@ std::string fixed(std::optional<double> value) {
   return text.data();
 }
 
-void print_table(const EvaluateOptions& options, const Predictions& predictions,
-                 const RankingMetrics& ranking, const std::vector<AtThreshold>& results,
+void print_table(const EvaluateOptions& options, const score::Predictions& predictions,
+                 const score::RankingMetrics& ranking, const std::vector<AtThreshold>& results,
                  std::size_t columns) {
-  const Confusion& any = results.front().confusion;
+  const score::Confusion& any = results.front().confusion;
   const std::string head = options.predictions + ": " + format_count(any.total()) + " rows, " +
                            format_count(any.positives()) + " positive and " +
                            format_count(any.negatives()) + " negative (" +
@@ -180,14 +181,15 @@ ExitCode evaluate(EvaluateOptions options, std::size_t columns) {
     throw Error(ExitCode::kUsage, "--threshold is not a finite number",
                 "give a number such as 0.5");
   }
-  const Predictions predictions =
-      read_predictions(options.predictions, options.truth_column, options.score_column);
-  const RankingMetrics ranking = ranking_metrics(predictions.truth, predictions.scores);
+  const score::Predictions predictions =
+      score::read_predictions(options.predictions, options.truth_column, options.score_column);
+  const score::RankingMetrics ranking =
+      score::ranking_metrics(predictions.truth, predictions.scores);
   std::vector<AtThreshold> results;
   for (const double threshold : options.thresholds) {
     results.push_back(measure(predictions, threshold));
   }
-  const Confusion& any = results.front().confusion;
+  const score::Confusion& any = results.front().confusion;
   if (any.positives() == 0 || any.negatives() == 0) {
     std::cerr << "longhaul: warning: every " << predictions.truth_column << " is "
               << (any.positives() == 0 ? 0 : 1)

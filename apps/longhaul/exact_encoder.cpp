@@ -4,16 +4,17 @@
 
 namespace longhaul::app {
 
-std::function<Encoder&()> exact_encoder(const Backend& backend, const ModelFile& model,
-                                        EncoderOptions options, Log& log) {
+std::function<encode::Encoder&()> exact_encoder(const Backend& backend,
+                                                const encode::ModelFile& model,
+                                                encode::EncoderOptions options, Log& log) {
   if (options.dtype == Dtype::kFp32) {
     return {};
   }
   options.dtype = Dtype::kFp32;
   options.choices = nullptr;
   // Functions are copied; the encoder is one.
-  const auto encoder = std::make_shared<std::unique_ptr<Encoder>>();
-  return [&backend, &model, &log, options = std::move(options), encoder]() -> Encoder& {
+  const auto encoder = std::make_shared<std::unique_ptr<encode::Encoder>>();
+  return [&backend, &model, &log, options = std::move(options), encoder]() -> encode::Encoder& {
     if (!*encoder) {
       *encoder = backend.make_encoder(model, options, log);
     }

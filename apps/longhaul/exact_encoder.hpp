@@ -9,7 +9,8 @@ namespace longhaul::app {
 
 // Loads it at the first call and keeps it as long as the function lives. Empty where `options` are
 // float32 already. Borrows the backend, the model and the log.
-std::function<Encoder&()> exact_encoder(const Backend& backend, const ModelFile& model,
-                                        EncoderOptions options, Log& log);
+std::function<encode::Encoder&()> exact_encoder(const Backend& backend,
+                                                const encode::ModelFile& model,
+                                                encode::EncoderOptions options, Log& log);
 
 }  // namespace longhaul::app

@@ -6,8 +6,8 @@
 
 #include "base/error.hpp"
 #include "base/hash.hpp"
-#include "base/outcome.hpp"
 #include "base/text.hpp"
+#include "domain/outcome.hpp"
 #include "input/image_place.hpp"
 #include "store/record_csv.hpp"
 
@@ -19,7 +19,7 @@ constexpr std::size_t kId = 1;
 constexpr std::size_t kStatus = 3;
 
 // Nothing for what cannot be read.
-std::optional<Hash128> hash_of_image(Files& files, const ImagePlace& place) {
+std::optional<Hash128> hash_of_image(Files& files, const input::ImagePlace& place) {
   try {
     const auto file = files.open(place.path, OpenMode::kRead);
     const std::uint64_t offset = place.stretch ? place.stretch->offset : 0;
@@ -48,11 +48,11 @@ std::string as_written(std::string_view id) {
 
 }  // namespace
 
-std::optional<std::string> first_other_image(RecordReader& reader, Files& files,
+std::optional<std::string> first_other_image(input::RecordReader& reader, Files& files,
                                              const std::string& output, std::uint64_t rows) {
   const std::string path = output + "/records.csv";
   const auto file = files.open(path, OpenMode::kRead);
-  CsvFile csv(*file, path, file->size());
+  store::CsvFile csv(*file, path, file->size());
   const auto header = csv.next().value_or(std::vector<std::string>());
   const auto hash_at =
       static_cast<std::size_t>(std::find(header.begin(), header.end(), "hash") - header.begin());
@@ -71,7 +71,7 @@ std::optional<std::string> first_other_image(RecordReader& reader, Files& files,
     if ((*fields)[kStatus] == to_string(Status::kRejected)) {
       continue;
     }
-    const auto hash = hash_of_image(files, place_from_payload(record->payload));
+    const auto hash = hash_of_image(files, input::place_from_payload(record->payload));
     if (!hash || to_hex(*hash) != (*fields)[hash_at]) {
       return printable(id, 400) + (hash ? " has other bytes now" : " cannot be read now");
     }

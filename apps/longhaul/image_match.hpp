@@ -15,7 +15,7 @@ namespace longhaul::app {
 // What differs first between the next `rows` records of `reader`, which stands at its beginning,
 // and records.csv of `output`; nothing when all are the same. An image without a vector counts by
 // its name alone. Throws Error(kBadData) for a damaged records.csv.
-std::optional<std::string> first_other_image(RecordReader& reader, Files& files,
+std::optional<std::string> first_other_image(input::RecordReader& reader, Files& files,
                                              const std::string& output, std::uint64_t rows);
 
 }  // namespace longhaul::app

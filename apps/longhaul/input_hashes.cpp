@@ -20,12 +20,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookAgain{20};
 
-bool same_file(const SourceIdentity& a, const SourceIdentity& b) {
+bool same_file(const input::SourceIdentity& a, const input::SourceIdentity& b) {
   return a.size == b.size && a.modified_ns == b.modified_ns && a.changed_ns == b.changed_ns &&
          a.inode == b.inode;
 }
 
-std::optional<std::string> recorded_hash(const SourceIdentity& source,
+std::optional<std::string> recorded_hash(const input::SourceIdentity& source,
                                          const nlohmann::json& recorded) {
   for (const nlohmann::json& before : recorded) {
     if (before.is_object() && before.value("path", "") == printable(source.path, 4096) &&
@@ -39,7 +39,7 @@ std::optional<std::string> recorded_hash(const SourceIdentity& source,
 }  // namespace
 
 struct InputHashes::Work {
-  std::vector<SourceIdentity> sources;
+  std::vector<input::SourceIdentity> sources;
   mutable std::mutex mutex;
   std::vector<nlohmann::json> hashes;  // under the mutex
   std::atomic<bool> stop{false};
@@ -53,7 +53,7 @@ struct InputHashes::Work {
       }
       try {
         const auto hash = sha256_file(sources[i].path, [this] { return stop.load(); });
-        if (hash && same_file(identify_source(sources[i].path), sources[i])) {
+        if (hash && same_file(input::identify_source(sources[i].path), sources[i])) {
           const std::lock_guard lock(mutex);
           hashes[i] = *hash;
         }
@@ -65,7 +65,7 @@ struct InputHashes::Work {
   }
 };
 
-InputHashes::InputHashes(std::vector<SourceIdentity> sources, const nlohmann::json& recorded)
+InputHashes::InputHashes(std::vector<input::SourceIdentity> sources, const nlohmann::json& recorded)
     : work_(std::make_unique<Work>()) {
   work_->hashes.resize(sources.size());
   bool all_known = true;

@@ -16,7 +16,7 @@ namespace longhaul::app {
 class InputHashes {
  public:
   // Only regular files have one. `recorded` is "inputs" of an earlier run.json, or null.
-  InputHashes(std::vector<SourceIdentity> sources, const nlohmann::json& recorded);
+  InputHashes(std::vector<input::SourceIdentity> sources, const nlohmann::json& recorded);
   ~InputHashes();
   InputHashes(const InputHashes&) = delete;
   InputHashes& operator=(const InputHashes&) = delete;

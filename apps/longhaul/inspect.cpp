@@ -24,15 +24,15 @@ struct InspectOptions {
   bool json = false;
 };
 
-std::string input_list(const EncoderCard& card) {
+std::string input_list(const encode::EncoderCard& card) {
   std::vector<std::string> inputs;
-  for (const CardInput& input : card.inputs) {
+  for (const encode::CardInput& input : card.inputs) {
     inputs.push_back(std::string(to_string(input.kind)) + " (" + input.dtype + ")");
   }
   return join(inputs, ", ");
 }
 
-std::string output_text(const EncoderCard& card) {
+std::string output_text(const encode::EncoderCard& card) {
   std::string text(to_string(card.output));
   if (card.output_key) {
     text += ", part " + in_words(*card.output_key);
@@ -40,8 +40,8 @@ std::string output_text(const EncoderCard& card) {
   return text;
 }
 
-std::string length_text(const EncoderCard& card) {
-  const Alphabet& alphabet = card.alphabet;
+std::string length_text(const encode::EncoderCard& card) {
+  const encode::Alphabet& alphabet = card.alphabet;
   const auto token = [&](const std::optional<std::int64_t>& number) {
     return number ? alphabet.tokens[static_cast<std::size_t>(*number)] : std::string("nothing");
   };
@@ -50,7 +50,7 @@ std::string length_text(const EncoderCard& card) {
          ", " + token(alphabet.prepend) + " before and " + token(alphabet.append) + " after";
 }
 
-json model_json(const ModelFile& model, const json& module) {
+json model_json(const encode::ModelFile& model, const json& module) {
   json card = model.card.text;
   return {{"path", model.path},
           {"sha256", model.sha256()},
@@ -61,11 +61,11 @@ json model_json(const ModelFile& model, const json& module) {
           {"module", module}};
 }
 
-void print_model(const ModelFile& model, const json& module, std::size_t columns) {
+void print_model(const encode::ModelFile& model, const json& module, std::size_t columns) {
   const auto print_row = [columns](const std::string& name, const std::string& value) {
     std::cout << named_line(name, value, columns);
   };
-  const EncoderCard& card = model.card;
+  const encode::EncoderCard& card = model.card;
   print_row("model",
             model.path + " (" + format_bytes(std::filesystem::file_size(model.path)) + ")");
   print_row("sha256", model.sha256());
@@ -99,7 +99,7 @@ void print_model(const ModelFile& model, const json& module, std::size_t columns
 
 ExitCode inspect_model(const InspectOptions& options, std::size_t columns) {
   const Backend backend = make_backend();
-  const ModelFile model = backend.read_model(options.path, options.card, std::nullopt);
+  const encode::ModelFile model = backend.read_model(options.path, options.card, std::nullopt);
   const json module = backend.describe_module
                           ? backend.describe_module(options.path, model.card.method)
                           : json(nullptr);
@@ -129,7 +129,7 @@ ExitCode inspect(const InspectOptions& options, std::size_t columns) {
     const std::filesystem::path folder(options.path);
     if (!std::filesystem::exists(folder / "run.json") &&
         !std::filesystem::exists(folder / "journal.jsonl")) {
-      require_archive(options.path);
+      encode::require_archive(options.path);
     }
     if (options.draft || options.card) {
       throw Error(ExitCode::kUsage, options.path + " is a directory, not a model",

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
-#include "input/left_out.hpp"
+#include "domain/left_out.hpp"
 #include "output_state.hpp"
 #include "terminal_text.hpp"
 

@@ -62,7 +62,7 @@ void check_command(const CLI::App& app, const std::vector<std::string>& argument
       std::find(names.begin(), names.end(), arguments[1]) != names.end()) {
     return;
   }
-  const std::optional<std::string> near = longhaul::nearest_word(arguments[1], names);
+  const std::optional<std::string> near = longhaul::config::nearest_word(arguments[1], names);
   throw Error(ExitCode::kUsage, "'" + longhaul::printable(arguments[1]) + "' is not a command",
               near ? "did you mean '" + *near + "'?" : "commands: " + longhaul::join(names, ", "));
 }
@@ -93,7 +93,7 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
       known.push_back("--" + name);
     }
   }
-  const std::optional<std::string> near = longhaul::nearest_word(word, known);
+  const std::optional<std::string> near = longhaul::config::nearest_word(word, known);
   return {ExitCode::kUsage, "'" + longhaul::printable(word) + "' is not expected here",
           (near && word.starts_with('-') ? "did you mean " + *near + "? See " : "see ") + help};
 }

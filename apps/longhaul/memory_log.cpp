@@ -14,7 +14,7 @@ constexpr auto kLater = 10min;
 MemoryLog::MemoryLog(Files& files, const std::string& path)
     : file_(files.open(path, OpenMode::kCreate)), size_(file_->size()), start_(Clock::now()) {}
 
-void MemoryLog::sample(Clock::time_point now, const RunSnapshot& snapshot) {
+void MemoryLog::sample(Clock::time_point now, const run::RunSnapshot& snapshot) {
   summary_.add(snapshot.memory);
   last_ = snapshot;
   last_time_ = now;
@@ -31,7 +31,7 @@ void MemoryLog::finish() {
   }
 }
 
-void MemoryLog::write(const RunSnapshot& snapshot, Clock::time_point now) {
+void MemoryLog::write(const run::RunSnapshot& snapshot, Clock::time_point now) {
   const double time = std::chrono::duration<double>(now - start_).count();
   const std::string line =
       memory_line(time, snapshot.batches, snapshot.records_done, snapshot.memory).dump() + "\n";

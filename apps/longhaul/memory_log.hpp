@@ -19,23 +19,23 @@ class MemoryLog {
   using Clock = std::chrono::steady_clock;
 
   MemoryLog(Files& files, const std::string& path);
-  void sample(Clock::time_point now, const RunSnapshot& snapshot);
+  void sample(Clock::time_point now, const run::RunSnapshot& snapshot);
   // Writes the last sample if it is not there yet.
   void finish();
   nlohmann::json summary() const { return summary_.report(); }
 
  private:
-  void write(const RunSnapshot& snapshot, Clock::time_point now);
+  void write(const run::RunSnapshot& snapshot, Clock::time_point now);
 
   std::unique_ptr<File> file_;
   std::uint64_t size_;
   Clock::time_point start_;
   Clock::time_point written_;
   bool pending_ = false;
-  RunSnapshot last_;
+  run::RunSnapshot last_;
   Clock::time_point last_time_;
   bool any_ = false;
-  MemorySummary summary_;
+  device::MemorySummary summary_;
 };
 
 }  // namespace longhaul::app

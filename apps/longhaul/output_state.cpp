@@ -14,9 +14,9 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 // The state of what is there, without the lock. A directory of other things is no output.
-std::optional<StoreState> read_state(Files& files, const std::string& directory) {
+std::optional<store::StoreState> read_state(Files& files, const std::string& directory) {
   try {
-    return read_store(files, directory);
+    return store::read_store(files, directory);
   } catch (const Error& error) {
     if (error.code() != ExitCode::kMismatch) {
       throw;
@@ -28,7 +28,7 @@ std::optional<StoreState> read_state(Files& files, const std::string& directory)
 }
 
 std::string holder_of(Files& files, const std::string& directory) {
-  const std::string lock = directory + "/" + store_files::kLock;
+  const std::string lock = directory + "/" + store::store_files::kLock;
   if (!files.locked(lock)) {
     return "";
   }
@@ -38,7 +38,7 @@ std::string holder_of(Files& files, const std::string& directory) {
 
 }  // namespace
 
-Counters committed_counters(const Progress& progress) {
+Counters committed_counters(const store::Progress& progress) {
   Counters counters = counters_from_json(progress.counters);
   counters.records += progress.position;
   std::uint64_t without_vector = 0;
@@ -59,7 +59,7 @@ Counters committed_counters(const Progress& progress) {
 
 std::optional<Counters> committed_counters(Files& files, const std::string& directory) {
   try {
-    const std::optional<StoreState> state = read_store(files, directory);
+    const std::optional<store::StoreState> state = store::read_store(files, directory);
     return state && state->progress ? std::optional(committed_counters(*state->progress))
                                     : std::nullopt;
   } catch (const Error&) {
@@ -68,7 +68,7 @@ std::optional<Counters> committed_counters(Files& files, const std::string& dire
 }
 
 ordered_json read_report(Files& files, const std::string& directory) {
-  const std::string path = directory + "/" + store_files::kReport;
+  const std::string path = directory + "/" + store::store_files::kReport;
   if (!files.exists(path)) {
     return ordered_json::object();
   }
@@ -77,7 +77,7 @@ ordered_json read_report(Files& files, const std::string& directory) {
 }
 
 OutputState read_output_state(Files& files, const std::string& directory) {
-  const std::optional<StoreState> store = read_state(files, directory);
+  const std::optional<store::StoreState> store = read_state(files, directory);
   OutputState output;
   output.holder = holder_of(files, directory);
   if (!store) {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/files.hpp"
-#include "run/counters.hpp"
+#include "domain/counters.hpp"
 #include "store/embedding_store.hpp"
 
 namespace longhaul::app {
@@ -29,7 +29,7 @@ OutputState read_output_state(Files& files, const std::string& directory);
 nlohmann::ordered_json to_json(const OutputState& output);
 
 // What a commit claims, with the part of the window in hand that is done.
-Counters committed_counters(const Progress& progress);
+Counters committed_counters(const store::Progress& progress);
 // The same of a directory's last commit; nothing where none is claimed or it cannot be read.
 std::optional<Counters> committed_counters(Files& files, const std::string& directory);
 

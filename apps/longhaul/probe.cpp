@@ -21,10 +21,11 @@ void add_skip_unlabelled(CLI::App& command, LabelOptions& options) {
                    "leave out records without a label instead of refusing");
 }
 
-Dataset load_training_set(Files& files, RunDirectory& run, const LabelOptions& options) {
-  Dataset data =
-      load_dataset(run, find_labels(files, run, options),
-                   options.skip_unlabelled ? Unlabelled::kLeaveOut : Unlabelled::kRefuse);
+score::Dataset load_training_set(Files& files, score::RunDirectory& run,
+                                 const LabelOptions& options) {
+  score::Dataset data = load_dataset(
+      run, find_labels(files, run, options),
+      options.skip_unlabelled ? score::Unlabelled::kLeaveOut : score::Unlabelled::kRefuse);
   say_left_out(data.left_out, run);
   return data;
 }
@@ -37,7 +38,7 @@ void say(const std::string& message) {
   std::cerr << "longhaul: " << message << '\n';
 }
 
-void say_left_out(const UnusedRows& left_out, const RunDirectory& run) {
+void say_left_out(const score::UnusedRows& left_out, const score::RunDirectory& run) {
   if (left_out.total() > 0) {
     warn("left out of " + run.path() + ": " + describe(left_out, run));
   }

@@ -33,11 +33,11 @@ struct CvOptions {
 
 struct FoldMetric {
   const char* name;
-  std::function<std::optional<double>(const FoldResult&)> get;
+  std::function<std::optional<double>(const score::FoldResult&)> get;
 };
 
 const std::vector<FoldMetric>& fold_metrics() {
-  using F = const FoldResult&;
+  using F = const score::FoldResult&;
   static const std::vector<FoldMetric> metrics{
       {"accuracy", [](F f) { return f.at_threshold.accuracy; }},
       {"f1", [](F f) { return f.at_threshold.f1; }},
@@ -48,7 +48,7 @@ const std::vector<FoldMetric>& fold_metrics() {
 }
 
 // Of each row in use: what it may not be parted from.
-std::vector<std::string> group_keys(const RunDirectory& run, const Dataset& data,
+std::vector<std::string> group_keys(const score::RunDirectory& run, const score::Dataset& data,
                                     const std::string& group) {
   // records.csv holds a hash of each record's residues.
   const auto column = run.column(group == "sequence" ? "hash" : group);
@@ -77,8 +77,8 @@ std::size_t straddling_rows(const std::vector<std::string>& keys,
       keys.begin(), keys.end(), [&](const std::string& key) { return first.at(key).second; }));
 }
 
-std::vector<std::uint32_t> assign_folds(const CvOptions& options, const RunDirectory& run,
-                                        const Dataset& data) {
+std::vector<std::uint32_t> assign_folds(const CvOptions& options, const score::RunDirectory& run,
+                                        const score::Dataset& data) {
   const std::optional<std::uint64_t> count = parse_count(options.folds);
   if (!count) {
     if (!options.group.empty()) {
@@ -93,12 +93,13 @@ std::vector<std::uint32_t> assign_folds(const CvOptions& options, const RunDirec
   }
   const auto folds = static_cast<std::uint32_t>(*count);
   if (!options.group.empty()) {
-    return grouped_folds(data.labels, group_keys(run, data, options.group), folds, options.seed);
+    return score::grouped_folds(data.labels, group_keys(run, data, options.group), folds,
+                                options.seed);
   }
-  return stratified_folds(data.labels, folds, options.seed);
+  return score::stratified_folds(data.labels, folds, options.seed);
 }
 
-void warn_of_straddling(const RunDirectory& run, const Dataset& data,
+void warn_of_straddling(const score::RunDirectory& run, const score::Dataset& data,
                         const std::vector<std::uint32_t>& folds) {
   if (!run.column("hash")) {
     return;
@@ -125,24 +126,24 @@ json or_null(std::optional<double> value) {
 }
 
 // Mean and deviations over the folds where the metric is defined.
-std::pair<Spread, std::size_t> spread_over(const CrossValidation& result,
-                                           const FoldMetric& metric) {
+std::pair<score::Spread, std::size_t> spread_over(const score::CrossValidation& result,
+                                                  const FoldMetric& metric) {
   std::vector<double> values;
-  for (const FoldResult& fold : result.folds) {
+  for (const score::FoldResult& fold : result.folds) {
     if (const auto value = metric.get(fold)) {
       values.push_back(*value);
     }
   }
-  return {spread_of(values), values.size()};
+  return {score::spread_of(values), values.size()};
 }
 
-void print_table(const CrossValidation& result, std::size_t columns) {
+void print_table(const score::CrossValidation& result, std::size_t columns) {
   std::vector<std::vector<std::string>> rows{{"fold", "train", "test"}};
   for (const FoldMetric& metric : fold_metrics()) {
     rows.front().emplace_back(metric.name);
   }
   for (std::size_t i = 0; i < result.folds.size(); ++i) {
-    const FoldResult& fold = result.folds[i];
+    const score::FoldResult& fold = result.folds[i];
     rows.push_back(
         {std::to_string(i), format_count(fold.train_rows), format_count(fold.test_rows)});
     for (const FoldMetric& metric : fold_metrics()) {
@@ -153,7 +154,7 @@ void print_table(const CrossValidation& result, std::size_t columns) {
   std::vector<std::string> population{"SD (population)", "", ""};
   std::vector<std::string> sample{"SD (sample)", "", ""};
   for (const FoldMetric& metric : fold_metrics()) {
-    const Spread spread = spread_over(result, metric).first;
+    const score::Spread spread = spread_over(result, metric).first;
     means.push_back(fixed(spread.mean));
     population.push_back(fixed(spread.population_sd));
     sample.push_back(fixed(spread.sample_sd));
@@ -162,10 +163,10 @@ void print_table(const CrossValidation& result, std::size_t columns) {
   std::cout << table(rows, columns);
 }
 
-json describe(const CvOptions& options, const RunDirectory& run, const Dataset& data,
-              const CrossValidation& result) {
+json describe(const CvOptions& options, const score::RunDirectory& run, const score::Dataset& data,
+              const score::CrossValidation& result) {
   json folds = json::array();
-  for (const FoldResult& fold : result.folds) {
+  for (const score::FoldResult& fold : result.folds) {
     json entry = {{"train", fold.train_rows}, {"test", fold.test_rows}};
     for (const FoldMetric& metric : fold_metrics()) {
       entry[metric.name] = or_null(metric.get(fold));
@@ -194,8 +195,8 @@ json describe(const CvOptions& options, const RunDirectory& run, const Dataset& 
           {"metrics", std::move(metrics)}};
 }
 
-void write_predictions(Files& files, const CvOptions& options, const RunDirectory& run,
-                       const Dataset& data, const CrossValidation& result,
+void write_predictions(Files& files, const CvOptions& options, const score::RunDirectory& run,
+                       const score::Dataset& data, const score::CrossValidation& result,
                        const std::vector<std::uint32_t>& folds) {
   std::string text = "row,id,fold,label,score,prediction\n";
   for (std::size_t i = 0; i < data.rows.size(); ++i) {
@@ -211,13 +212,13 @@ ExitCode cross_validate_run(const CvOptions& options, std::size_t columns) {
     throw Error(ExitCode::kUsage, "-C must be greater than 0", "1 is the default");
   }
   const auto files = posix_files();
-  RunDirectory run(*files, options.run);
-  const Dataset data = load_training_set(*files, run, options.labels);
+  score::RunDirectory run(*files, options.run);
+  const score::Dataset data = load_training_set(*files, run, options.labels);
   const std::vector<std::uint32_t> folds = assign_folds(options, run, data);
   if (options.group.empty()) {
     warn_of_straddling(run, data, folds);
   }
-  const CrossValidation result =
+  const score::CrossValidation result =
       cross_validate(data.view(), data.labels, folds, options.threshold, {.c = options.c});
   if (!options.predictions.empty()) {
     write_predictions(*files, options, run, data, result, folds);

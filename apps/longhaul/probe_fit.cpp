@@ -24,7 +24,7 @@ struct FitOptions {
   bool json = false;
 };
 
-json describe_solution(const LogisticModel& model, const FitOptions& options) {
+json describe_solution(const score::LogisticModel& model, const FitOptions& options) {
   return {{"C", options.c},
           {"penalty", "l2"},
           {"intercept", "not penalised"},
@@ -35,7 +35,7 @@ json describe_solution(const LogisticModel& model, const FitOptions& options) {
           {"constant_columns", model.constant_columns}};
 }
 
-json describe_training(Files& files, const RunDirectory& run, const Dataset& data) {
+json describe_training(Files& files, const score::RunDirectory& run, const score::Dataset& data) {
   const auto positives = std::count(data.labels.begin(), data.labels.end(), 1);
   json training = {{"directory", printable(run.path(), 4096)},
                    {"labels", data.labels_from},
@@ -46,7 +46,7 @@ json describe_training(Files& files, const RunDirectory& run, const Dataset& dat
                    {"model", run.report().value("model", json(nullptr))},
                    {"fingerprint", run.report().value("fingerprint", json(nullptr))}};
   // One hash per row stands in that file: its own hash names the very vectors.
-  const std::string checksums = run.path() + "/" + store_files::kChecksums;
+  const std::string checksums = run.path() + "/" + store::store_files::kChecksums;
   if (files.exists(checksums)) {
     training["checksums_sha256"] = sha256_file(checksums);
   }
@@ -58,9 +58,9 @@ ExitCode fit(const FitOptions& options) {
     throw Error(ExitCode::kUsage, "-C must be greater than 0", "1 is the default");
   }
   const auto files = posix_files();
-  RunDirectory run(*files, options.run);
-  const Dataset data = load_training_set(*files, run, options.labels);
-  const LogisticModel model = fit_logistic(data.view(), data.labels, {.c = options.c});
+  score::RunDirectory run(*files, options.run);
+  const score::Dataset data = load_training_set(*files, run, options.labels);
+  const score::LogisticModel model = fit_logistic(data.view(), data.labels, {.c = options.c});
   if (!model.constant_columns.empty()) {
     warn(format_count(model.constant_columns.size()) + " of " + format_count(data.dimension) +
          " columns hold the same value in every row and have no weight (the first is column " +
@@ -71,7 +71,7 @@ ExitCode fit(const FitOptions& options) {
     warn(options.run +
          "/run.json does not say which model made the vectors; neither will the head");
   }
-  Head head{model.coefficients, model.intercept, {}};
+  score::Head head{model.coefficients, model.intercept, {}};
   head.provenance = {{"head", 1},
                      {"longhaul", versions()},
                      {"embeddings", origin},

@@ -10,8 +10,8 @@ namespace longhaul::app {
 namespace {
 
 // The settings of the run as it recorded them, with the label's column kept besides.
-RunConfig recorded_config(const RunDirectory& run, const std::string& label_column) {
-  RunConfig config = resolve_config({}, {}, run.report()).config;
+config::RunConfig recorded_config(const score::RunDirectory& run, const std::string& label_column) {
+  config::RunConfig config = config::resolve_config({}, {}, run.report()).config;
   if (run.report().contains("input_paths")) {
     config.inputs = run.report().at("input_paths").get<std::vector<std::string>>();
   }
@@ -19,20 +19,21 @@ RunConfig recorded_config(const RunDirectory& run, const std::string& label_colu
   return config;
 }
 
-Labels labels_from_recorded_input(Files& files, const RunDirectory& run,
-                                  const std::string& label_column) {
+score::Labels labels_from_recorded_input(Files& files, const score::RunDirectory& run,
+                                         const std::string& label_column) {
   const std::string remedy = "embed with --keep-column " + label_column + ", or give --labels FILE";
   // Without its journal an output can be read, but not compared with its input.
-  const std::optional<StoreState> state = files.exists(run.path() + "/" + store_files::kJournal)
-                                              ? read_store(files, run.path())
-                                              : std::nullopt;
+  const std::optional<store::StoreState> state =
+      files.exists(run.path() + "/" + store::store_files::kJournal)
+          ? store::read_store(files, run.path())
+          : std::nullopt;
   if (!state || !state->progress) {
     throw Error(
         ExitCode::kBadData,
         run.path() + " does not record what its input was, and has no column " + label_column,
         remedy);
   }
-  EncoderCard card;
+  encode::EncoderCard card;
   if (run.report().value("card", nlohmann::json::object()).value("modality", "") == "image") {
     card.modality = Modality::kImage;
   }
@@ -53,11 +54,12 @@ Labels labels_from_recorded_input(Files& files, const RunDirectory& run,
 
 }  // namespace
 
-Labels find_labels(Files& files, const RunDirectory& run, const LabelOptions& options) {
+score::Labels find_labels(Files& files, const score::RunDirectory& run,
+                          const LabelOptions& options) {
   if (!options.file.empty()) {
     return labels_from_file(run, {options.file, options.id_column, options.column});
   }
-  if (std::optional<Labels> kept = labels_from_records(run, options.column)) {
+  if (std::optional<score::Labels> kept = labels_from_records(run, options.column)) {
     return *std::move(kept);
   }
   return labels_from_recorded_input(files, run, options.column);

@@ -23,14 +23,16 @@ void add_label_options(CLI::App& command, LabelOptions& options);
 void add_skip_unlabelled(CLI::App& command, LabelOptions& options);
 
 // From --labels; else the kept column; else the recorded input, if it is still what was embedded.
-Labels find_labels(Files& files, const RunDirectory& run, const LabelOptions& options);
+score::Labels find_labels(Files& files, const score::RunDirectory& run,
+                          const LabelOptions& options);
 
-Dataset load_training_set(Files& files, RunDirectory& run, const LabelOptions& options);
+score::Dataset load_training_set(Files& files, score::RunDirectory& run,
+                                 const LabelOptions& options);
 
 void warn(const std::string& message);
 void say(const std::string& message);
 // Names what was left out, if anything was.
-void say_left_out(const UnusedRows& left_out, const RunDirectory& run);
+void say_left_out(const score::UnusedRows& left_out, const score::RunDirectory& run);
 
 // 0.1 as "0.1": the shortest text that reads back as the same number.
 std::string shortest(double value);

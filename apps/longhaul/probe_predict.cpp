@@ -28,7 +28,8 @@ struct PredictOptions {
 };
 
 // Refuses a head that belongs to other embeddings than these.
-void check_match(const PredictOptions& options, const Head& head, const RunDirectory& run) {
+void check_match(const PredictOptions& options, const score::Head& head,
+                 const score::RunDirectory& run) {
   if (head.coefficients.size() != run.dimension()) {
     throw Error(ExitCode::kBadData,
                 options.head + " is for vectors of " + std::to_string(head.coefficients.size()) +
@@ -40,8 +41,8 @@ void check_match(const PredictOptions& options, const Head& head, const RunDirec
     warn(options.head + " has no provenance: nothing shows that it belongs to these embeddings");
     return;
   }
-  const OriginComparison comparison =
-      compare_origins(head.provenance->value("embeddings", json(nullptr)), run.origin());
+  const score::OriginComparison comparison =
+      score::compare_origins(head.provenance->value("embeddings", json(nullptr)), run.origin());
   for (const std::string& remark : comparison.remarks) {
     warn(remark);
   }
@@ -58,20 +59,20 @@ void check_match(const PredictOptions& options, const Head& head, const RunDirec
 }
 
 // The truth to write beside each score, if it is known.
-std::optional<Labels> known_truth(Files& files, const PredictOptions& options,
-                                  const RunDirectory& run) {
+std::optional<score::Labels> known_truth(Files& files, const PredictOptions& options,
+                                         const score::RunDirectory& run) {
   return options.label_asked ? find_labels(files, run, options.labels)
                              : labels_from_records(run, options.labels.column);
 }
 
 ExitCode predict(const PredictOptions& options) {
   const auto files = posix_files();
-  const Head head = read_head(*files, options.head);
-  RunDirectory run(*files, options.run);
+  const score::Head head = score::read_head(*files, options.head);
+  score::RunDirectory run(*files, options.run);
   check_match(options, head, run);
-  const std::optional<Labels> truth = known_truth(*files, options, run);
+  const std::optional<score::Labels> truth = known_truth(*files, options, run);
 
-  UnusedRows left_out;
+  score::UnusedRows left_out;
   const std::vector<std::size_t> rows = rows_with_vectors(run, left_out);
   say_left_out(left_out, run);
   if (rows.empty()) {
@@ -85,7 +86,8 @@ ExitCode predict(const PredictOptions& options) {
     const std::vector<double> vectors = run.vectors(block);
     for (std::size_t i = 0; i < block.size(); ++i) {
       const auto vector = std::span(vectors).subspan(i * run.dimension(), run.dimension());
-      const double score = logistic(decision(head.coefficients, head.intercept, vector));
+      const double score =
+          score::logistic(score::decision(head.coefficients, head.intercept, vector));
       const bool positive = score > options.threshold;
       called += positive ? 1 : 0;
       text += std::to_string(block[i]) + ',' + csv_field(run.id(block[i])) + ',';

@@ -65,7 +65,7 @@ void ProgressDisplay::finish(const ProgressSnapshot& snapshot, TimePoint now) {
   }
 }
 
-ProgressStyle resolve_style(const RunConfig& config, const std::string& term) {
+ProgressStyle resolve_style(const config::RunConfig& config, const std::string& term) {
   if (config.progress != ProgressStyle::kAuto) {
     return config.progress;
   }

@@ -39,6 +39,6 @@ class ProgressDisplay {
 
 // What --progress auto and -q mean here: a bar on a terminal (`term` is the TERM variable), lines
 // elsewhere, nothing when quiet. Any other style is kept.
-ProgressStyle resolve_style(const RunConfig& config, const std::string& term);
+ProgressStyle resolve_style(const config::RunConfig& config, const std::string& term);
 
 }  // namespace longhaul::app

@@ -12,27 +12,27 @@
 namespace longhaul::app {
 
 RecordAgain embed_again(const Recipe& recipe, Record record) {
-  Prepared prepared = recipe.preprocessor.measure(std::move(record));
+  prepare::Prepared prepared = recipe.preprocessor.measure(std::move(record));
   if (prepared.defect) {
     return {};
   }
   const bool image = recipe.card.modality == Modality::kImage;
-  const std::uint32_t width = image ? 1 : rung_of(prepared.tokens, recipe.card.max_tokens);
-  Prepared* const one = &prepared;
-  const Assembled assembled =
+  const std::uint32_t width = image ? 1 : plan::rung_of(prepared.tokens, recipe.card.max_tokens);
+  prepare::Prepared* const one = &prepared;
+  const prepare::Assembled assembled =
       recipe.preprocessor.assemble({&one, 1}, width, rows_policy(recipe.choices).rows(width));
   if (!assembled.rejected.empty()) {
     return {};
   }
   constexpr double kNoLimit = 1e15;
-  MemoryGovernor governor({.start_budget = kNoLimit,
-                           .part_cost = kNoLimit,
-                           .host_limit_bytes = std::nullopt,
-                           .device_limit_bytes = std::nullopt});
+  plan::MemoryGovernor governor({.start_budget = kNoLimit,
+                                 .part_cost = kNoLimit,
+                                 .host_limit_bytes = std::nullopt,
+                                 .device_limit_bytes = std::nullopt});
   NullLog log;
   // One for each: a share of rows without numbers is a run's affair, here each is a finding.
-  BatchEncoder encoder(recipe.encoder, recipe.exact_encoder, governor, log, {});
-  BatchEncoder::Result result = encoder.encode({&assembled.batch, 1});
+  run::BatchEncoder encoder(recipe.encoder, recipe.exact_encoder, governor, log, {});
+  run::BatchEncoder::Result result = encoder.encode({&assembled.batch, 1});
   return {result.failures.empty() ? std::move(result.block.values) : std::vector<float>{},
           result.reshaped > 0};
 }

@@ -12,10 +12,10 @@
 namespace longhaul::app {
 
 struct Recipe {
-  const Preprocessor& preprocessor;
-  Encoder& encoder;
-  std::function<Encoder&()> exact_encoder;  // see BatchEncoder
-  const EncoderCard& card;
+  const prepare::Preprocessor& preprocessor;
+  encode::Encoder& encoder;
+  std::function<encode::Encoder&()> exact_encoder;  // see BatchEncoder
+  const encode::EncoderCard& card;
   const nlohmann::json& choices;  // of the run
 };
 

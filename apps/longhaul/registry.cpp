@@ -13,16 +13,16 @@ namespace {
 
 struct NamedFormat {
   std::string_view name;
-  InputFormat format;
+  input::InputFormat format;
 };
 
 constexpr NamedFormat kFormats[] = {
-    {"fasta", InputFormat::kFasta},     {"csv", InputFormat::kCsv},
-    {"tsv", InputFormat::kTsv},         {"jsonl", InputFormat::kJsonLines},
-    {"parquet", InputFormat::kParquet}, {"images", InputFormat::kImages},
+    {"fasta", input::InputFormat::kFasta},     {"csv", input::InputFormat::kCsv},
+    {"tsv", input::InputFormat::kTsv},         {"jsonl", input::InputFormat::kJsonLines},
+    {"parquet", input::InputFormat::kParquet}, {"images", input::InputFormat::kImages},
 };
 
-std::optional<InputFormat> format_named(const std::optional<std::string>& name) {
+std::optional<input::InputFormat> format_named(const std::optional<std::string>& name) {
   for (const NamedFormat& known : kFormats) {
     if (name && known.name == *name) {
       return known.format;
@@ -33,9 +33,10 @@ std::optional<InputFormat> format_named(const std::optional<std::string>& name) 
 
 }  // namespace
 
-std::unique_ptr<RecordReader> make_reader(const RunConfig& config, const EncoderCard& card,
-                                          std::function<bool()> stop, Log* log) {
-  InputSettings settings;
+std::unique_ptr<input::RecordReader> make_reader(const config::RunConfig& config,
+                                                 const encode::EncoderCard& card,
+                                                 std::function<bool()> stop, Log* log) {
+  input::InputSettings settings;
   settings.inputs = config.inputs;
   settings.files_from = config.files_from;
   settings.format = format_named(config.format);
@@ -50,14 +51,15 @@ std::unique_ptr<RecordReader> make_reader(const RunConfig& config, const Encoder
   settings.images = card.modality == Modality::kImage;
   settings.stop = std::move(stop);
   settings.log = log;
-  return open_input(settings, arrow_backends());
+  return open_input(settings, arrow_room::arrow_backends());
 }
 
-std::unique_ptr<Preprocessor> make_preprocessor(const RunConfig& config, const EncoderCard& card,
-                                                std::uint32_t workers,
-                                                const DuplicateOf& duplicate_of) {
+std::unique_ptr<prepare::Preprocessor> make_preprocessor(const config::RunConfig& config,
+                                                         const encode::EncoderCard& card,
+                                                         std::uint32_t workers,
+                                                         const DuplicateOf& duplicate_of) {
   if (card.modality == Modality::kImage) {
-    ImageSettings settings;
+    prepare::ImageSettings settings;
     settings.image = card.image;
     settings.workers = workers;
     settings.max_pixels = config.max_pixels;
@@ -70,30 +72,32 @@ std::unique_ptr<Preprocessor> make_preprocessor(const RunConfig& config, const E
     return load_image_preprocessor(settings);
   }
   const std::optional<std::uint32_t> limit = max_tokens(config, card);
-  return std::make_unique<SequencePreprocessor>(
-      card.alphabet, SequencePolicy{.max_tokens = limit,
-                                    .limit_is_models = limit == card.max_tokens,
-                                    .truncate = config.too_long == TooLong::kTruncate,
-                                    .substitute_unknown = config.unknown == Unknown::kToken,
-                                    .remove_gaps = config.gaps == Gaps::kRemove});
+  return std::make_unique<prepare::SequencePreprocessor>(
+      card.alphabet,
+      prepare::SequencePolicy{.max_tokens = limit,
+                              .limit_is_models = limit == card.max_tokens,
+                              .truncate = config.too_long == TooLong::kTruncate,
+                              .substitute_unknown = config.unknown == Unknown::kToken,
+                              .remove_gaps = config.gaps == Gaps::kRemove});
 }
 
-EncoderOptions encoder_options(const RunConfig& config, const EncoderCard& card,
-                               std::uint32_t threads) {
-  EncoderOptions options;
+encode::EncoderOptions encoder_options(const config::RunConfig& config,
+                                       const encode::EncoderCard& card, std::uint32_t threads) {
+  encode::EncoderOptions options;
   options.model_path = config.model;
   options.device = config.device;
   options.card_path = config.card;
   options.model_sha256 = config.model_sha256;
-  options.pooling = config.pooling ? *pooling_from_string(*config.pooling) : card.pooling;
-  options.normalize = config.normalize ? *normalize_from_string(*config.normalize) : card.normalize;
-  options.dtype = *dtype_from_string(config.dtype);
+  options.pooling = config.pooling.value_or(card.pooling);
+  options.normalize = config.normalize.value_or(card.normalize);
+  options.dtype = config.dtype;
   options.threads = threads;
   options.cpu_kernels = config.cpu_kernels;
   return options;
 }
 
-std::optional<std::uint32_t> max_tokens(const RunConfig& config, const EncoderCard& card) {
+std::optional<std::uint32_t> max_tokens(const config::RunConfig& config,
+                                        const encode::EncoderCard& card) {
   if (config.max_length && card.max_tokens) {
     if (*config.max_length > *card.max_tokens) {
       throw Error(ExitCode::kUsage,

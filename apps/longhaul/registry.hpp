@@ -12,18 +12,21 @@
 
 namespace longhaul::app {
 
-using DuplicateOf = std::function<std::optional<std::uint64_t>(const Prepared& prepared)>;
+using DuplicateOf = std::function<std::optional<std::uint64_t>(const prepare::Prepared& prepared)>;
 
 // `log`, when given, is told what the input was taken for; it must outlive the reader.
-std::unique_ptr<RecordReader> make_reader(const RunConfig& config, const EncoderCard& card,
-                                          std::function<bool()> stop, Log* log = nullptr);
-std::unique_ptr<Preprocessor> make_preprocessor(const RunConfig& config, const EncoderCard& card,
-                                                std::uint32_t workers,
-                                                const DuplicateOf& duplicate_of);
+std::unique_ptr<input::RecordReader> make_reader(const config::RunConfig& config,
+                                                 const encode::EncoderCard& card,
+                                                 std::function<bool()> stop, Log* log = nullptr);
+std::unique_ptr<prepare::Preprocessor> make_preprocessor(const config::RunConfig& config,
+                                                         const encode::EncoderCard& card,
+                                                         std::uint32_t workers,
+                                                         const DuplicateOf& duplicate_of);
 // Settings that make the numbers, with the card's defaults filled in.
-EncoderOptions encoder_options(const RunConfig& config, const EncoderCard& card,
-                               std::uint32_t threads);
+encode::EncoderOptions encoder_options(const config::RunConfig& config,
+                                       const encode::EncoderCard& card, std::uint32_t threads);
 // Tokens per record that --max-length and the card allow; nothing: unlimited.
-std::optional<std::uint32_t> max_tokens(const RunConfig& config, const EncoderCard& card);
+std::optional<std::uint32_t> max_tokens(const config::RunConfig& config,
+                                        const encode::EncoderCard& card);
 
 }  // namespace longhaul::app

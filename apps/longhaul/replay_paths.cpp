@@ -23,11 +23,11 @@ bool is_relative(const std::string& path) {
   return !path.empty() && path != "-" && path.front() != '/';
 }
 
-std::vector<PathUse> paths_of(ResolvedConfig& resolved, const ConfigOptions& options) {
-  RunConfig& config = resolved.config;
+std::vector<PathUse> paths_of(config::ResolvedConfig& resolved, const ConfigOptions& options) {
+  config::RunConfig& config = resolved.config;
   const auto from_file = [&](const char* setting) {
     const auto origin = resolved.origins.find(setting);
-    return origin != resolved.origins.end() && origin->second == Origin::kFile;
+    return origin != resolved.origins.end() && origin->second == config::Origin::kFile;
   };
   std::vector<PathUse> paths{{&config.model, options.model.empty()},
                              {&config.output, from_file("output")}};
@@ -48,7 +48,7 @@ std::vector<PathUse> paths_of(ResolvedConfig& resolved, const ConfigOptions& opt
 
 }  // namespace
 
-std::optional<std::string> enter_recorded_directory(ResolvedConfig& resolved,
+std::optional<std::string> enter_recorded_directory(config::ResolvedConfig& resolved,
                                                     const ConfigOptions& options) {
   const std::optional<std::string> here = working_directory();
   if (!resolved.recorded_directory || resolved.recorded_directory == here) {
@@ -83,7 +83,7 @@ std::optional<std::string> enter_recorded_directory(ResolvedConfig& resolved,
   return here;
 }
 
-void enter_directory_if_there(const ResolvedConfig& resolved) {
+void enter_directory_if_there(const config::ResolvedConfig& resolved) {
   if (resolved.recorded_directory) {
     // Where that fails, what is relative to it is not at hand.
     [[maybe_unused]] const int failed = chdir(resolved.recorded_directory->c_str());

@@ -14,11 +14,11 @@ namespace longhaul::app {
 // Goes to the recorded directory where a relative path of the file is used from another one; paths
 // from the command line and the environment are made absolute first. The directory that was left;
 // nothing where the process stays. Throws Error(kIo) when the recorded one is not there.
-std::optional<std::string> enter_recorded_directory(ResolvedConfig& resolved,
+std::optional<std::string> enter_recorded_directory(config::ResolvedConfig& resolved,
                                                     const ConfigOptions& options);
 
 // The same for the paths of `config`, all of them from a file; stays where it is when the recorded
 // directory is gone.
-void enter_directory_if_there(const ResolvedConfig& resolved);
+void enter_directory_if_there(const config::ResolvedConfig& resolved);
 
 }  // namespace longhaul::app

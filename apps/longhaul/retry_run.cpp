@@ -18,15 +18,16 @@ constexpr std::array kChangeable{
     "too-long",   "unknown",      "max-pixels",  "memory-limit", "device-memory-limit",
     "batch-size", "batch-tokens", "max-rejects", "strict"};
 
-json retry_settings(const RunConfig& config) {
-  return {{"too-long", config.too_long == TooLong::kTruncate ? "truncate" : "reject"},
-          {"unknown", config.unknown == Unknown::kToken ? "token" : "reject"},
+json retry_settings(const config::RunConfig& config) {
+  return {{"too-long", to_string(config.too_long)},
+          {"unknown", to_string(config.unknown)},
           {"max-pixels", config.max_pixels}};
 }
 
 }  // namespace
 
-RetryRun::RetryRun(Files& files, const RunConfig& config, const std::optional<StoreState>& output)
+RetryRun::RetryRun(Files& files, const config::RunConfig& config,
+                   const std::optional<store::StoreState>& output)
     : files_(files), config_(config) {
   if (!output || !output->finish || !output->progress) {
     throw Error(ExitCode::kUsage,
@@ -52,17 +53,17 @@ RetryRun::RetryRun(Files& files, const RunConfig& config, const std::optional<St
   begin_["fingerprint"]["unknown"] = settings.at("unknown");
   begin_["fingerprint"]["max-pixels"] = settings.at("max-pixels");
   begin_["retry"] = {{"after", output->retries}, {"settings", settings}};
-  report_ =
-      json::parse(read_text(files, config.output + "/" + store_files::kReport), nullptr, false);
+  report_ = json::parse(read_text(files, config.output + "/" + store::store_files::kReport),
+                        nullptr, false);
 }
 
 ExitCode RetryRun::code_before() const {
   return static_cast<ExitCode>(finish_.at("code").get<int>());
 }
 
-std::unique_ptr<StoreDirectory> RetryRun::open(const std::string& holder, Log& log) {
-  auto directory =
-      open_store(files_, retry_directory(config_.output), {.holder = holder, .adopt = {}});
+std::unique_ptr<store::StoreDirectory> RetryRun::open(const std::string& holder, Log& log) {
+  auto directory = store::open_store(files_, store::retry_directory(config_.output),
+                                     {.holder = holder, .adopt = {}});
   try {
     if (!directory->state() || directory->state()->begin.at("retry") == begin_.at("retry")) {
       return directory;
@@ -79,15 +80,16 @@ std::unique_ptr<StoreDirectory> RetryRun::open(const std::string& holder, Log& l
   return directory;
 }
 
-std::unique_ptr<RecordReader> RetryRun::filter(std::unique_ptr<RecordReader> input) {
-  auto reader = std::make_unique<RejectedReader>(
-      std::move(input), files_, config_.output + "/" + store_files::kRejects, before_.rejected);
+std::unique_ptr<input::RecordReader> RetryRun::filter(std::unique_ptr<input::RecordReader> input) {
+  auto reader = std::make_unique<run::RejectedReader>(
+      std::move(input), files_, config_.output + "/" + store::store_files::kRejects,
+      before_.rejected);
   reader_ = reader.get();
   return reader;
 }
 
 void RetryRun::require_same_input() {
-  const RejectedReader::Whole whole = reader_->read_rest();
+  const run::RejectedReader::Whole whole = reader_->read_rest();
   if (whole.records != records_ || whole.hash != input_hash_) {
     throw Error(ExitCode::kMismatch,
                 config_.output + " was made from another input: " + format_count(records_) +
@@ -171,7 +173,7 @@ nlohmann::ordered_json RetryRun::report(nlohmann::ordered_json session_report,
 }
 
 json fingerprint_as_retried(json fingerprint, const nlohmann::ordered_json& report) {
-  const MergedRetries merged = merge_retries(report);
+  const config::MergedRetries merged = config::merge_retries(report);
   for (const auto& [name, value] : merged.settings.items()) {
     if (fingerprint.contains(name)) {
       fingerprint[name] = value;
@@ -181,7 +183,7 @@ json fingerprint_as_retried(json fingerprint, const nlohmann::ordered_json& repo
 }
 
 void RetryRun::merge() {
-  merge_retry(files_, config_.output);
+  store::merge_retry(files_, config_.output);
 }
 
 }  // namespace longhaul::app

@@ -12,7 +12,7 @@
 #include "base/files.hpp"
 #include "base/log.hpp"
 #include "config/run_config.hpp"
-#include "run/counters.hpp"
+#include "domain/counters.hpp"
 #include "run/rejected_reader.hpp"
 #include "store/embedding_store.hpp"
 
@@ -22,7 +22,8 @@ class RetryRun {
  public:
   // `output` is the state of the output in config.output, whose lock the caller holds. Throws
   // Error(kUsage) when it is not complete, or when its rows depend on their neighbours.
-  RetryRun(Files& files, const RunConfig& config, const std::optional<StoreState>& output);
+  RetryRun(Files& files, const config::RunConfig& config,
+           const std::optional<store::StoreState>& output);
 
   std::uint64_t rejected() const { return before_.rejected; }
   // The exit code of the output as it is.
@@ -31,9 +32,9 @@ class RetryRun {
   const nlohmann::json& begin() const { return begin_; }
   // The retry's own directory. What is there of a retry with other settings, or damaged, is
   // discarded.
-  std::unique_ptr<StoreDirectory> open(const std::string& holder, Log& log);
+  std::unique_ptr<store::StoreDirectory> open(const std::string& holder, Log& log);
 
-  std::unique_ptr<RecordReader> filter(std::unique_ptr<RecordReader> input);
+  std::unique_ptr<input::RecordReader> filter(std::unique_ptr<input::RecordReader> input);
   // At the end: Error(kMismatch) when the input, read to its end, is not that of the output.
   void require_same_input();
 
@@ -51,15 +52,15 @@ class RetryRun {
   nlohmann::json changed_settings(const nlohmann::json& settings_now) const;
 
   Files& files_;
-  const RunConfig& config_;
+  const config::RunConfig& config_;
   Counters before_;
   Hash128 input_hash_;
   std::uint64_t records_ = 0;
   nlohmann::json finish_;
   nlohmann::json begin_;
-  nlohmann::json fingerprint_;        // of the output
-  nlohmann::json report_;             // run.json of the output; null where it is damaged
-  RejectedReader* reader_ = nullptr;  // the session owns it
+  nlohmann::json fingerprint_;             // of the output
+  nlohmann::json report_;                  // run.json of the output; null where it is damaged
+  run::RejectedReader* reader_ = nullptr;  // the session owns it
 };
 
 // The fingerprint of a run from the start that gives what `report` (run.json) says the retries of

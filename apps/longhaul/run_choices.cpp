@@ -30,19 +30,19 @@ std::optional<std::uint64_t> smaller(std::optional<std::uint64_t> a,
 
 }  // namespace
 
-nlohmann::json make_choices(const RunConfig& config, const EncoderCard& card,
+nlohmann::json make_choices(const config::RunConfig& config, const encode::EncoderCard& card,
                             const EncoderFacts& encoder, std::uint32_t threads) {
   const bool image = card.modality == Modality::kImage;
   nlohmann::json choices = {
       {"window", image ? std::min(config.window, kImageWindow) : config.window},
-      {"order", config.order == "input" || image ? "input" : "length"},
+      {"order", to_string(image ? Order::kInput : config.order)},
       {"device", config.device == "auto" ? encoder.device_kind : config.device},
       {"threads", threads},
       {"encoder", encoder.choices}};
   // The bits depend on these, so no later session may change them.
   if (image) {
     choices["part_images"] = encoder.parts.rows(1);
-  } else if (config.order == "input") {
+  } else if (config.order == Order::kInput) {
     choices["group_rows"] = config.batch_size.value_or(kCompatRows);
   } else if (encoder.parts.part_tokens > 0) {
     choices["part_tokens"] = encoder.parts.part_tokens;
@@ -52,16 +52,17 @@ nlohmann::json make_choices(const RunConfig& config, const EncoderCard& card,
   return choices;
 }
 
-RowsPolicy rows_policy(const nlohmann::json& choices) {
-  RowsPolicy policy;
+plan::RowsPolicy rows_policy(const nlohmann::json& choices) {
+  plan::RowsPolicy policy;
   policy.part_tokens = choices.value("part_tokens", std::uint64_t{0});
   policy.rows_fixed = choices.value("part_images", choices.value("part_rows", 0U));
   return policy;
 }
 
-PipelineSettings pipeline_settings(const RunConfig& config, const EncoderCard& card,
-                                   const nlohmann::json& choices, std::uint32_t concurrency) {
-  PipelineSettings settings;
+run::PipelineSettings pipeline_settings(const config::RunConfig& config,
+                                        const encode::EncoderCard& card,
+                                        const nlohmann::json& choices, std::uint32_t concurrency) {
+  run::PipelineSettings settings;
   const bool input_order = choices.at("order") == "input";
   settings.window.records = choices.at("window");
   settings.window.order.order = input_order ? Order::kInput : Order::kLength;
@@ -93,7 +94,8 @@ PipelineSettings pipeline_settings(const RunConfig& config, const EncoderCard& c
   return settings;
 }
 
-nlohmann::json decided_settings(const nlohmann::json& choices, const EncoderOptions& encoder) {
+nlohmann::json decided_settings(const nlohmann::json& choices,
+                                const encode::EncoderOptions& encoder) {
   nlohmann::json values = {{"device", choices.at("device")},
                            {"threads", encoder.threads},
                            {"pooling", to_string(encoder.pooling)},
@@ -107,22 +109,24 @@ nlohmann::json decided_settings(const nlohmann::json& choices, const EncoderOpti
   return values;
 }
 
-LeakAction leak_action(const RunConfig& config) {
+run::LeakAction leak_action(const config::RunConfig& config) {
   switch (config.on_leak) {
     case OnLeak::kStop:
-      return LeakAction::kStop;
+      return run::LeakAction::kStop;
     case OnLeak::kRecycle:
-      return LeakAction::kRecycle;
+      return run::LeakAction::kRecycle;
     case OnLeak::kWarn:
       break;
   }
-  return LeakAction::kContinue;
+  return run::LeakAction::kContinue;
 }
 
-GovernorSettings governor_settings(const RunConfig& config, const EncoderCard& card,
-                                   const PipelineSettings& pipeline, const MemoryReading& now,
-                                   Encoder& encoder) {
-  GovernorSettings settings;
+plan::GovernorSettings governor_settings(const config::RunConfig& config,
+                                         const encode::EncoderCard& card,
+                                         const run::PipelineSettings& pipeline,
+                                         const device::MemoryReading& now,
+                                         encode::Encoder& encoder) {
+  plan::GovernorSettings settings;
   // The cost of the dearest parts that are computed at a time.
   const std::uint32_t widest = card.max_tokens.value_or(kWidestUnlimited);
   const std::uint64_t rows = std::max(pipeline.parts.rows_fixed, pipeline.window.order.group_rows);
@@ -132,7 +136,7 @@ GovernorSettings governor_settings(const RunConfig& config, const EncoderCard& c
   const double in_hand = pipeline.batch_tokens
                              ? static_cast<double>(*pipeline.batch_tokens) / tokens
                              : pipeline.batch_rows.value_or(1);
-  settings.part_cost = tokens / widest * cost_per_row(widest);
+  settings.part_cost = tokens / widest * plan::cost_per_row(widest);
   settings.start_budget =
       settings.part_cost * std::clamp(in_hand, 1.0, static_cast<double>(encoder.concurrency()));
   settings.host_limit_bytes = host_limit(config, now);
@@ -140,11 +144,12 @@ GovernorSettings governor_settings(const RunConfig& config, const EncoderCard& c
       config.device_memory_limit
           ? config.device_memory_limit
           : share(now.device.recommended ? now.device.recommended : now.device.total, kDeviceShare);
-  settings.shared_memory = encoder.device().kind() != DeviceKind::kCuda;
+  settings.shared_memory = encoder.device().kind() != device::DeviceKind::kCuda;
   return settings;
 }
 
-std::optional<std::uint64_t> host_limit(const RunConfig& config, const MemoryReading& now) {
+std::optional<std::uint64_t> host_limit(const config::RunConfig& config,
+                                        const device::MemoryReading& now) {
   return config.memory_limit ? config.memory_limit
                              : share(smaller(now.cgroup_limit, now.total), kHostShare);
 }

@@ -18,33 +18,38 @@ namespace longhaul::app {
 // What the encoder that was loaded says of itself.
 struct EncoderFacts {
   std::string device_kind;  // cpu, cuda, mps
-  RowsPolicy parts;
+  plan::RowsPolicy parts;
   nlohmann::json choices;
 };
 
 // Every automatic choice: for the first session of a run.
-nlohmann::json make_choices(const RunConfig& config, const EncoderCard& card,
+nlohmann::json make_choices(const config::RunConfig& config, const encode::EncoderCard& card,
                             const EncoderFacts& encoder, std::uint32_t threads);
 
 // `choices` are make_choices()' of the first session; the rest is this session's own.
 // `concurrency`: how many parts the encoder computes at a time.
-PipelineSettings pipeline_settings(const RunConfig& config, const EncoderCard& card,
-                                   const nlohmann::json& choices, std::uint32_t concurrency);
+run::PipelineSettings pipeline_settings(const config::RunConfig& config,
+                                        const encode::EncoderCard& card,
+                                        const nlohmann::json& choices, std::uint32_t concurrency);
 
 // How many rows are computed together, from a run's choices.
-RowsPolicy rows_policy(const nlohmann::json& choices);
+plan::RowsPolicy rows_policy(const nlohmann::json& choices);
 
 // What became of settings that were left open; a replay of run.json takes them over.
-nlohmann::json decided_settings(const nlohmann::json& choices, const EncoderOptions& encoder);
+nlohmann::json decided_settings(const nlohmann::json& choices,
+                                const encode::EncoderOptions& encoder);
 
-LeakAction leak_action(const RunConfig& config);  // --on-leak
+run::LeakAction leak_action(const config::RunConfig& config);  // --on-leak
 
 // `now` is a reading before the first batch.
-GovernorSettings governor_settings(const RunConfig& config, const EncoderCard& card,
-                                   const PipelineSettings& pipeline, const MemoryReading& now,
-                                   Encoder& encoder);
+plan::GovernorSettings governor_settings(const config::RunConfig& config,
+                                         const encode::EncoderCard& card,
+                                         const run::PipelineSettings& pipeline,
+                                         const device::MemoryReading& now,
+                                         encode::Encoder& encoder);
 
 // --memory-limit, else 80 % of the memory that this process may have.
-std::optional<std::uint64_t> host_limit(const RunConfig& config, const MemoryReading& now);
+std::optional<std::uint64_t> host_limit(const config::RunConfig& config,
+                                        const device::MemoryReading& now);
 
 }  // namespace longhaul::app

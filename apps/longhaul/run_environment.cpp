@@ -63,13 +63,13 @@ nlohmann::json describe_machine(const std::string& device_name) {
           {"device", device_name}};
 }
 
-nlohmann::json describe_bits_machine(const Device& device,
+nlohmann::json describe_bits_machine(const device::Device& device,
                                      const std::map<std::string, std::string>& environment) {
   const nlohmann::json made_by = versions();
   nlohmann::json machine = {{"torch", made_by.at("torch")},
                             {"longhaul", made_by.at("longhaul").get<std::string>() + " " +
                                              made_by.at("commit").get<std::string>()}};
-  if (device.kind() == DeviceKind::kCpu) {
+  if (device.kind() == device::DeviceKind::kCpu) {
     const Processor processor = this_processor();
     machine["processor"] = processor.model;
     machine["instruction_sets"] = processor.instruction_sets;
@@ -114,13 +114,13 @@ std::string lock_holder() {
   return "process " + std::to_string(getpid()) + " on " + host_name() + " since " + utc_now();
 }
 
-std::string device_kind(const Device& device) {
+std::string device_kind(const device::Device& device) {
   switch (device.kind()) {
-    case DeviceKind::kCuda:
+    case device::DeviceKind::kCuda:
       return "cuda";
-    case DeviceKind::kMps:
+    case device::DeviceKind::kMps:
       return "mps";
-    case DeviceKind::kCpu:
+    case device::DeviceKind::kCpu:
       break;
   }
   return "cpu";

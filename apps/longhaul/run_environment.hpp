@@ -17,12 +17,12 @@ nlohmann::json describe_machine(const std::string& device_name);
 // What a vector's bits depend on beside model, input and settings: the processor's model and
 // instruction sets, or the GPU's model; LibTorch; this binary; what the environment says of the
 // libraries' kernels. Neither host nor cores nor kernel.
-nlohmann::json describe_bits_machine(const Device& device,
+nlohmann::json describe_bits_machine(const device::Device& device,
                                      const std::map<std::string, std::string>& environment);
 std::string host_name();
 // What a session is before it knows its device: when, where, on what and with which command line.
 nlohmann::json describe_session(const std::vector<std::string>& arguments);
-std::string lock_holder();                      // "process 42 on host since ..."
-std::string device_kind(const Device& device);  // cpu, cuda, mps
+std::string lock_holder();                              // "process 42 on host since ..."
+std::string device_kind(const device::Device& device);  // cpu, cuda, mps
 
 }  // namespace longhaul::app

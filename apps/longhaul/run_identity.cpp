@@ -4,9 +4,9 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "domain/counters.hpp"
 #include "image_match.hpp"
 #include "registry.hpp"
-#include "run/counters.hpp"
 #include "run/rewound_reader.hpp"
 
 namespace longhaul::app {
@@ -21,7 +21,7 @@ nlohmann::json or_null(const auto& optional) {
 // What a setting was in runs of before it was recorded.
 nlohmann::json where_not_recorded(const std::string& name) {
   const nlohmann::json defaults = {
-      {"skip-lines", 0}, {"gaps", "reject"}, {kMaxPixels, RunConfig{}.max_pixels}};
+      {"skip-lines", 0}, {"gaps", "reject"}, {kMaxPixels, config::RunConfig{}.max_pixels}};
   return defaults.value(name, nlohmann::json(nullptr));
 }
 
@@ -32,8 +32,8 @@ Error other_input(const std::string& output, const std::string& what) {
           "restore the input, or write to another --output"};
 }
 
-nlohmann::json fingerprint(const RunConfig& config, const EncoderCard& card,
-                           const EncoderOptions& options, const std::string& model_sha256,
+nlohmann::json fingerprint(const config::RunConfig& config, const encode::EncoderCard& card,
+                           const encode::EncoderOptions& options, const std::string& model_sha256,
                            const std::string& device_kind) {
   nlohmann::json fields = {
       {"model_sha256", model_sha256},
@@ -45,23 +45,22 @@ nlohmann::json fingerprint(const RunConfig& config, const EncoderCard& card,
       {"delimiter", or_null(config.delimiter)},
       {"pooling", to_string(options.pooling)},
       {"normalize", to_string(options.normalize)},
-      {"dtype", config.dtype},
-      {"output-dtype", config.output_dtype},
+      {"dtype", to_string(config.dtype)},
+      {"output-dtype", to_string(config.output_dtype)},
       {"max-length", or_null(max_tokens(config, card))},
-      {"too-long", config.too_long == TooLong::kTruncate ? "truncate" : "reject"},
-      {"unknown", config.unknown == Unknown::kToken ? "token" : "reject"},
-      {"gaps", config.gaps == Gaps::kRemove ? "remove" : "reject"},
+      {"too-long", to_string(config.too_long)},
+      {"unknown", to_string(config.unknown)},
+      {"gaps", to_string(config.gaps)},
       {"device", device_kind},
   };
   if (card.modality == Modality::kImage) {
     fields[kMaxPixels] = config.max_pixels;
   }
   if (config.skip_duplicates != SkipDuplicates::kOff) {
-    fields["skip-duplicates"] =
-        config.skip_duplicates == SkipDuplicates::kExact ? "exact" : "dhash";
+    fields["skip-duplicates"] = to_string(config.skip_duplicates);
   }
   if (options.pooling == Pooling::kMeanCompat) {
-    fields["order"] = config.order;
+    fields["order"] = to_string(config.order);
     fields["batch-size"] = or_null(config.batch_size);
   }
   return fields;
@@ -89,9 +88,9 @@ void require_same_fingerprint(const nlohmann::json& recorded, const nlohmann::js
   }
 }
 
-nlohmann::json describe_sources(const std::vector<SourceIdentity>& sources) {
+nlohmann::json describe_sources(const std::vector<input::SourceIdentity>& sources) {
   nlohmann::json list = nlohmann::json::array();
-  for (const SourceIdentity& source : sources) {
+  for (const input::SourceIdentity& source : sources) {
     list.push_back({{"path", printable(source.path, 4096)},
                     {"size", source.size},
                     {"modified_ns", source.modified_ns},
@@ -102,7 +101,7 @@ nlohmann::json describe_sources(const std::vector<SourceIdentity>& sources) {
   return list;
 }
 
-nlohmann::json recorded_sources(const StoreState& state) {
+nlohmann::json recorded_sources(const store::StoreState& state) {
   for (auto note = state.notes.rbegin(); note != state.notes.rend(); ++note) {
     if (note->is_object() && note->contains("inputs")) {
       return note->at("inputs");
@@ -111,7 +110,7 @@ nlohmann::json recorded_sources(const StoreState& state) {
   return state.begin.at("inputs");
 }
 
-bool is_recorded_file(const nlohmann::json& before, const SourceIdentity& now) {
+bool is_recorded_file(const nlohmann::json& before, const input::SourceIdentity& now) {
   const auto is = [&before](const char* name, auto value) {
     return before.value(name, nlohmann::json()) == value;
   };
@@ -119,13 +118,14 @@ bool is_recorded_file(const nlohmann::json& before, const SourceIdentity& now) {
          (!before.contains("changed_ns") || is("changed_ns", now.changed_ns));
 }
 
-InputMatch compare_sources(const nlohmann::json& recorded, const std::vector<SourceIdentity>& now) {
+InputMatch compare_sources(const nlohmann::json& recorded,
+                           const std::vector<input::SourceIdentity>& now) {
   if (now.size() < recorded.size()) {
     return InputMatch::kReadAgain;
   }
   for (std::size_t i = 0; i < recorded.size(); ++i) {
     const nlohmann::json& before = recorded[i];
-    const SourceIdentity& source = now[i];
+    const input::SourceIdentity& source = now[i];
     if (!source.regular || !before.at("regular").get<bool>() || !is_recorded_file(before, source)) {
       return InputMatch::kReadAgain;
     }
@@ -133,16 +133,16 @@ InputMatch compare_sources(const nlohmann::json& recorded, const std::vector<Sou
   return InputMatch::kUnchanged;
 }
 
-void find_position(RecordReader& reader, InputMatch match, const Progress& progress, Files& files,
-                   const std::string& output, const std::function<bool()>& stop) {
+void find_position(input::RecordReader& reader, InputMatch match, const store::Progress& progress,
+                   Files& files, const std::string& output, const std::function<bool()>& stop) {
   const std::uint64_t records = progress.window_start;
   if (records == 0 ||
       (match == InputMatch::kUnchanged &&
        reader.seek({records, progress.cursor, counters_from_json(progress.counters).left_out}))) {
     return;
   }
-  const InputPosition beginning = reader.position();
-  InputDigest digest;
+  const input::InputPosition beginning = reader.position();
+  input::InputDigest digest;
   for (std::uint64_t i = 0; i < records; ++i) {
     if (i % 1024 == 0 && stop && stop()) {
       throw Error(ExitCode::kInterrupted, "stopped while the input so far was read again",
@@ -167,14 +167,14 @@ void find_position(RecordReader& reader, InputMatch match, const Progress& progr
   }
 }
 
-bool keep_window(std::unique_ptr<RecordReader>& reader, Progress& progress) {
+bool keep_window(std::unique_ptr<input::RecordReader>& reader, store::Progress& progress) {
   const std::uint64_t records =
       progress.window_end ? *progress.window_end - progress.window_start : 0;
   // A window that ended with the input grows when more follows.
-  auto rewound = std::make_unique<RewoundReader>(std::move(reader),
-                                                 records + (progress.window_ends_input ? 1 : 0));
-  InputDigest digest(progress.input_hash);
-  for (const RewoundReader::Ahead& ahead : rewound->ahead()) {
+  auto rewound = std::make_unique<run::RewoundReader>(
+      std::move(reader), records + (progress.window_ends_input ? 1 : 0));
+  input::InputDigest digest(progress.input_hash);
+  for (const run::RewoundReader::Ahead& ahead : rewound->ahead()) {
     digest.add(ahead.record);
   }
   const bool same = records > 0 && rewound->ahead().size() == records &&
@@ -198,7 +198,7 @@ bool keep_window(std::unique_ptr<RecordReader>& reader, Progress& progress) {
   return same;
 }
 
-void require_no_more(RecordReader& reader, const std::string& output) {
+void require_no_more(input::RecordReader& reader, const std::string& output) {
   if (const std::optional<Record> record = reader.next()) {
     throw other_input(output, "it goes on with " + printable(record->id, 400) +
                                   ", which was not there when the run finished");

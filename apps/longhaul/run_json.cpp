@@ -21,7 +21,8 @@ std::string absolute(const std::string& path) {
 
 }  // namespace
 
-json describe_inputs(const std::vector<SourceIdentity>& sources, const std::vector<json>& hashes) {
+json describe_inputs(const std::vector<input::SourceIdentity>& sources,
+                     const std::vector<json>& hashes) {
   json list = describe_sources(sources);
   for (std::size_t i = 0; i < sources.size(); ++i) {
     list[i]["sha256"] = i < hashes.size() ? hashes[i] : json(nullptr);
@@ -30,7 +31,8 @@ json describe_inputs(const std::vector<SourceIdentity>& sources, const std::vect
   return list;
 }
 
-ordered_json run_json(const RunJson& run, const RunConfig& config, const ModelFile& model) {
+ordered_json run_json(const RunJson& run, const config::RunConfig& config,
+                      const encode::ModelFile& model) {
   json card = model.card.text;
   if (card.is_object()) {
     card.erase("golden");

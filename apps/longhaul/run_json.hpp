@@ -16,7 +16,7 @@
 namespace longhaul::app {
 
 // "inputs": what is recorded of each source, and its SHA-256 where that is known.
-nlohmann::json describe_inputs(const std::vector<SourceIdentity>& sources,
+nlohmann::json describe_inputs(const std::vector<input::SourceIdentity>& sources,
                                const std::vector<nlohmann::json>& hashes);
 
 struct RunJson {
@@ -33,7 +33,7 @@ struct RunJson {
   nlohmann::json earlier_sessions;
 };
 
-nlohmann::ordered_json run_json(const RunJson& run, const RunConfig& config,
-                                const ModelFile& model);
+nlohmann::ordered_json run_json(const RunJson& run, const config::RunConfig& config,
+                                const encode::ModelFile& model);
 
 }  // namespace longhaul::app

@@ -48,7 +48,7 @@ std::optional<std::string> completed_error(ExitCode code, const Counters& counte
          more;
 }
 
-nlohmann::json describe_timings(const RunReport& report) {
+nlohmann::json describe_timings(const run::RunReport& report) {
   return {
       {"seconds", report.seconds_total},
       {"seconds_encoding", report.seconds_encoding},
@@ -72,8 +72,8 @@ nlohmann::json describe_timings(const RunReport& report) {
   };
 }
 
-std::string closing_line(const RunReport& report) {
-  std::string line = report.end == RunEnd::kComplete
+std::string closing_line(const run::RunReport& report) {
+  std::string line = report.end == run::RunEnd::kComplete
                          ? "embedded " + format_count(report.counters.ok) + " of " +
                                format_count(report.counters.records) + " records"
                          : "embedded " + format_count(report.embedded) + " records so far";
@@ -111,10 +111,10 @@ std::optional<std::string> left_out_warning(const LeftOut& left_out, const std::
     return std::nullopt;
   }
   return "left out: " + to_string(left_out) + "; counted as left_out in " + output + "/" +
-         store_files::kReport;
+         store::store_files::kReport;
 }
 
-ProgressSnapshot to_show(const RunSnapshot& snapshot, Modality modality,
+ProgressSnapshot to_show(const run::RunSnapshot& snapshot, Modality modality,
                          std::chrono::duration<double> elapsed) {
   return {.records_done = snapshot.records_done,
           .records_total = snapshot.input.records_total,

@@ -22,7 +22,7 @@ std::optional<std::string> completed_error(ExitCode code, const Counters& counte
                                            const std::string& output);
 
 // Rates, idle shares, padding: the "timings" of a session.
-nlohmann::json describe_timings(const RunReport& report);
+nlohmann::json describe_timings(const run::RunReport& report);
 
 // Takes "left_out", which stands at the top of run.json, out of to_json() of counters.
 nlohmann::json take_left_out(nlohmann::json& counts);
@@ -30,12 +30,12 @@ nlohmann::json take_left_out(nlohmann::json& counts);
 std::optional<std::string> left_out_warning(const LeftOut& left_out, const std::string& output);
 
 // What the display shows of a run that began `elapsed` ago.
-ProgressSnapshot to_show(const RunSnapshot& snapshot, Modality modality,
+ProgressSnapshot to_show(const run::RunSnapshot& snapshot, Modality modality,
                          std::chrono::duration<double> elapsed);
 
 // "embedded 1,990 of 2,000 records; this session 2,000 in 41 s (48.5/s); 10 rejected (8
 // invalid_character, 2 empty), see rejects.csv". Of a run that goes on later: "embedded 1,204
 // records so far", those that are committed.
-std::string closing_line(const RunReport& report);
+std::string closing_line(const run::RunReport& report);
 
 }  // namespace longhaul::app

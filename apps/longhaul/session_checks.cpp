@@ -12,11 +12,11 @@
 
 namespace longhaul::app {
 
-void require_space(Files& files, const RunConfig& config, const RecordReader& reader,
+void require_space(Files& files, const config::RunConfig& config, const input::RecordReader& reader,
                    const OutputSize& size) {
   const std::uint64_t rows = reader.progress().records_total.value_or(config.window);
   const std::uint64_t per_row =
-      std::uint64_t{size.dimension} * (config.output_dtype == "fp16" ? 2 : 4) + 8 + 160;
+      std::uint64_t{size.dimension} * (config.output_dtype == OutputDtype::kFp16 ? 2 : 4) + 8 + 160;
   const std::uint64_t needed = rows * per_row;
   const std::optional<std::uint64_t> free = files.free_bytes(config.output);
   if (!size.begun && free && *free < needed) {
@@ -28,23 +28,25 @@ void require_space(Files& files, const RunConfig& config, const RecordReader& re
   }
 }
 
-void require_recyclable(const RunConfig& config, const std::vector<SourceIdentity>& sources) {
+void require_recyclable(const config::RunConfig& config,
+                        const std::vector<input::SourceIdentity>& sources) {
   const bool asked = config.recycle_every || config.on_leak == OnLeak::kRecycle;
-  const bool stream = std::any_of(sources.begin(), sources.end(),
-                                  [](const SourceIdentity& source) { return !source.regular; });
+  const bool stream =
+      std::any_of(sources.begin(), sources.end(),
+                  [](const input::SourceIdentity& source) { return !source.regular; });
   if (asked && stream) {
     throw Error(ExitCode::kUsage, "--recycle-every and --on-leak recycle need files, not a stream",
                 "write the stream to a file first");
   }
 }
 
-void require_finished_input(RunConfig config, const EncoderCard& card, const StoreState& state,
-                            Log& log) {
+void require_finished_input(config::RunConfig config, const encode::EncoderCard& card,
+                            const store::StoreState& state, Log& log) {
   if (!state.progress) {
     return;
   }
   config.allow_nucleotides = true;  // that was judged when it was embedded
-  std::unique_ptr<RecordReader> reader;
+  std::unique_ptr<input::RecordReader> reader;
   try {
     reader = make_reader(config, card, &StopSignals::requested);
   } catch (const Error& error) {
@@ -58,7 +60,7 @@ void require_finished_input(RunConfig config, const EncoderCard& card, const Sto
     return;
   }
   const nlohmann::json recorded = recorded_sources(state);
-  const std::vector<SourceIdentity> sources = reader->sources();
+  const std::vector<input::SourceIdentity> sources = reader->sources();
   InputMatch match = compare_sources(recorded, sources);
   if (!reader->sources_tell_all()) {
     match = InputMatch::kReadAgain;
@@ -71,16 +73,18 @@ void require_finished_input(RunConfig config, const EncoderCard& card, const Sto
   require_no_more(*reader, config.output);
 }
 
-Contract require_contract(Encoder& encoder, const EncoderCard& card, const RunConfig& config,
-                          const PipelineSettings& pipeline, const MemoryGovernor& governor,
-                          Log& log) {
+encode::Contract require_contract(encode::Encoder& encoder, const encode::EncoderCard& card,
+                                  const config::RunConfig& config,
+                                  const run::PipelineSettings& pipeline,
+                                  const plan::MemoryGovernor& governor, Log& log) {
   constexpr std::uint32_t kUsualWidth = 128;
-  const Contract contract = check_contract(encoder, card,
-                                           {.parts = pipeline.parts,
-                                            .group_rows = pipeline.window.order.group_rows,
-                                            .tolerance = contract_tolerance(encoder.report()),
-                                            .budget = governor.budget(kUsualWidth),
-                                            .allow_batch_dependent = config.allow_batch_dependent});
+  const encode::Contract contract =
+      check_contract(encoder, card,
+                     {.parts = pipeline.parts,
+                      .group_rows = pipeline.window.order.group_rows,
+                      .tolerance = encode::contract_tolerance(encoder.report()),
+                      .budget = governor.budget(kUsualWidth),
+                      .allow_batch_dependent = config.allow_batch_dependent});
   for (const std::string& warning : contract.warnings) {
     log.warning(warning);
   }
@@ -89,7 +93,7 @@ Contract require_contract(Encoder& encoder, const EncoderCard& card, const RunCo
 
 std::vector<std::string> numeric_reasons(const nlohmann::json& begin,
                                          const nlohmann::json& bits_machine,
-                                         const Contract& contract) {
+                                         const encode::Contract& contract) {
   std::vector<std::string> reasons;
   if (begin.at("choices").contains("group_rows")) {
     reasons.emplace_back("--order input: a record is computed in the shape of its batch");
@@ -105,9 +109,10 @@ std::vector<std::string> numeric_reasons(const nlohmann::json& begin,
   return reasons;
 }
 
-std::vector<SourceIdentity> files_to_hash(std::vector<SourceIdentity> sources,
-                                          const RunConfig& config, const EncoderCard& card) {
-  for (SourceIdentity& source : sources) {
+std::vector<input::SourceIdentity> files_to_hash(std::vector<input::SourceIdentity> sources,
+                                                 const config::RunConfig& config,
+                                                 const encode::EncoderCard& card) {
+  for (input::SourceIdentity& source : sources) {
     source.regular =
         source.regular && (card.modality != Modality::kImage || source.path == config.files_from);
   }
@@ -115,7 +120,7 @@ std::vector<SourceIdentity> files_to_hash(std::vector<SourceIdentity> sources,
 }
 
 nlohmann::json previous_report(Files& files, const std::string& directory, Log& log) {
-  const std::string path = directory + "/" + store_files::kReport;
+  const std::string path = directory + "/" + store::store_files::kReport;
   if (!files.exists(path)) {
     return nlohmann::json::object();
   }

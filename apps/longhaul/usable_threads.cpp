@@ -18,7 +18,7 @@ UsableThreads usable_threads(const std::map<std::string, std::string>& environme
       usable = {static_cast<std::uint32_t>(*threads), because};
     }
   };
-  const ProcessorShare share = processor_share();
+  const device::ProcessorShare share = device::processor_share();
   at_most(share.affinity, "affinity");
   at_most(share.quota, "cgroup quota");
   const auto slurm = environment.find("SLURM_CPUS_PER_TASK");

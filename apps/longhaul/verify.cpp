@@ -68,7 +68,7 @@ class VerifyCommand {
 
   ExitCode run() {
     read_report();
-    VerifySettings settings;
+    store::VerifySettings settings;
     settings.empty_duplicates =
         state_ && state_->begin.at("fingerprint").value("skip-duplicates", "") == "dhash";
     settings.recompute_rows = options_.recompute;
@@ -95,11 +95,11 @@ class VerifyCommand {
   // run.json as the run left it; where it is damaged verify_store says so.
   void read_report() {
     try {
-      state_ = read_store(*files_, options_.output);
+      state_ = store::read_store(*files_, options_.output);
     } catch (const Error&) {
       return;  // verify_store says it
     }
-    const std::string path = options_.output + "/" + store_files::kReport;
+    const std::string path = options_.output + "/" + store::store_files::kReport;
     if (files_->kind(options_.output) != PathKind::kDirectory || !files_->exists(path)) {
       return;
     }
@@ -110,7 +110,7 @@ class VerifyCommand {
       return;
     }
     try {
-      const ResolvedConfig resolved = resolve_config({}, {}, report_, path);
+      const config::ResolvedConfig resolved = config::resolve_config({}, {}, report_, path);
       config_ = resolved.config;
       if (resolved.recorded_directory != working_directory()) {
         options_.output = std::filesystem::absolute(options_.output).string();
@@ -134,14 +134,14 @@ class VerifyCommand {
     }
   }
 
-  ModelFile read_model() const {
+  encode::ModelFile read_model() const {
     return backend_.read_model(config_->model, config_->card, std::nullopt);
   }
 
   // On the machine that made them, rows that claim it are the same bits. Nothing where the model or
   // the input is another: that says nothing of the rows.
-  std::optional<RecomputedRows> embed(std::span<const std::uint64_t> rows) {
-    const ModelFile model = read_model();
+  std::optional<store::RecomputedRows> embed(std::span<const std::uint64_t> rows) {
+    const encode::ModelFile model = read_model();
     if (model.sha256() != report_.at("model").at("sha256").get<std::string>()) {
       return std::nullopt;
     }
@@ -149,26 +149,26 @@ class VerifyCommand {
     if (input_ != AtHand::kMatches) {
       return std::nullopt;
     }
-    EncoderOptions options = encoder_options(*config_, model.card, threads_);
+    encode::EncoderOptions options = encoder_options(*config_, model.card, threads_);
     const json& choices = state_->begin.at("choices");
     options.choices = choices.at("encoder");
     options.device = choices.at("device").get<std::string>();
     NullLog log;
-    const std::unique_ptr<Encoder> encoder = backend_.make_encoder(model, options, log);
-    const std::unique_ptr<Preprocessor> preprocessor =
+    const std::unique_ptr<encode::Encoder> encoder = backend_.make_encoder(model, options, log);
+    const std::unique_ptr<prepare::Preprocessor> preprocessor =
         make_preprocessor(*config_, model.card, 1, {});
     exact_ = report_.value("bits", "numeric") == "exact" &&
              state_->begin.value("bits_machine", json(nullptr)) ==
                  describe_bits_machine(encoder->device(), environment_);
     const Recipe recipe{*preprocessor, *encoder, exact_encoder(backend_, model, options, log),
                         model.card, choices};
-    RecomputedRows again;
+    store::RecomputedRows again;
     for (Record& record : records) {
       RecordAgain once = embed_again(recipe, std::move(record));
       exact_ = exact_ && !once.reshaped;
       again.vectors.push_back(std::move(once.vector));
     }
-    again.tolerance = exact_ ? 0 : contract_tolerance(encoder->report());
+    again.tolerance = exact_ ? 0 : encode::contract_tolerance(encoder->report());
     return again;
   }
 
@@ -200,7 +200,7 @@ class VerifyCommand {
       input_ = AtHand::kAbsent;
       return;
     }
-    EncoderCard card;
+    encode::EncoderCard card;
     card.modality = report_.at("card").value("modality", "") == "image" ? Modality::kImage
                                                                         : Modality::kSequence;
     try {
@@ -211,16 +211,17 @@ class VerifyCommand {
   }
 
   // Compares the input with that of the run, and takes these rows' records (ascending) out of it.
-  std::vector<Record> read_input(const EncoderCard& card, std::span<const std::uint64_t> rows) {
+  std::vector<Record> read_input(const encode::EncoderCard& card,
+                                 std::span<const std::uint64_t> rows) {
     std::vector<Record> taken;
     try {
-      const std::unique_ptr<RecordReader> reader = make_reader(*config_, card, {});
-      const InputPosition beginning = reader->position();
+      const std::unique_ptr<input::RecordReader> reader = make_reader(*config_, card, {});
+      const input::InputPosition beginning = reader->position();
       // Of a run that is not finished the part that it claims.
       const bool whole = state_->finish.has_value();
       const std::uint64_t expected = state_->progress ? state_->progress->window_start : 0;
       std::uint64_t records = 0;
-      InputDigest digest;
+      input::InputDigest digest;
       while (whole || records < expected) {
         std::optional<Record> record = reader->next();
         if (!record) {
@@ -259,7 +260,7 @@ class VerifyCommand {
 
   ExitCode print_json() const {
     json findings = json::array();
-    for (const Finding& finding : result_.findings) {
+    for (const store::Finding& finding : result_.findings) {
       findings.push_back({{"where", printable(finding.where, 4096)}, {"what", finding.what}});
     }
     json out = {{"output", printable(options_.output, 4096)},
@@ -286,7 +287,7 @@ class VerifyCommand {
   }
 
   ExitCode print_text() const {
-    for (const Finding& finding : result_.findings) {
+    for (const store::Finding& finding : result_.findings) {
       std::cout << printable(finding.where, 4096) << ": " << finding.what << '\n';
     }
     if (result_.finding_count > result_.findings.size()) {
@@ -319,7 +320,7 @@ class VerifyCommand {
 
   ExitCode verdict() const {
     if (!result_.good()) {
-      const Finding& first = result_.findings.front();
+      const store::Finding& first = result_.findings.front();
       throw Error(ExitCode::kBadData,
                   options_.output + " does not verify: " + format_count(result_.finding_count) +
                       (result_.finding_count == 1 ? " problem: " : " problems, the first: ") +
@@ -347,10 +348,10 @@ class VerifyCommand {
   std::unique_ptr<Files> files_;
   Backend backend_;
   json report_;
-  std::optional<RunConfig> config_;
-  std::optional<StoreState> state_;
-  Verification result_;
-  std::optional<Finding> other_input_;
+  std::optional<config::RunConfig> config_;
+  std::optional<store::StoreState> state_;
+  store::Verification result_;
+  std::optional<store::Finding> other_input_;
   bool intact_ = true;  // as far as the directory itself tells
   bool exact_ = false;  // recomputed rows must be the same bits
   AtHand model_ = AtHand::kNotAsked;

@@ -25,7 +25,8 @@ std::filesystem::path program_folder() {
 
 }  // namespace
 
-std::unique_ptr<Preprocessor> load_image_preprocessor(const ImageSettings& settings) {
+std::unique_ptr<prepare::Preprocessor> load_image_preprocessor(
+    const prepare::ImageSettings& settings) {
   const std::string path = (program_folder() / "liblonghaul_vision.so").string();
   // Its symbols stay its own: one of its libraries is a BLAS, which must not replace LibTorch's.
   void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -33,8 +34,10 @@ std::unique_ptr<Preprocessor> load_image_preprocessor(const ImageSettings& setti
     throw Error(ExitCode::kUnavailable, std::string("cannot load the image module: ") + dlerror(),
                 "build with LONGHAUL_VISION=ON, and keep liblonghaul_vision.so beside the program");
   }
-  auto* make = reinterpret_cast<MakeImagePreprocessor*>(dlsym(module, kMakeImagePreprocessor));
-  std::unique_ptr<Preprocessor> made(make == nullptr ? nullptr : make(kImageModuleAbi, &settings));
+  auto* make = reinterpret_cast<prepare::MakeImagePreprocessor*>(
+      dlsym(module, prepare::kMakeImagePreprocessor));
+  std::unique_ptr<prepare::Preprocessor> made(
+      make == nullptr ? nullptr : make(prepare::kImageModuleAbi, &settings));
   if (!made) {
     throw Error(ExitCode::kUnavailable, path + " belongs to another build of this program",
                 "build again, so that both are made together");

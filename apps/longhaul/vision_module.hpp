@@ -10,6 +10,7 @@ namespace longhaul::app {
 
 // Throws Error: kUnavailable when there is no module or it belongs to another build, kBadData for a
 // card that it cannot serve.
-std::unique_ptr<Preprocessor> load_image_preprocessor(const ImageSettings& settings);
+std::unique_ptr<prepare::Preprocessor> load_image_preprocessor(
+    const prepare::ImageSettings& settings);
 
 }  // namespace longhaul::app

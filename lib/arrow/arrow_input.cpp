@@ -3,13 +3,13 @@
 #include "arrow/decompress.hpp"
 #include "arrow/parquet_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::arrow_room {
 
-InputBackends arrow_backends() {
-  InputBackends backends;
+input::InputBackends arrow_backends() {
+  input::InputBackends backends;
   backends.decompress = decompress;
   backends.open_parquet = open_parquet;
   return backends;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::arrow_room

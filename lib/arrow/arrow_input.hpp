@@ -5,8 +5,8 @@
 
 #include "input/record_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::arrow_room {
 
-InputBackends arrow_backends();
+input::InputBackends arrow_backends();
 
-}  // namespace longhaul
+}  // namespace longhaul::arrow_room

@@ -13,31 +13,32 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::arrow_room {
 namespace {
 
 constexpr std::size_t kStoredBlockBytes = 256 * 1024;
 
-arrow::Compression::type codec_of(Compression compression) {
+arrow::Compression::type codec_of(input::Compression compression) {
   switch (compression) {
-    case Compression::kGzip:
+    case input::Compression::kGzip:
       return arrow::Compression::GZIP;
-    case Compression::kZstd:
+    case input::Compression::kZstd:
       return arrow::Compression::ZSTD;
-    case Compression::kBzip2:
+    case input::Compression::kBzip2:
       return arrow::Compression::BZ2;
-    case Compression::kLz4:
+    case input::Compression::kLz4:
       return arrow::Compression::LZ4_FRAME;
-    case Compression::kXz:  // Arrow has no xz, and whoever opens the file says so
-    case Compression::kNone:
+    case input::Compression::kXz:  // Arrow has no xz, and whoever opens the file says so
+    case input::Compression::kNone:
       break;
   }
   return arrow::Compression::UNCOMPRESSED;
 }
 
-class DecompressedSource : public ByteSource {
+class DecompressedSource : public input::ByteSource {
  public:
-  DecompressedSource(std::unique_ptr<ByteSource> stored, Compression compression, std::string name)
+  DecompressedSource(std::unique_ptr<input::ByteSource> stored, input::Compression compression,
+                     std::string name)
       : stored_(std::move(stored)), name_(std::move(name)), block_(kStoredBlockBytes) {
     auto codec = arrow::util::Codec::Create(codec_of(compression));
     if (codec.ok()) {
@@ -125,7 +126,7 @@ class DecompressedSource : public ByteSource {
                 "get the file again");
   }
 
-  std::unique_ptr<ByteSource> stored_;
+  std::unique_ptr<input::ByteSource> stored_;
   std::string name_;
   std::unique_ptr<arrow::util::Codec> codec_;
   std::shared_ptr<arrow::util::Decompressor> decompressor_;  // as Arrow hands it out
@@ -138,9 +139,10 @@ class DecompressedSource : public ByteSource {
 
 }  // namespace
 
-std::unique_ptr<ByteSource> decompress(std::unique_ptr<ByteSource> stored, Compression compression,
-                                       const std::string& name) {
+std::unique_ptr<input::ByteSource> decompress(std::unique_ptr<input::ByteSource> stored,
+                                              input::Compression compression,
+                                              const std::string& name) {
   return std::make_unique<DecompressedSource>(std::move(stored), compression, name);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::arrow_room

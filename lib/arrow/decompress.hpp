@@ -9,9 +9,10 @@
 
 #include "input/byte_source.hpp"
 
-namespace longhaul {
+namespace longhaul::arrow_room {
 
-std::unique_ptr<ByteSource> decompress(std::unique_ptr<ByteSource> stored, Compression compression,
-                                       const std::string& name);
+std::unique_ptr<input::ByteSource> decompress(std::unique_ptr<input::ByteSource> stored,
+                                              input::Compression compression,
+                                              const std::string& name);
 
-}  // namespace longhaul
+}  // namespace longhaul::arrow_room

@@ -1,9 +1,9 @@
 #include "arrow/arrow_input.hpp"
 
-namespace longhaul {
+namespace longhaul::arrow_room {
 
-InputBackends arrow_backends() {
+input::InputBackends arrow_backends() {
   return {};
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::arrow_room

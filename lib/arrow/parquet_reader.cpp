@@ -20,16 +20,16 @@
 #include "base/text.hpp"
 #include "input/columns.hpp"
 
-namespace longhaul {
+namespace longhaul::arrow_room {
 namespace {
 
 constexpr std::int64_t kBatchRows = 1024;
 constexpr std::int64_t kStreamBufferBytes = 256 * 1024;
 
-class ParquetReader : public SourceReader {
+class ParquetReader : public input::SourceReader {
  public:
-  explicit ParquetReader(const SourceSettings& settings)
-      : settings_(settings), identity_(identify_source(settings.path)) {
+  explicit ParquetReader(const input::SourceSettings& settings)
+      : settings_(settings), identity_(input::identify_source(settings.path)) {
     try {
       open_file();
       choose();
@@ -53,9 +53,9 @@ class ParquetReader : public SourceReader {
     return true;
   }
 
-  SourceCursor cursor() const override { return {row_, 1}; }
+  input::SourceCursor cursor() const override { return {row_, 1}; }
 
-  bool seek(const SourceCursor& cursor) override {
+  bool seek(const input::SourceCursor& cursor) override {
     if (cursor.offset > rows_) {
       return false;
     }
@@ -229,30 +229,30 @@ class ParquetReader : public SourceReader {
                                                        format_bytes(settings_.max_line_bytes)};
     } else {
       record.payload.assign(*sequence);
-      if (is_odd_word(record.payload)) {
+      if (input::is_odd_word(record.payload)) {
         note_odd_word(settings_.notes, record.payload,
                       printable(settings_.name, 400) + ", row " + std::to_string(row_),
                       "write a null");
       }
     }
     if (!record.defect) {
-      check_utf8(record);
+      input::check_utf8(record);
     }
   }
 
   void check_unchanged() const {
-    const SourceIdentity now = identify_source(settings_.path);
+    const input::SourceIdentity now = input::identify_source(settings_.path);
     if (now.size != identity_.size || now.modified_ns != identity_.modified_ns) {
       throw Error(ExitCode::kIo, printable(settings_.name, 400) + " changed while it was read",
                   "do not write to an input while it is read; the same command checks what it has");
     }
   }
 
-  SourceSettings settings_;
-  SourceIdentity identity_;
+  input::SourceSettings settings_;
+  input::SourceIdentity identity_;
   std::unique_ptr<parquet::arrow::FileReader> reader_;
   std::vector<std::string> names_;
-  Columns columns_;
+  input::Columns columns_;
   std::vector<int> leaves_;                  // of the columns in use
   std::vector<std::uint64_t> group_starts_;  // first row of each row group
   std::uint64_t rows_ = 0;
@@ -269,8 +269,8 @@ class ParquetReader : public SourceReader {
 
 }  // namespace
 
-std::unique_ptr<SourceReader> open_parquet(const SourceSettings& settings) {
+std::unique_ptr<input::SourceReader> open_parquet(const input::SourceSettings& settings) {
   return std::make_unique<ParquetReader>(settings);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::arrow_room

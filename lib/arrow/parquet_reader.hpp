@@ -10,8 +10,8 @@
 
 #include "input/source_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::arrow_room {
 
-std::unique_ptr<SourceReader> open_parquet(const SourceSettings& settings);
+std::unique_ptr<input::SourceReader> open_parquet(const input::SourceSettings& settings);
 
-}  // namespace longhaul
+}  // namespace longhaul::arrow_room

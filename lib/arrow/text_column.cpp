@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 
-namespace longhaul {
+namespace longhaul::arrow_room {
 namespace {
 
 bool is_plain_text(arrow::Type::type id) {
@@ -83,4 +83,4 @@ std::optional<std::string_view> TextColumn::at(std::int64_t row) {
   return made_;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::arrow_room

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace longhaul {
+namespace longhaul::arrow_room {
 
 // Whether values of this type are text as they stand.
 bool is_text_type(const arrow::DataType& type);
@@ -29,4 +29,4 @@ class TextColumn {
   std::string made_;  // the text of a value of another type
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::arrow_room

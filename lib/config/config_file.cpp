@@ -9,7 +9,7 @@
 #include "config/layers.hpp"
 #include "config/suggest.hpp"
 
-namespace longhaul {
+namespace longhaul::config {
 namespace {
 
 using nlohmann::json;
@@ -250,4 +250,4 @@ json parse_config_text(std::string_view text, const std::string& file_name) {
   return file;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::config

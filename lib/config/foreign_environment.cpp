@@ -7,7 +7,7 @@
 #include "config/layers.hpp"
 #include "config/setting_values.hpp"
 
-namespace longhaul {
+namespace longhaul::config {
 namespace {
 
 class Foreign {
@@ -139,4 +139,4 @@ void add_foreign_environment(const std::map<std::string, std::string>& environme
   take_cleanup(foreign, flags, environment_layer);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::config

@@ -9,7 +9,7 @@
 
 #include "config/run_config.hpp"
 
-namespace longhaul {
+namespace longhaul::config {
 
 // What one source says about one setting.
 struct Choice {
@@ -36,4 +36,4 @@ void apply(const Setting& setting, const Choice& choice, RunConfig& config);
 
 std::vector<std::string> setting_names();
 
-}  // namespace longhaul
+}  // namespace longhaul::config

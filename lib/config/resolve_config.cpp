@@ -8,7 +8,7 @@
 #include "config/run_config.hpp"
 #include "config/suggest.hpp"
 
-namespace longhaul {
+namespace longhaul::config {
 namespace {
 
 using nlohmann::json;
@@ -249,4 +249,4 @@ std::string print_config(const ResolvedConfig& resolved) {
   return out + "\n  }\n}\n";
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::config

@@ -13,15 +13,37 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "domain/numbers.hpp"
 
 namespace longhaul {
 
-enum class TooLong { kReject, kTruncate };
-enum class Unknown { kReject, kToken };
-enum class Gaps { kReject, kRemove };
-enum class SkipDuplicates { kOff, kExact, kDhash };
 enum class ProgressStyle { kAuto, kBar, kLines, kJson, kNone };
+template <>
+struct Words<ProgressStyle> {
+  static constexpr Word<ProgressStyle> all[] = {{"auto", ProgressStyle::kAuto},
+                                                {"bar", ProgressStyle::kBar},
+                                                {"lines", ProgressStyle::kLines},
+                                                {"json", ProgressStyle::kJson},
+                                                {"none", ProgressStyle::kNone}};
+};
+
 enum class OnLeak { kWarn, kStop, kRecycle };
+template <>
+struct Words<OnLeak> {
+  static constexpr Word<OnLeak> all[] = {
+      {"warn", OnLeak::kWarn}, {"stop", OnLeak::kStop}, {"recycle", OnLeak::kRecycle}};
+};
+
+template <>
+struct Words<LogLevel> {
+  static constexpr Word<LogLevel> all[] = {
+      {"trace", LogLevel::kTrace},     {"debug", LogLevel::kDebug}, {"info", LogLevel::kInfo},
+      {"warning", LogLevel::kWarning}, {"error", LogLevel::kError}, {"off", LogLevel::kOff}};
+};
+
+}  // namespace longhaul
+
+namespace longhaul::config {
 
 // When bad records stop a run: never, after N, or above a share judged from 1,000 records on.
 struct RejectLimit {
@@ -30,9 +52,8 @@ struct RejectLimit {
   bool limited() const { return count.has_value() || percent.has_value(); }
 };
 
-// Fields are named after the flags. Enumerations that belong to other rooms stay strings here
-// (checked against the allowed values); an empty optional means the default that depends on the
-// card or the machine.
+// Fields are named after the flags; an empty optional means the default that depends on the card or
+// the machine.
 struct RunConfig {
   std::string model;
   std::vector<std::string> inputs;
@@ -51,12 +72,12 @@ struct RunConfig {
   std::optional<std::uint64_t> batch_tokens;  // auto
   std::uint32_t window = 4096;
   std::chrono::milliseconds commit_every{5000};
-  std::string order = "length";  // length, input
+  Order order = Order::kLength;
 
-  std::optional<std::string> pooling;       // mean, mean-compat, cls, max; none: the card's
-  std::string dtype = "fp32";               // fp32, bf16, fp16
-  std::string output_dtype = "fp32";        // fp32, fp16
-  std::optional<std::string> normalize;     // none, l2; none: the card's
+  std::optional<Pooling> pooling;  // none: the card's
+  Dtype dtype = Dtype::kFp32;
+  OutputDtype output_dtype = OutputDtype::kFp32;
+  std::optional<Normalize> normalize;       // none: the card's
   std::optional<std::uint32_t> max_length;  // tokens, special ones included; none: the card's
   TooLong too_long = TooLong::kReject;
   Unknown unknown = Unknown::kReject;
@@ -163,4 +184,4 @@ void validate_config(const RunConfig& config);
 // That model, input and output were named: Error(kUsage).
 void require_positions(const RunConfig& config);
 
-}  // namespace longhaul
+}  // namespace longhaul::config

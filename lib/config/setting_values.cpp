@@ -8,14 +8,14 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul::values {
-namespace {
-
-using nlohmann::json;
+namespace longhaul::config::values {
 
 std::string with_unset(std::string allowed, const std::string& unset) {
   return unset.empty() ? allowed : allowed + ", or " + unset;
 }
+namespace {
+
+using nlohmann::json;
 
 std::string describe(Range range) {
   if (range.most == std::numeric_limits<std::uint64_t>::max()) {
@@ -146,7 +146,7 @@ Access toggle(bool RunConfig::*field) {
           [field](const RunConfig& config) -> json { return config.*field; }};
 }
 
-Access word(std::string RunConfig::*field, Words allowed) {
+Access word(std::string RunConfig::*field, Allowed allowed) {
   return {[field, allowed](RunConfig& config, const std::string& value) {
             if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
               reject(value, "is not one of its values", join(allowed, ", "));
@@ -156,7 +156,7 @@ Access word(std::string RunConfig::*field, Words allowed) {
           [field](const RunConfig& config) -> json { return config.*field; }};
 }
 
-Access word(std::optional<std::string> RunConfig::*field, Words allowed, std::string unset) {
+Access word(std::optional<std::string> RunConfig::*field, Allowed allowed, std::string unset) {
   return {[field, allowed, unset](RunConfig& config, const std::string& value) {
             if (value == unset) {
               (config.*field).reset();
@@ -284,10 +284,10 @@ Access duration(std::optional<std::chrono::milliseconds> RunConfig::*field, std:
           }};
 }
 
-Access reject_limit(RejectLimit RunConfig::*field) {
+Access reject_limit(config::RejectLimit RunConfig::*field) {
   return {[field](RunConfig& config, const std::string& value) {
             const char* allowed = "a number of records, or a share from 0% to 100%, or none";
-            RejectLimit limit;
+            config::RejectLimit limit;
             if (value.ends_with('%')) {
               std::string digits = value.substr(0, value.size() - 1);
               digits.erase(digits.find_last_not_of(' ') + 1);
@@ -330,4 +330,4 @@ Access ratio(std::optional<double> RunConfig::*field, double most, std::string u
           }};
 }
 
-}  // namespace longhaul::values
+}  // namespace longhaul::config::values

@@ -12,23 +12,23 @@
 
 #include "config/run_config.hpp"
 
-namespace longhaul::values {
+namespace longhaul::config::values {
 
 struct Access {
-  std::function<void(RunConfig&, const std::string&)> set;
+  std::function<void(config::RunConfig&, const std::string&)> set;
   std::function<nlohmann::json(const RunConfig&)> get;
 };
 
-using Words = std::vector<std::string>;
+using Allowed = std::vector<std::string>;
 
 Access text(std::string RunConfig::*field);
 Access text(std::optional<std::string> RunConfig::*field);
 Access texts(std::vector<std::string> RunConfig::*field);
 Access toggle(bool RunConfig::*field);
 
-Access word(std::string RunConfig::*field, Words allowed);
+Access word(std::string RunConfig::*field, Allowed allowed);
 // `unset` is the word that leaves the choice to the card or the machine.
-Access word(std::optional<std::string> RunConfig::*field, Words allowed, std::string unset);
+Access word(std::optional<std::string> RunConfig::*field, Allowed allowed, std::string unset);
 Access device(std::string RunConfig::*field);
 // One character, or the name of a usual one; "tab" is how a tab is shown.
 Access delimiter(std::optional<std::string> RunConfig::*field, std::string unset);
@@ -45,40 +45,51 @@ Access count(std::optional<std::uint64_t> RunConfig::*field, Range range, std::s
 Access size(std::optional<std::uint64_t> RunConfig::*field, std::string unset);
 Access duration(std::chrono::milliseconds RunConfig::*field);
 Access duration(std::optional<std::chrono::milliseconds> RunConfig::*field, std::string unset);
-Access reject_limit(RejectLimit RunConfig::*field);
+Access reject_limit(config::RejectLimit RunConfig::*field);
 Access ratio(std::optional<double> RunConfig::*field, double most, std::string unset);
 
+// "fp32, bf16 or card", where `unset` is "card".
+std::string with_unset(std::string allowed, const std::string& unset);
 [[noreturn]] void reject(const std::string& value, const std::string& what,
                          const std::string& allowed);
 
-template <typename Enum>
-Access choice(Enum RunConfig::*field, std::vector<std::pair<std::string, Enum>> names) {
-  return {[field, names](RunConfig& config, const std::string& value) {
-            Words allowed;
-            for (const auto& [name, meaning] : names) {
-              if (name == value) {
-                config.*field = meaning;
-                return;
-              }
-              allowed.push_back(name);
+template <HasWords Enum>
+std::string words_of() {
+  std::string list;
+  for (const Word<Enum>& word : longhaul::Words<Enum>::all) {
+    list += (list.empty() ? "" : ", ") + std::string(word.text);
+  }
+  return list;
+}
+
+template <HasWords Enum>
+Access choice(Enum RunConfig::*field) {
+  return {[field](RunConfig& config, const std::string& value) {
+            const std::optional<Enum> meaning = from_string<Enum>(value);
+            if (!meaning) {
+              reject(value, "is not one of its values", words_of<Enum>());
             }
-            std::string list;
-            for (const std::string& name : allowed) {
-              list += (list.empty() ? "" : ", ") + name;
-            }
-            reject(value, "is not one of its values", list);
+            config.*field = *meaning;
           },
-          [field, names](const RunConfig& config) -> nlohmann::json {
-            for (const auto& [name, meaning] : names) {
-              if (meaning == config.*field) {
-                return name;
-              }
+          [field](const RunConfig& config) -> nlohmann::json { return to_string(config.*field); }};
+}
+
+// `unset` is the word that leaves the choice to the card or the machine.
+template <HasWords Enum>
+Access choice(std::optional<Enum> RunConfig::*field, const std::string& unset) {
+  return {[field, unset](RunConfig& config, const std::string& value) {
+            const std::optional<Enum> meaning = from_string<Enum>(value);
+            if (!meaning && value != unset) {
+              reject(value, "is not one of its values", with_unset(words_of<Enum>(), unset));
             }
-            return nullptr;
+            config.*field = meaning;
+          },
+          [field](const RunConfig& config) -> nlohmann::json {
+            return config.*field ? nlohmann::json(to_string(*(config.*field))) : nullptr;
           }};
 }
 
 // True, false, or nothing when the text is neither.
 std::optional<bool> parse_switch(std::string_view text);
 
-}  // namespace longhaul::values
+}  // namespace longhaul::config::values

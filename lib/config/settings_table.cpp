@@ -5,7 +5,7 @@
 #include "config/run_config.hpp"
 #include "config/setting_values.hpp"
 
-namespace longhaul {
+namespace longhaul::config {
 namespace {
 
 constexpr std::string_view kInput = "Input";
@@ -78,7 +78,7 @@ std::vector<Setting> make_table() {
       row(kOutput, {"output", "o"}, "DIR", "the output directory; an existing one is resumed",
           v::text(&C::output)),
       row(kOutput, {"output-dtype"}, "TYPE", "type of the numbers in embeddings.npy: fp32, fp16",
-          v::word(&C::output_dtype, {"fp32", "fp16"})),
+          v::choice(&C::output_dtype)),
       only_on_command_line(
           row(kOutput, {"overwrite"}, "",
               "start anew: delete what an earlier run left in the output directory (only our "
@@ -95,25 +95,24 @@ std::vector<Setting> make_table() {
       row(kNumbers, {"pooling"}, "NAME",
           "mean, mean-compat, cls or max (default: the card's); mean-compat repeats the original "
           "pipeline's formula",
-          v::word(&C::pooling, {"mean", "mean-compat", "cls", "max"}, "card")),
+          v::choice(&C::pooling, "card")),
       row(kNumbers, {"normalize"}, "NAME", "none or l2 (default: the card's)",
-          v::word(&C::normalize, {"none", "l2"}, "card")),
+          v::choice(&C::normalize, "card")),
       row(kNumbers, {"dtype"}, "TYPE", "type of the computation: fp32, bf16, fp16",
-          v::word(&C::dtype, {"fp32", "bf16", "fp16"})),
+          v::choice(&C::dtype)),
       row(kNumbers, {"max-length"}, "N",
           "longest record in tokens, special ones included (default: the card's)",
           v::count(&C::max_length, kPositive, "card")),
       row(kNumbers, {"too-long"}, "POLICY",
           "what to do with longer records: reject, or truncate to the first residues",
-          v::choice(&C::too_long,
-                    {{"reject", TooLong::kReject}, {"truncate", TooLong::kTruncate}})),
+          v::choice(&C::too_long)),
       row(kNumbers, {"unknown"}, "POLICY",
           "what to do with characters outside the model's alphabet: reject the record, or embed "
           "them as the unknown token",
-          v::choice(&C::unknown, {{"reject", Unknown::kReject}, {"token", Unknown::kToken}})),
+          v::choice(&C::unknown)),
       row(kNumbers, {"gaps"}, "POLICY",
           "what to do with the '-' and '.' of alignments: reject the record, or remove them",
-          v::choice(&C::gaps, {{"reject", Gaps::kReject}, {"remove", Gaps::kRemove}})),
+          v::choice(&C::gaps)),
       row(kNumbers, {"allow-batch-dependent"}, "",
           "embed with a model whose vectors depend on the other records of their batch; the output "
           "is marked as numeric",
@@ -134,7 +133,7 @@ std::vector<Setting> make_table() {
       row(kBatches, {"order"}, "ORDER",
           "length: sorted by length inside a window; input: batches of consecutive records, as "
           "the original pipelines ran",
-          v::word(&C::order, {"length", "input"})),
+          v::choice(&C::order)),
 
       row(kMachine, {"device"}, "NAME", "auto, cpu, cuda, cuda:N or mps; auto is cuda, mps, cpu",
           v::device(&C::device)),
@@ -162,26 +161,15 @@ std::vector<Setting> make_table() {
           v::toggle(&C::retry_rejects)),
 
       row(kImages, {"skip-duplicates"}, "KIND", "off, exact, or dhash (near-identical images)",
-          v::choice(&C::skip_duplicates, {{"off", SkipDuplicates::kOff},
-                                          {"exact", SkipDuplicates::kExact},
-                                          {"dhash", SkipDuplicates::kDhash}})),
+          v::choice(&C::skip_duplicates)),
       row(kImages, {"max-pixels"}, "N", "larger images are rejected from their header",
           v::count(&C::max_pixels, kPositive)),
 
       row(kReport, {"progress"}, "STYLE",
           "auto, bar, lines, json or none; auto is a bar on a terminal, else a line every 30 s",
-          v::choice(&C::progress, {{"auto", ProgressStyle::kAuto},
-                                   {"bar", ProgressStyle::kBar},
-                                   {"lines", ProgressStyle::kLines},
-                                   {"json", ProgressStyle::kJson},
-                                   {"none", ProgressStyle::kNone}})),
+          v::choice(&C::progress)),
       row(kReport, {"log-level"}, "LEVEL", "trace, debug, info, warning, error or off",
-          v::choice(&C::log_level, {{"trace", LogLevel::kTrace},
-                                    {"debug", LogLevel::kDebug},
-                                    {"info", LogLevel::kInfo},
-                                    {"warning", LogLevel::kWarning},
-                                    {"error", LogLevel::kError},
-                                    {"off", LogLevel::kOff}})),
+          v::choice(&C::log_level)),
       row(kReport, {"log-file"}, "FILE", "append the log, with times, to this file",
           v::text(&C::log_file)),
       row(kReport, {"quiet", "q"}, "", "nothing but warnings on standard error",
@@ -189,9 +177,7 @@ std::vector<Setting> make_table() {
 
       row(kExpert, {"on-leak"}, "ACTION",
           "what to do when memory grows with the batches: warn, stop, or recycle the process",
-          v::choice(
-              &C::on_leak,
-              {{"warn", OnLeak::kWarn}, {"stop", OnLeak::kStop}, {"recycle", OnLeak::kRecycle}})),
+          v::choice(&C::on_leak)),
       row(kExpert, {"recycle-every"}, "N",
           "batches after which the program commits and replaces itself (default: never)",
           v::count(&C::recycle_every, kPositive, "never")),
@@ -233,4 +219,4 @@ std::string environment_name(std::string_view setting) {
   return name;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::config

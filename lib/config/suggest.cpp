@@ -5,7 +5,7 @@
 
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::config {
 namespace {
 
 std::string folded(std::string_view word) {
@@ -47,4 +47,4 @@ std::optional<std::string> nearest_word(std::string_view word,
   return best;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::config

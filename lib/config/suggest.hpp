@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::config {
 
 // Nothing when no word is near enough to be meant. Case and the choice of - or _ do not count.
 std::optional<std::string> nearest_word(std::string_view word,
                                         const std::vector<std::string>& known);
 
-}  // namespace longhaul
+}  // namespace longhaul::config

@@ -3,7 +3,7 @@
 #include "base/error.hpp"
 #include "config/run_config.hpp"
 
-namespace longhaul {
+namespace longhaul::config {
 namespace {
 
 [[noreturn]] void contradiction(const std::string& what, const std::string& remedy) {
@@ -14,14 +14,16 @@ void check_batches(const RunConfig& config) {
   if (config.batch_size && config.batch_tokens) {
     contradiction("--batch-size and --batch-tokens exclude each other", "give one of them");
   }
-  if (config.order == "input" && config.batch_tokens) {
+  if (config.order == Order::kInput && config.batch_tokens) {
     contradiction("--order input cuts batches by records, not by --batch-tokens",
                   "give --batch-size instead");
   }
-  if (config.pooling == "mean-compat" && (config.order != "input" || !config.batch_size)) {
+  if (config.pooling == Pooling::kMeanCompat &&
+      (config.order != Order::kInput || !config.batch_size)) {
     contradiction(
         std::string("--pooling mean-compat depends on which records share a batch, and ") +
-            (config.order != "input" ? "--order is " + config.order : "--batch-size is auto"),
+            (config.order != Order::kInput ? "--order is " + std::string(to_string(config.order))
+                                           : "--batch-size is auto"),
         "add --order input --batch-size N (the original used 8 or 32), or use --pooling mean");
   }
 }
@@ -113,4 +115,4 @@ void require_positions(const RunConfig& config) {
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::config

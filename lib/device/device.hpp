@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-namespace longhaul {
+namespace longhaul::device {
 
 // Whether this process's heap keeps what is freed (fast) or gives it back at once (small).
 enum class FreedMemory { kKept, kReturned };
@@ -38,4 +38,4 @@ class Device {
   virtual void synchronize() = 0;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::device

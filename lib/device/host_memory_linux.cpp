@@ -10,7 +10,7 @@
 #include "base/text.hpp"
 #include "device/memory_reading.hpp"
 
-namespace longhaul {
+namespace longhaul::device {
 namespace {
 
 using Field = std::optional<std::uint64_t>;
@@ -226,4 +226,4 @@ MemoryReading HostMemory::read() {
   return reading;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::device

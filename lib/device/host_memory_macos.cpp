@@ -6,7 +6,7 @@
 
 #include "device/memory_reading.hpp"
 
-namespace longhaul {
+namespace longhaul::device {
 namespace {
 
 using Field = std::optional<std::uint64_t>;
@@ -93,4 +93,4 @@ MemoryReading HostMemory::read() {
   return reading;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::device

@@ -9,7 +9,7 @@
 #include "base/text.hpp"
 #include "device/trend.hpp"
 
-namespace longhaul {
+namespace longhaul::device {
 namespace {
 
 using Field = std::optional<std::uint64_t>;
@@ -268,4 +268,4 @@ nlohmann::json LeakMonitor::report() const {
           {"series", series}};
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::device

@@ -16,7 +16,7 @@
 
 #include "device/memory_reading.hpp"
 
-namespace longhaul {
+namespace longhaul::device {
 
 enum class LeakVerdict { kFlat, kGrowing, kTooShort };
 std::string_view to_string(LeakVerdict verdict);  // "flat", "growing", "too_short"
@@ -46,4 +46,4 @@ class LeakMonitor {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::device

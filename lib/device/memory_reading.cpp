@@ -4,7 +4,7 @@
 
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::device {
 namespace {
 
 using Field = std::optional<std::uint64_t>;
@@ -164,4 +164,4 @@ nlohmann::json MemorySummary::report() const {
   return report;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::device

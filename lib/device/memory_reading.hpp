@@ -17,7 +17,7 @@
 #include "base/log.hpp"
 #include "device/device.hpp"
 
-namespace longhaul {
+namespace longhaul::device {
 
 // Bytes, but for the two counts.
 struct MemoryReading {
@@ -112,4 +112,4 @@ class MemorySummary {
 std::vector<std::pair<std::string_view, std::optional<std::uint64_t>>> fields_of(
     const MemoryReading& reading);
 
-}  // namespace longhaul
+}  // namespace longhaul::device

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace longhaul {
+namespace longhaul::device {
 
 struct ProcessorShare {
   std::optional<std::uint64_t> affinity;  // processors it may run on
@@ -15,4 +15,4 @@ struct ProcessorShare {
 // `root` is where /proc and /sys are.
 ProcessorShare processor_share(const std::string& root = "/");
 
-}  // namespace longhaul
+}  // namespace longhaul::device

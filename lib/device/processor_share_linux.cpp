@@ -9,7 +9,7 @@
 #include "base/text.hpp"
 #include "device/processor_share.hpp"
 
-namespace longhaul {
+namespace longhaul::device {
 namespace {
 
 constexpr std::size_t kMostProcessors = 1 << 16;
@@ -107,4 +107,4 @@ ProcessorShare processor_share(const std::string& root) {
   return {affinity(), cgroup_quota(root.ends_with('/') ? root : root + "/")};
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::device

@@ -1,10 +1,10 @@
 // Where neither affinity nor cgroups exist.
 #include "device/processor_share.hpp"
 
-namespace longhaul {
+namespace longhaul::device {
 
 ProcessorShare processor_share(const std::string& /*root*/) {
   return {};
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::device

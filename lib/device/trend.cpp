@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <span>
 
-namespace longhaul {
+namespace longhaul::device {
 namespace {
 
 constexpr std::size_t kPairedPoints = 256;
@@ -109,4 +109,4 @@ Trend trend_of(const std::vector<TrendPoint>& points) {
   return trend;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::device

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::device {
 
 struct TrendPoint {
   double batches = 0;
@@ -43,4 +43,4 @@ struct Trend {
 
 Trend trend_of(const std::vector<TrendPoint>& points);
 
-}  // namespace longhaul
+}  // namespace longhaul::device

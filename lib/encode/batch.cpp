@@ -4,7 +4,7 @@
 
 #include "plan/window.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 namespace {
 
 template <typename T>
@@ -18,7 +18,7 @@ std::vector<T> rows_of(const std::vector<T>& values, std::uint32_t rows, std::ui
 }  // namespace
 
 double cost_of(const HostBatch& part) {
-  return cost_per_row(std::max(part.width, 1U)) * part.rows;
+  return plan::cost_per_row(std::max(part.width, 1U)) * part.rows;
 }
 
 HostBatch slice(const HostBatch& batch, std::uint32_t from, std::uint32_t count) {
@@ -43,4 +43,4 @@ HostBatch filled(HostBatch batch, std::uint32_t rows) {
   return batch;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

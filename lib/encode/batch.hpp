@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::encode {
 
 // A part: `rows` x `width` tokens, or `rows` images, computed together. Rows from `used_rows` on
 // are dummies that fill a batch to a fixed number of rows; they have length 0 and their result is
@@ -35,4 +35,4 @@ struct EmbeddingBlock {
   std::vector<float> values;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

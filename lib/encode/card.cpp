@@ -8,43 +8,10 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 namespace {
 
 using nlohmann::json;
-
-template <typename T, std::size_t N>
-using Names = std::array<std::pair<std::string_view, T>, N>;
-
-constexpr Names<Modality, 2> kModalities{
-    {{"sequence", Modality::kSequence}, {"image", Modality::kImage}}};
-constexpr Names<InputKind, 4> kInputKinds{{{"tokens", InputKind::kTokens},
-                                           {"mask", InputKind::kMask},
-                                           {"zeros", InputKind::kZeros},
-                                           {"pixels", InputKind::kPixels}}};
-constexpr Names<OutputKind, 3> kOutputKinds{
-    {{"tokens", OutputKind::kTokens}, {"pooled", OutputKind::kPooled}, {"map", OutputKind::kMap}}};
-constexpr Names<Pooling, 4> kPoolings{{{"mean", Pooling::kMean},
-                                       {"mean-compat", Pooling::kMeanCompat},
-                                       {"cls", Pooling::kCls},
-                                       {"max", Pooling::kMax}}};
-constexpr Names<Normalize, 2> kNormalizes{{{"none", Normalize::kNone}, {"l2", Normalize::kL2}}};
-constexpr Names<Dtype, 3> kDtypes{
-    {{"fp32", Dtype::kFp32}, {"bf16", Dtype::kBf16}, {"fp16", Dtype::kFp16}}};
-
-template <typename T, std::size_t N>
-std::string_view name_of(const Names<T, N>& names, T value) {
-  const auto found = std::find_if(names.begin(), names.end(),
-                                  [&](const auto& entry) { return entry.second == value; });
-  return found == names.end() ? std::string_view("?") : found->first;
-}
-
-template <typename T, std::size_t N>
-std::optional<T> value_of(const Names<T, N>& names, std::string_view text) {
-  const auto found = std::find_if(names.begin(), names.end(),
-                                  [&](const auto& entry) { return entry.first == text; });
-  return found == names.end() ? std::nullopt : std::optional<T>(found->second);
-}
 
 // One JSON object of the card. Every access names the field when it is not what it must be.
 class Fields {
@@ -128,14 +95,14 @@ class Fields {
     return at(name);
   }
 
-  template <typename T, std::size_t N>
-  T choice(std::string_view name, const Names<T, N>& names) const {
+  template <HasWords T>
+  T choice(std::string_view name) const {
     const std::string word = text(name);
-    const std::optional<T> value = value_of(names, word);
+    const std::optional<T> value = from_string<T>(word);
     if (!value) {
       std::vector<std::string> allowed;
-      for (const auto& entry : names) {
-        allowed.emplace_back(entry.first);
+      for (const Word<T>& each : Words<T>::all) {
+        allowed.emplace_back(each.text);
       }
       fail(path(name), "is '" + printable(word) + "'; allowed are " + join(allowed, ", "));
     }
@@ -178,7 +145,7 @@ std::vector<CardInput> parse_inputs(const Fields& card, Modality modality) {
     const Fields fields = card.child(list[i], "inputs[" + std::to_string(i) + "]");
     fields.allow_only({"kind", "dtype"});
     CardInput input;
-    input.kind = fields.choice("kind", kInputKinds);
+    input.kind = fields.choice<InputKind>("kind");
     const bool pixels = input.kind == InputKind::kPixels;
     if (pixels != (modality == Modality::kImage)) {
       fields.fail(fields.path("kind"), "does not fit the card's modality");
@@ -190,8 +157,7 @@ std::vector<CardInput> parse_inputs(const Fields& card, Modality modality) {
   const InputKind needed = modality == Modality::kImage ? InputKind::kPixels : InputKind::kTokens;
   if (std::count_if(inputs.begin(), inputs.end(),
                     [&](const CardInput& input) { return input.kind == needed; }) != 1) {
-    card.fail("inputs",
-              "must hold exactly one of kind '" + std::string(name_of(kInputKinds, needed)) + "'");
+    card.fail("inputs", "must hold exactly one of kind '" + std::string(to_string(needed)) + "'");
   }
   return inputs;
 }
@@ -375,34 +341,6 @@ void check_pooling(const Fields& card, const EncoderCard& parsed) {
 
 }  // namespace
 
-std::string_view to_string(Modality value) {
-  return name_of(kModalities, value);
-}
-std::string_view to_string(InputKind value) {
-  return name_of(kInputKinds, value);
-}
-std::string_view to_string(OutputKind value) {
-  return name_of(kOutputKinds, value);
-}
-std::string_view to_string(Pooling value) {
-  return name_of(kPoolings, value);
-}
-std::string_view to_string(Normalize value) {
-  return name_of(kNormalizes, value);
-}
-std::string_view to_string(Dtype value) {
-  return name_of(kDtypes, value);
-}
-std::optional<Pooling> pooling_from_string(std::string_view text) {
-  return value_of(kPoolings, text);
-}
-std::optional<Normalize> normalize_from_string(std::string_view text) {
-  return value_of(kNormalizes, text);
-}
-std::optional<Dtype> dtype_from_string(std::string_view text) {
-  return value_of(kDtypes, text);
-}
-
 EncoderCard parse_card(std::string_view json_text, const std::string& where) {
   const json object = parse_json(json_text, where);
   const Fields fields(object, where, "");
@@ -412,10 +350,10 @@ EncoderCard parse_card(std::string_view json_text, const std::string& where) {
                      "golden", "source"});
   EncoderCard card;
   card.name = fields.text("name");
-  card.modality = fields.choice("modality", kModalities);
+  card.modality = fields.choice<Modality>("modality");
   card.method = fields.text_or("method", "forward");
   card.inputs = parse_inputs(fields, card.modality);
-  card.output = fields.choice("output", kOutputKinds);
+  card.output = fields.choice<OutputKind>("output");
   card.output_key = parse_output_key(fields);
   card.dimension = fields.count("dimension");
   if (card.modality == Modality::kSequence) {
@@ -429,8 +367,8 @@ EncoderCard parse_card(std::string_view json_text, const std::string& where) {
   } else {
     card.image = parse_image(fields);
   }
-  card.pooling = fields.choice("pooling", kPoolings);
-  card.normalize = fields.choice("normalize", kNormalizes);
+  card.pooling = fields.choice<Pooling>("pooling");
+  card.normalize = fields.choice<Normalize>("normalize");
   check_pooling(fields, card);
   if (fields.has_value("golden")) {
     const json& list = fields.list("golden");
@@ -444,4 +382,4 @@ EncoderCard parse_card(std::string_view json_text, const std::string& where) {
   return card;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

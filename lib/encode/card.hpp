@@ -10,25 +10,30 @@
 #include <string_view>
 #include <vector>
 
+#include "domain/numbers.hpp"
+
 namespace longhaul {
 
-enum class Modality { kSequence, kImage };
 enum class InputKind { kTokens, kMask, kZeros, kPixels };
+template <>
+struct Words<InputKind> {
+  static constexpr Word<InputKind> all[] = {{"tokens", InputKind::kTokens},
+                                            {"mask", InputKind::kMask},
+                                            {"zeros", InputKind::kZeros},
+                                            {"pixels", InputKind::kPixels}};
+};
+
 // batch x length x d, batch x d, batch x c x h x w
 enum class OutputKind { kTokens, kPooled, kMap };
-enum class Pooling { kMean, kMeanCompat, kCls, kMax };
-enum class Normalize { kNone, kL2 };
-enum class Dtype { kFp32, kBf16, kFp16 };
+template <>
+struct Words<OutputKind> {
+  static constexpr Word<OutputKind> all[] = {
+      {"tokens", OutputKind::kTokens}, {"pooled", OutputKind::kPooled}, {"map", OutputKind::kMap}};
+};
 
-std::string_view to_string(Modality value);
-std::string_view to_string(InputKind value);
-std::string_view to_string(OutputKind value);
-std::string_view to_string(Pooling value);
-std::string_view to_string(Normalize value);
-std::string_view to_string(Dtype value);
-std::optional<Pooling> pooling_from_string(std::string_view text);
-std::optional<Normalize> normalize_from_string(std::string_view text);
-std::optional<Dtype> dtype_from_string(std::string_view text);
+}  // namespace longhaul
+
+namespace longhaul::encode {
 
 struct CardInput {
   InputKind kind = InputKind::kTokens;
@@ -88,4 +93,4 @@ struct EncoderCard {
 // token that is not in the list: Error(kBadData).
 EncoderCard parse_card(std::string_view json_text, const std::string& where);
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

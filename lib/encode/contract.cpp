@@ -9,7 +9,7 @@
 #include "encode/model_checks.hpp"
 #include "plan/window.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 namespace {
 
 using nlohmann::json;
@@ -87,9 +87,9 @@ class Check {
     std::vector<Shape> shapes;
     for (const std::uint32_t tokens : {kUsualRecord, kShortRecord}) {
       const std::uint32_t width =
-          rung_of(std::min(tokens, card_.max_tokens.value_or(tokens)), card_.max_tokens);
-      const auto affordable =
-          static_cast<std::uint32_t>(std::clamp(settings_.budget / cost_per_row(width), 1.0, 1e9));
+          plan::rung_of(std::min(tokens, card_.max_tokens.value_or(tokens)), card_.max_tokens);
+      const auto affordable = static_cast<std::uint32_t>(
+          std::clamp(settings_.budget / plan::cost_per_row(width), 1.0, 1e9));
       const std::uint32_t rows = rows_of_part(width);
       // One row has no neighbours, so two are tried where that is more than a part may cost now.
       shapes.push_back({std::min(rows, std::max(affordable, 2U)), width});
@@ -217,4 +217,4 @@ double contract_tolerance(const json& encoder_report) {
              : kExactTolerance;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

@@ -12,14 +12,14 @@
 
 #include "encode/encoder.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 
 // The greatest difference of a component that rounding explains at float32, for vectors whose
 // components are about 1; in proportion for larger ones.
 constexpr double kExactTolerance = 2e-5;
 
 struct ContractSettings {
-  RowsPolicy parts;
+  plan::RowsPolicy parts;
   std::uint32_t group_rows = 0;        // of a batch, where parts have no rows of their own
   double tolerance = kExactTolerance;  // see contract_tolerance()
   // Cost of what may be computed at a time.
@@ -46,4 +46,4 @@ Contract check_contract(Encoder& encoder, const EncoderCard& card,
 // kExactTolerance at float32, else four times the drift in an encoder's report().
 double contract_tolerance(const nlohmann::json& encoder_report);
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

@@ -15,7 +15,7 @@
 #include "encode/card.hpp"
 #include "plan/rows_policy.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 
 // Settings that make the numbers, and the choices of the machine.
 struct EncoderOptions {
@@ -45,13 +45,13 @@ class Encoder {
   // How many parts are computed at the same time.
   virtual std::uint32_t concurrency() const { return 1; }
   // How many rows a part should have on this device. A run keeps it in its choices.
-  virtual RowsPolicy rows_policy() const = 0;
+  virtual plan::RowsPolicy rows_policy() const = 0;
   virtual std::uint32_t dimension() const = 0;
-  virtual Device& device() = 0;
+  virtual device::Device& device() = 0;
   // What was decided on this machine and must hold for a resume: kernels, threads...
   virtual nlohmann::json choices() const = 0;
   // For run.json: golden check, drift, parameters, versions.
   virtual nlohmann::json report() const = 0;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

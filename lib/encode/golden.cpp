@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 namespace {
 
 Error bad_golden(std::string_view input, const std::string& problem) {
@@ -83,4 +83,4 @@ HostBatch golden_batch(const EncoderCard& card, std::string_view input) {
                                               : image_batch(card, input);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

@@ -7,7 +7,7 @@
 #include "encode/batch.hpp"
 #include "encode/card.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 
 // A sequence: its residues, each one an `allowed` letter, between the prepended and the appended
 // token, without padding. An image: "pattern:N" (see pattern_pixel), size x size, in the card's
@@ -19,4 +19,4 @@ HostBatch golden_batch(const EncoderCard& card, std::string_view input);
 std::uint8_t pattern_pixel(std::uint32_t channel, std::uint32_t y, std::uint32_t x,
                            std::uint32_t n);
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

@@ -7,7 +7,7 @@
 
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 namespace {
 
 using nlohmann::json;
@@ -172,4 +172,4 @@ std::string advice_for_weights(const fs::path& file, std::string_view names) {
                      : general_advice();
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace longhaul {
+namespace longhaul::encode {
 
 // `path` may be a name only, such as facebook/esm2_t33_650M_UR50D.
 std::string advice_for_name(const std::string& name);
@@ -25,4 +25,4 @@ std::string advice_for_weights(const std::filesystem::path& file, std::string_vi
 // Where the family cannot be known from the file.
 std::string general_advice();
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

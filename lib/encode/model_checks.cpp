@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "encode/golden.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 namespace {
 
 using nlohmann::json;
@@ -169,4 +169,4 @@ json measure_drift(const EncoderCard& card, const std::vector<float>& exact,
           {"greatest_difference", greatest_difference(exact, drifted)}};
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

@@ -14,7 +14,7 @@
 #include "encode/batch.hpp"
 #include "encode/card.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 
 // A generated record for each seed, the same for the same seed: sequences of up to `width` tokens
 // padded to it, or images.
@@ -41,4 +41,4 @@ std::vector<float> sample_vectors(const EncoderCard& card, const EmbedAsCard& em
 nlohmann::json measure_drift(const EncoderCard& card, const std::vector<float>& exact,
                              const std::vector<float>& drifted, Dtype dtype);
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

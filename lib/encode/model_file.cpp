@@ -9,7 +9,7 @@
 #include "base/text.hpp"
 #include "encode/model_kind.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 namespace {
 
 std::string read_text(const std::string& path) {
@@ -64,4 +64,4 @@ ModelFile read_model_file(const std::string& path, const std::optional<std::stri
   return model;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

@@ -11,7 +11,7 @@
 
 #include "encode/card.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 
 struct ModelFile {
   std::string path;
@@ -31,4 +31,4 @@ using EmbeddedCard = std::function<std::optional<std::string>(const std::string&
 ModelFile read_model_file(const std::string& path, const std::optional<std::string>& card_path,
                           const std::optional<std::string>& pin, const EmbeddedCard& embedded_card);
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

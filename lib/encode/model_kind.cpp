@@ -12,7 +12,7 @@
 #include "encode/model_advice.hpp"
 #include "encode/zip_directory.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 namespace {
 
 using namespace std::literals;
@@ -341,4 +341,4 @@ void require_archive(const std::string& path) {
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

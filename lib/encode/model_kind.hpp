@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <string>
 
-namespace longhaul {
+namespace longhaul::encode {
 
 // Returns when `path` may be a TorchScript archive: a zip file with code in it. Throws
 // Error(kBadData) for anything else, Error(kIo) when nothing is there or it cannot be read.
 void require_archive(const std::string& path);
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-namespace longhaul {
+namespace longhaul::encode {
 namespace {
 
 constexpr float kNoValue = std::numeric_limits<float>::quiet_NaN();
@@ -88,4 +88,4 @@ void normalize_rows(std::span<float> values, std::uint32_t dimension) {
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

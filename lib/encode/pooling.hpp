@@ -10,7 +10,7 @@
 #include "encode/batch.hpp"
 #include "encode/card.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 
 // The columns of a row that a pooling averages (or takes the greatest of): [first, last).
 struct Columns {
@@ -34,4 +34,4 @@ std::vector<float> pool_tokens(std::span<const float> hidden, const HostBatch& b
 // Scales each row to length 1; a row of zeros becomes NaN, never a zero vector.
 void normalize_rows(std::span<float> values, std::uint32_t dimension);
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

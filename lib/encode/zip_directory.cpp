@@ -4,7 +4,7 @@
 #include <fstream>
 #include <string_view>
 
-namespace longhaul {
+namespace longhaul::encode {
 namespace {
 
 // https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3 and 4.5.3.
@@ -133,4 +133,4 @@ std::string read_zip_entry(const std::filesystem::path& path, const ZipEntry& en
                  std::min<std::uint64_t>(entry.bytes, limit));
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

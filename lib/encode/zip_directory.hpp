@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::encode {
 
 struct ZipEntry {
   std::string name;
@@ -24,4 +24,4 @@ std::optional<std::vector<ZipEntry>> read_zip_directory(const std::filesystem::p
 std::string read_zip_entry(const std::filesystem::path& path, const ZipEntry& entry,
                            std::size_t limit);
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

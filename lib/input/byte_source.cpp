@@ -11,7 +11,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 constexpr int kStopCheckMilliseconds = 200;
@@ -193,4 +193,4 @@ SourceIdentity identify_source(const std::string& path) {
   return identity_of(path, status);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

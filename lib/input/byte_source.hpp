@@ -11,7 +11,7 @@
 
 #include "input/source_identity.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 enum class Compression { kNone, kGzip, kZstd, kBzip2, kLz4, kXz };
 
@@ -36,4 +36,4 @@ std::unique_ptr<ByteSource> open_byte_source(const std::string& path,
 // What `path` is now. Throws Error(kIo) when it cannot be looked at.
 SourceIdentity identify_source(const std::string& path);
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -8,7 +8,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 constexpr std::string_view kSequenceNames[] = {"sequence", "seq", "vh_sequence"};
@@ -236,4 +236,4 @@ void check_utf8(Record& record) {
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

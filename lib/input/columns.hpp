@@ -11,7 +11,7 @@
 
 #include "input/source_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 struct Columns {
   std::size_t sequence = 0;
@@ -31,4 +31,4 @@ void check_utf8(Record& record);
 // Fast where base/text.hpp's is careful: whether the text is valid UTF-8.
 bool valid_utf8(std::string_view text);
 
-}  // namespace longhaul
+}  // namespace longhaul::input

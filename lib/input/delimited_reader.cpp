@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "input/delimiter.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 // Lines that do not read like records, after which a quote is not looked through to its end.
@@ -397,4 +397,4 @@ std::unique_ptr<SourceReader> open_delimited(std::unique_ptr<ByteSource> bytes,
   return std::make_unique<DelimitedReader>(std::move(bytes), settings);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

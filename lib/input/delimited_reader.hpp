@@ -26,7 +26,7 @@
 #include "input/line_scanner.hpp"
 #include "input/source_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 class DelimitedReader : public SourceReader {
  public:
@@ -84,4 +84,4 @@ class DelimitedReader : public SourceReader {
   RepeatedHeader again_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::input

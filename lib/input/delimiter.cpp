@@ -8,7 +8,7 @@
 #include "input/columns.hpp"
 #include "input/field_splitter.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 constexpr std::string_view kDelimiters = ",;\t|";
@@ -100,4 +100,4 @@ std::optional<char> delimiter_of_table(std::string_view line, const SourceSettin
   return found.size() == 1 ? std::optional(found.front()) : std::nullopt;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

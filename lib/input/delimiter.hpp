@@ -8,7 +8,7 @@
 
 #include "input/source_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 // The delimiter that a line "sep=;" names, which spreadsheets write before the header.
 std::optional<char> delimiter_of_sep_line(std::string_view line);
@@ -24,4 +24,4 @@ std::optional<char> delimiter_of_table(std::string_view line, const SourceSettin
 // "a comma", "a tab", "'!'".
 std::string name_of_delimiter(char delimiter);
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 constexpr std::size_t kIdColumn = 0;
@@ -259,4 +259,4 @@ std::unique_ptr<SourceReader> open_fasta(std::unique_ptr<ByteSource> bytes,
   return std::make_unique<FastaReader>(std::move(bytes), settings);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

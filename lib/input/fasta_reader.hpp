@@ -15,7 +15,7 @@
 #include "input/line_scanner.hpp"
 #include "input/source_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 class FastaReader : public SourceReader {
  public:
@@ -48,4 +48,4 @@ class FastaReader : public SourceReader {
   std::string scratch_;  // residues of a record that is too long already
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::input

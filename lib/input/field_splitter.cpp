@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace longhaul {
+namespace longhaul::input {
 
 void FieldSplitter::split(std::string_view line) {
   fields_.clear();
@@ -116,4 +116,4 @@ void FieldSplitter::finish() {
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

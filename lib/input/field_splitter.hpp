@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::input {
 
 class FieldSplitter {
  public:
@@ -53,4 +53,4 @@ class FieldSplitter {
   std::vector<std::string_view> fields_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -8,7 +8,7 @@
 #include "input/delimiter.hpp"
 #include "input/input_list.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 bool is_lower(char c) {
@@ -166,4 +166,4 @@ void refuse_missing_header(const std::vector<std::string>& header, std::uint64_t
                                             reading_command(settings.name) + ")" + run);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "base/outcome.hpp"
+#include "domain/outcome.hpp"
 #include "input/source_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 class RepeatedHeader {
  public:
@@ -45,4 +45,4 @@ void refuse_missing_header(const std::vector<std::string>& header, std::uint64_t
                            char delimiter, const CommentLine& comment,
                            const SourceSettings& settings);
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -14,7 +14,7 @@
 #include "input/image_place.hpp"
 #include "input/image_source.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 struct CloseDirectory {
@@ -241,4 +241,4 @@ std::unique_ptr<ImageSource> open_image_folder(const std::string& path, std::siz
   return std::make_unique<ImageFolder>(path, names_held);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -9,7 +9,7 @@
 #include "input/image_source.hpp"
 #include "input/input_list.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 void identify(Record& record) {
@@ -131,4 +131,4 @@ std::unique_ptr<ImageSource> open_single_image(const std::string& path) {
   return std::make_unique<SingleImage>(path);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -7,7 +7,7 @@
 #include "base/text.hpp"
 #include "input/image_source.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 std::string to_payload(const ImagePlace& place) {
   std::string payload = place.path;
@@ -75,4 +75,4 @@ bool has_image_extension(std::string_view name) {
              kExtensions.end();
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace longhaul {
+namespace longhaul::input {
 
 struct ImagePlace {
   struct Stretch {
@@ -26,4 +26,4 @@ ImagePlace place_from_payload(std::string_view payload);
 // jpg jpeg png webp bmp tif tiff gif avif heic heif, in any case.
 bool has_image_extension(std::string_view name);
 
-}  // namespace longhaul
+}  // namespace longhaul::input

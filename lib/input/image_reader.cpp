@@ -13,7 +13,7 @@
 #include "base/text.hpp"
 #include "input/image_source.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 namespace fs = std::filesystem;
@@ -273,4 +273,4 @@ std::unique_ptr<RecordReader> open_images(const InputSettings& settings) {
   return std::make_unique<ImageReader>(settings);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -8,10 +8,10 @@
 
 #include "input/record_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 // Throws Error: kUsage for inputs and flags that do not fit images, kBadData where there is no
 // image at all, kIo for an input that cannot be opened.
 std::unique_ptr<RecordReader> open_images(const InputSettings& settings);
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
-#include "input/record.hpp"
+#include "domain/record.hpp"
 #include "input/record_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 class ImageSource {
  public:
@@ -60,4 +60,4 @@ std::string unescape_bytes(std::string_view text);
 // "1234 1700000000.000000001": what is taken for a file's identity without reading it.
 std::string file_identity(std::uint64_t size, std::int64_t seconds, std::int64_t nanoseconds);
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -10,7 +10,7 @@
 #include "input/image_source.hpp"
 #include "input/tar_archive.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 // Where the members passed last begin, by a hash of their names: 1 MiB. A hard link to one of these
@@ -215,4 +215,4 @@ std::unique_ptr<ImageSource> open_image_tar(const std::string& path) {
   return std::make_unique<ImageTar>(path);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -2,7 +2,7 @@
 
 #include "input/record_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 void append_number(std::string& out, std::uint64_t number) {
@@ -37,4 +37,4 @@ void InputDigest::add(const Record& record) {
   value_ = hash128(scratch_);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -10,7 +10,7 @@
 #include "input/delimited_reader.hpp"
 #include "input/line_scanner.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 namespace fs = std::filesystem;
@@ -303,4 +303,4 @@ std::optional<ListedPath> PathList::next() {
   return listed;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -15,7 +15,7 @@
 #include "input/record_reader.hpp"
 #include "input/source_identity.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 struct NamedFormat {
   InputFormat format = InputFormat::kCsv;
@@ -79,4 +79,4 @@ class PathList {
   std::unique_ptr<LineScanner> lines_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::input

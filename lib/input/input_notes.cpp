@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 constexpr std::size_t kLongestWord = 4;
@@ -42,4 +42,4 @@ void note_odd_word(InputNotes* notes, std::string_view sequence, const std::stri
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -9,7 +9,7 @@
 
 #include "base/log.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 class InputNotes {
  public:
@@ -32,4 +32,4 @@ void note_odd_word(InputNotes* notes, std::string_view sequence, const std::stri
 // Whether note_odd_word() would warn; cheap, for every record.
 bool is_odd_word(std::string_view sequence);
 
-}  // namespace longhaul
+}  // namespace longhaul::input

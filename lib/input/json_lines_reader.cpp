@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "input/columns.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 constexpr std::size_t kLinesAhead = 1000;
@@ -175,4 +175,4 @@ std::unique_ptr<SourceReader> open_json_lines(std::unique_ptr<ByteSource> bytes,
   return std::make_unique<JsonLinesReader>(std::move(bytes), settings);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -17,7 +17,7 @@
 #include "input/line_scanner.hpp"
 #include "input/source_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 // The fields of one object, in their order; what is inside a field is only checked.
 class JsonObject {
@@ -64,4 +64,4 @@ class JsonLinesReader : public SourceReader {
   bool sequence_seen_ = false;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::input

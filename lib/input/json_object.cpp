@@ -5,7 +5,7 @@
 #include "input/columns.hpp"
 #include "input/json_lines_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 using Json = nlohmann::json;
@@ -118,4 +118,4 @@ std::optional<Defect> JsonObject::read(std::string_view line) {
   return std::nullopt;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

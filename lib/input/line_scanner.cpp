@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 constexpr std::size_t kSniffedBytes = 64 * 1024;
@@ -331,4 +331,4 @@ bool LineScanner::seek(std::uint64_t byte, std::uint64_t line_number) {
   return true;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -15,7 +15,7 @@
 
 #include "input/byte_source.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 struct Line {
   std::string_view text;        // valid until the next call
@@ -102,4 +102,4 @@ class LineScanner {
   bool started_ = false;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::input

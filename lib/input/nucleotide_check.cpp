@@ -2,7 +2,7 @@
 
 #include <array>
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 // Of fewer letters nothing can be told: AC is a peptide too.
@@ -37,4 +37,4 @@ bool NucleotideCheck::looks_like_nucleotides() const {
   return letters_ >= kFewest && 100 * bases_ >= 95 * letters_;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

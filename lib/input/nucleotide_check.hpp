@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace longhaul {
+namespace longhaul::input {
 
 class NucleotideCheck {
  public:
@@ -18,4 +18,4 @@ class NucleotideCheck {
   std::uint64_t bases_ = 0;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -2,7 +2,7 @@
 #include "input/record_reader.hpp"
 #include "input/sequence_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 std::unique_ptr<RecordReader> open_input(const InputSettings& settings,
                                          const InputBackends& backends) {
@@ -12,4 +12,4 @@ std::unique_ptr<RecordReader> open_input(const InputSettings& settings,
   return std::make_unique<SequenceReader>(settings, backends);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

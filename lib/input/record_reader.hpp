@@ -15,12 +15,12 @@
 
 #include "base/hash.hpp"
 #include "base/log.hpp"
+#include "domain/left_out.hpp"
+#include "domain/record.hpp"
 #include "input/byte_source.hpp"
-#include "input/left_out.hpp"
-#include "input/record.hpp"
 #include "input/source_identity.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 // Where the next record begins. `cursor` is the reader's own business ("source=0 byte=4096
 // line=12") and is only given back to a reader of the same inputs and settings.
@@ -117,4 +117,4 @@ struct InputBackends {
 std::unique_ptr<RecordReader> open_input(const InputSettings& settings,
                                          const InputBackends& backends = {});
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -11,7 +11,7 @@
 #include "input/nucleotide_check.hpp"
 #include "input/source_content.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 constexpr std::size_t kBytesOfKind = 4096;
@@ -328,4 +328,4 @@ std::vector<SourceIdentity> SequenceReader::sources() const {
   return identities;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

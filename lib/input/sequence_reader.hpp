@@ -14,7 +14,7 @@
 #include "input/record_reader.hpp"
 #include "input/source_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 class SequenceReader : public RecordReader {
  public:
@@ -55,4 +55,4 @@ class SequenceReader : public RecordReader {
   std::optional<std::uint64_t> records_total_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::input

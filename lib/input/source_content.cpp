@@ -12,7 +12,7 @@
 #include "input/input_list.hpp"
 #include "input/json_lines_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 constexpr std::size_t kMagicBytes = 10;
@@ -209,4 +209,4 @@ std::optional<InputFormat> format_of_content(PeekedSource& text, const SourceSet
   return *delimiter == '\t' ? InputFormat::kTsv : InputFormat::kCsv;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -16,7 +16,7 @@
 #include "input/record_reader.hpp"
 #include "input/source_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 // A source whose beginning can be looked at before it is read.
 class PeekedSource : public ByteSource {
@@ -51,4 +51,4 @@ std::unique_ptr<PeekedSource> open_text(std::unique_ptr<ByteSource> stored, Comp
 // is none of them for certain.
 std::optional<InputFormat> format_of_content(PeekedSource& text, const SourceSettings& settings);
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-namespace longhaul {
+namespace longhaul::input {
 
 struct SourceIdentity {
   std::string path;
@@ -16,4 +16,4 @@ struct SourceIdentity {
   bool regular = false;  // false: a stream, which cannot be looked at twice
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::input

@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
+#include "domain/record.hpp"
 #include "input/byte_source.hpp"
 #include "input/input_notes.hpp"
-#include "input/record.hpp"
 #include "input/record_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 // Where the next record begins: a byte and its line, or a Parquet row (and line 1). Line 0 is the
 // beginning, whatever that takes. Some records can only be understood from a place before them:
@@ -68,4 +68,4 @@ std::unique_ptr<SourceReader> open_json_lines(std::unique_ptr<ByteSource> bytes,
 std::unique_ptr<SourceReader> open_fasta(std::unique_ptr<ByteSource> bytes,
                                          const SourceSettings& settings);
 
-}  // namespace longhaul
+}  // namespace longhaul::input

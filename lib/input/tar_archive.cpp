@@ -13,7 +13,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 namespace {
 
 constexpr std::uint64_t kLongestName = 1 << 20;
@@ -310,4 +310,4 @@ std::uint64_t TarArchive::sparse_data(const Block& block, std::uint64_t data) co
   return data;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::input

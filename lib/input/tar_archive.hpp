@@ -11,9 +11,9 @@
 #include <span>
 #include <string>
 
-#include "base/outcome.hpp"
+#include "domain/outcome.hpp"
 
-namespace longhaul {
+namespace longhaul::input {
 
 struct TarMember {
   enum class Kind { kFile, kHardLink, kSparse, kFolder, kLabel, kOther };
@@ -64,4 +64,4 @@ class TarArchive {
   std::uint64_t size_ = 0;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::input

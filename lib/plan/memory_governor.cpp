@@ -8,7 +8,7 @@
 
 #include "plan/window.hpp"
 
-namespace longhaul {
+namespace longhaul::plan {
 namespace {
 
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
@@ -153,7 +153,7 @@ class Pool {
   std::map<std::uint32_t, Seen> seen_;
 };
 
-Pool::Usage host_usage(const MemoryReading& reading, bool shared) {
+Pool::Usage host_usage(const device::MemoryReading& reading, bool shared) {
   Pool::Usage usage;
   usage.now = number(reading.rss ? reading.rss : reading.footprint);
   if (reading.peak_rss) {
@@ -184,7 +184,7 @@ Pool::Usage host_usage(const MemoryReading& reading, bool shared) {
   return usage;
 }
 
-Pool::Usage device_usage(const DeviceMemory& device) {
+Pool::Usage device_usage(const device::DeviceMemory& device) {
   Pool::Usage usage;
   usage.now = device.reserved ? number(device.reserved) : number(device.driver);
   if (device.allocated) {
@@ -279,7 +279,7 @@ void MemoryGovernor::ran_out(std::uint32_t width, double cost) {
   }
 }
 
-void MemoryGovernor::observe(const MemoryReading& reading) {
+void MemoryGovernor::observe(const device::MemoryReading& reading) {
   const std::lock_guard lock(impl_->mutex);
   Impl& impl = *impl_;
   if (reading.rss || reading.footprint) {
@@ -335,4 +335,4 @@ nlohmann::json MemoryGovernor::report() const {
           {"failed", failed}};
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::plan

@@ -21,7 +21,7 @@
 
 #include "device/memory_reading.hpp"
 
-namespace longhaul {
+namespace longhaul::plan {
 
 struct GovernorSettings {
   double start_budget = 0;  // cost a batch may have at first; also the most it ever has
@@ -48,7 +48,7 @@ class MemoryGovernor {
   void ran_out(std::uint32_t width, double cost);
   // A plausible reading, taken before the first batch and after each: learns what the batches since
   // the last one took, and how much room there is.
-  void observe(const MemoryReading& reading);
+  void observe(const device::MemoryReading& reading);
   // True when memory in use is close to a limit: releasing caches is worth its time now.
   bool near_limit() const;
   // True when memory in use has stayed close to a limit for many readings, whatever was released.
@@ -63,4 +63,4 @@ class MemoryGovernor {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::plan

@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::plan {
 namespace {
 
 // At the same time in memory while a model is loaded: the weights as read, and their copy in the
@@ -16,7 +16,7 @@ constexpr std::uint64_t kCopies = 2;
 
 }  // namespace
 
-void require_room_for_model(std::uint64_t model_bytes, const MemoryReading& reading,
+void require_room_for_model(std::uint64_t model_bytes, const device::MemoryReading& reading,
                             const std::optional<std::uint64_t>& host_limit_bytes) {
   const std::uint64_t needed = kCopies * model_bytes;
   const auto require = [&](const std::optional<std::uint64_t>& limit,
@@ -25,7 +25,7 @@ void require_room_for_model(std::uint64_t model_bytes, const MemoryReading& read
     if (!limit || !used) {
       return;
     }
-    const std::uint64_t room = checked_difference(*limit, *used).value_or(0);
+    const std::uint64_t room = device::checked_difference(*limit, *used).value_or(0);
     if (needed > room) {
       throw Error(ExitCode::kMemory,
                   "the model cannot be loaded: it needs about " + format_bytes(needed) +
@@ -42,9 +42,10 @@ void require_room_for_model(std::uint64_t model_bytes, const MemoryReading& read
   require(reading.address_space_limit, reading.address_space, "the limit on address space",
           "raise it: ulimit -v");
   const std::optional<std::uint64_t> taken =
-      reading.total && reading.available ? checked_difference(*reading.total, *reading.available)
-                                         : std::nullopt;
+      reading.total && reading.available
+          ? device::checked_difference(*reading.total, *reading.available)
+          : std::nullopt;
   require(reading.total, taken, "this machine", "free some memory or take a larger machine");
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::plan

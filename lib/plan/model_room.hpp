@@ -7,11 +7,11 @@
 
 #include "device/memory_reading.hpp"
 
-namespace longhaul {
+namespace longhaul::plan {
 
 // Throws Error(kMemory) with the figures when a model of `model_bytes` (its file) cannot be loaded
 // within the limit or within what the system, the cgroup or the address space has left.
-void require_room_for_model(std::uint64_t model_bytes, const MemoryReading& reading,
+void require_room_for_model(std::uint64_t model_bytes, const device::MemoryReading& reading,
                             const std::optional<std::uint64_t>& host_limit_bytes);
 
-}  // namespace longhaul
+}  // namespace longhaul::plan

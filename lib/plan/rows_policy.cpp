@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace longhaul {
+namespace longhaul::plan {
 
 std::uint32_t RowsPolicy::rows(std::uint32_t width) const {
   if (part_tokens == 0) {
@@ -11,4 +11,4 @@ std::uint32_t RowsPolicy::rows(std::uint32_t width) const {
   return static_cast<std::uint32_t>(std::max<std::uint64_t>(part_tokens / std::max(width, 1U), 1));
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::plan

@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-namespace longhaul {
+namespace longhaul::plan {
 
 struct RowsPolicy {
   // Sequences: a part has about this many tokens, padding included. 0: parts have `rows_fixed`.
@@ -34,4 +34,4 @@ constexpr std::uint64_t kGpuPartTokens = 8192;
 constexpr std::uint32_t kCpuPartImages = 4;
 constexpr std::uint32_t kGpuPartImages = 16;
 
-}  // namespace longhaul
+}  // namespace longhaul::plan

@@ -4,7 +4,7 @@
 #include <functional>
 #include <numeric>
 
-namespace longhaul {
+namespace longhaul::plan {
 namespace {
 
 std::uint32_t round_up(std::uint32_t value, std::uint32_t step) {
@@ -95,4 +95,4 @@ std::vector<Part> cut_batch(std::span<const Slot> order, std::size_t position,
   return parts;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::plan

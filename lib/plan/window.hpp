@@ -11,15 +11,15 @@
 #include <span>
 #include <vector>
 
+#include "domain/numbers.hpp"
+
 #include "plan/rows_policy.hpp"
 
-namespace longhaul {
+namespace longhaul::plan {
 
 // Padded length in tokens of a record of `tokens` tokens (special tokens included): multiples of 8
 // up to 512, of 32 up to 2048, of 128 above, and never more than `max_tokens`.
 std::uint32_t rung_of(std::uint32_t tokens, std::optional<std::uint32_t> max_tokens);
-
-enum class Order { kLength, kInput };
 
 // One record in encoding order.
 struct Slot {
@@ -77,4 +77,4 @@ double cost_at_a_time(std::span<const Part> parts, std::uint32_t concurrency);
 std::vector<Part> cut_batch(std::span<const Slot> order, std::size_t position,
                             const RowsPolicy& policy, const BatchLimits& limits);
 
-}  // namespace longhaul
+}  // namespace longhaul::plan

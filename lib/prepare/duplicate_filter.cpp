@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace longhaul {
+namespace longhaul::prepare {
 namespace {
 
 // Spreads the bits of likenesses, many of which are nearly the same (the finaliser of SplitMix64).
@@ -72,4 +72,4 @@ std::uint64_t DuplicateFilter::memory_bytes() const {
   return (low_.capacity() + high_.capacity() + row_.capacity()) * sizeof(std::uint64_t);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::prepare

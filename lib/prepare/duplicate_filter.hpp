@@ -10,7 +10,7 @@
 
 #include "base/hash.hpp"
 
-namespace longhaul {
+namespace longhaul::prepare {
 
 class DuplicateFilter {
  public:
@@ -36,4 +36,4 @@ class DuplicateFilter {
   std::vector<std::uint64_t> row_;   // one more than the row; 0: a free place
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::prepare

@@ -12,10 +12,10 @@
 #include "encode/card.hpp"
 #include "prepare/preprocessor.hpp"
 
-namespace longhaul {
+namespace longhaul::prepare {
 
 struct ImageSettings {
-  ImageSpec image;
+  encode::ImageSpec image;
   std::uint32_t workers = 1;  // images decoded at the same time
   std::uint64_t max_pixels = 1ULL << 28;
   bool likeness = false;  // compute Prepared::likeness, also as the record's last kept value
@@ -30,7 +30,7 @@ constexpr const char* kLikenessColumn = "likeness";
 
 // Program and module are built together; two builds that differ in these types must not meet.
 constexpr std::uint64_t kImageModuleAbi =
-    ((sizeof(ImageSettings) * 1009 + sizeof(Prepared)) * 1009 + sizeof(HostBatch)) * 1009 +
+    ((sizeof(ImageSettings) * 1009 + sizeof(Prepared)) * 1009 + sizeof(encode::HostBatch)) * 1009 +
     sizeof(Record) + 1;
 
 // The module's entry point. Returns nothing when `abi` is not the module's own; throws Error
@@ -39,4 +39,4 @@ constexpr std::uint64_t kImageModuleAbi =
 constexpr const char* kMakeImagePreprocessor = "longhaul_make_image_preprocessor";
 using MakeImagePreprocessor = Preprocessor*(std::uint64_t abi, const ImageSettings* settings);
 
-}  // namespace longhaul
+}  // namespace longhaul::prepare

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "base/hash.hpp"
-#include "base/outcome.hpp"
+#include "domain/outcome.hpp"
+#include "domain/record.hpp"
 #include "encode/batch.hpp"
-#include "input/record.hpp"
 
-namespace longhaul {
+namespace longhaul::prepare {
 
 // A record and what measuring it gave.
 struct Prepared {
@@ -36,7 +36,7 @@ struct Prepared {
 
 // The batch, and the records that turned out to have none while it was made.
 struct Assembled {
-  HostBatch batch;                      // used_rows = accepted.size()
+  encode::HostBatch batch;              // used_rows = accepted.size()
   std::vector<std::uint32_t> accepted;  // index into the records handed in, one per used row
   struct Late {
     std::uint32_t index = 0;  // into the records handed in
@@ -62,4 +62,4 @@ class Preprocessor {
   virtual nlohmann::json report() const { return nullptr; }
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::prepare

@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::prepare {
 namespace {
 
 std::string_view trimmed(std::string_view text) {
@@ -140,7 +140,8 @@ std::uint16_t token_number(std::int64_t token) {
 
 }  // namespace
 
-SequencePreprocessor::SequencePreprocessor(const Alphabet& alphabet, const SequencePolicy& policy)
+SequencePreprocessor::SequencePreprocessor(const encode::Alphabet& alphabet,
+                                           const SequencePolicy& policy)
     : policy_(policy) {
   token_of_.fill(-1);
   for (const char c : alphabet.allowed) {
@@ -284,7 +285,7 @@ Defect SequencePreprocessor::invalid(std::string_view residues, std::size_t at) 
 Assembled SequencePreprocessor::assemble(std::span<Prepared* const> records, std::uint32_t width,
                                          std::uint32_t rows) const {
   Assembled out;
-  HostBatch& batch = out.batch;
+  encode::HostBatch& batch = out.batch;
   batch.used_rows = static_cast<std::uint32_t>(records.size());
   batch.rows = std::max(rows, batch.used_rows);
   batch.width = width;
@@ -300,4 +301,4 @@ Assembled SequencePreprocessor::assemble(std::span<Prepared* const> records, std
   return out;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::prepare

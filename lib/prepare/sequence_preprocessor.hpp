@@ -12,7 +12,7 @@
 #include "encode/card.hpp"
 #include "prepare/preprocessor.hpp"
 
-namespace longhaul {
+namespace longhaul::prepare {
 
 struct SequencePolicy {
   std::optional<std::uint32_t> max_tokens;  // special tokens included
@@ -26,7 +26,7 @@ class SequencePreprocessor : public Preprocessor {
  public:
   // Throws Error(kBadData) when the alphabet cannot serve: no unknown token though one is asked
   // for, max_tokens too small for one residue, an allowed character that is no token.
-  SequencePreprocessor(const Alphabet& alphabet, const SequencePolicy& policy);
+  SequencePreprocessor(const encode::Alphabet& alphabet, const SequencePolicy& policy);
 
   Prepared measure(Record record) const override;
   Assembled assemble(std::span<Prepared* const> records, std::uint32_t width,
@@ -46,4 +46,4 @@ class SequencePreprocessor : public Preprocessor {
   SequencePolicy policy_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::prepare

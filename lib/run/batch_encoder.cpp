@@ -11,7 +11,7 @@
 #include "base/text.hpp"
 #include "plan/window.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 namespace {
 
 // A share of bad rows above this is a fault of the device or the model, not of records; a few rows
@@ -19,7 +19,7 @@ namespace {
 constexpr double kMostNotFinite = 0.01;
 constexpr std::uint64_t kFewNotFinite = 10;
 
-std::span<float> row_of(EmbeddingBlock& block, std::uint32_t row) {
+std::span<float> row_of(encode::EmbeddingBlock& block, std::uint32_t row) {
   return std::span(block.values).subspan(std::size_t{row} * block.dimension, block.dimension);
 }
 
@@ -27,15 +27,15 @@ bool is_finite(std::span<const float> vector) {
   return std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); });
 }
 
-std::uint32_t used_rows(std::span<const HostBatch> parts) {
+std::uint32_t used_rows(std::span<const encode::HostBatch> parts) {
   return std::accumulate(
       parts.begin(), parts.end(), 0U,
-      [](std::uint32_t sum, const HostBatch& part) { return sum + part.used_rows; });
+      [](std::uint32_t sum, const encode::HostBatch& part) { return sum + part.used_rows; });
 }
 
-std::uint32_t widest(std::span<const HostBatch> parts) {
+std::uint32_t widest(std::span<const encode::HostBatch> parts) {
   std::uint32_t width = 1;  // of images
-  for (const HostBatch& part : parts) {
+  for (const encode::HostBatch& part : parts) {
     width = std::max(width, part.width);
   }
   return width;
@@ -51,7 +51,7 @@ BatchEncoder::Result BatchEncoder::encode(Parts parts) {
   encode_parts(parts, 0, result);
   rows_ += result.block.rows;
   std::uint32_t first = 0;
-  for (const HostBatch& part : parts) {
+  for (const encode::HostBatch& part : parts) {
     check_finite(part, first, result);
     first += part.used_rows;
   }
@@ -61,14 +61,14 @@ BatchEncoder::Result BatchEncoder::encode(Parts parts) {
 }
 
 double BatchEncoder::cost_at_a_time(Parts parts) const {
-  std::vector<Part> shapes;
-  for (const HostBatch& part : parts) {
+  std::vector<plan::Part> shapes;
+  for (const encode::HostBatch& part : parts) {
     shapes.push_back({.first = 0,
                       .count = part.used_rows,
                       .width = std::max(part.width, 1U),
                       .rows = part.rows});
   }
-  return longhaul::cost_at_a_time(shapes, encoder_.concurrency());
+  return longhaul::plan::cost_at_a_time(shapes, encoder_.concurrency());
 }
 
 bool BatchEncoder::attempt(Parts parts, std::uint32_t first, Result& result) {
@@ -76,9 +76,9 @@ bool BatchEncoder::attempt(Parts parts, std::uint32_t first, Result& result) {
   const double cost = cost_at_a_time(parts);
   std::string reason;
   try {
-    const std::vector<EmbeddingBlock> blocks = encoder_.encode(parts);
+    const std::vector<encode::EmbeddingBlock> blocks = encoder_.encode(parts);
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      const EmbeddingBlock& block = blocks.at(i);
+      const encode::EmbeddingBlock& block = blocks.at(i);
       if (block.rows != parts[i].used_rows || block.dimension != result.block.dimension) {
         throw Error(ExitCode::kBadData,
                     "the encoder gave " + std::to_string(block.rows) + " x " +
@@ -126,7 +126,8 @@ void BatchEncoder::encode_parts(Parts parts, std::uint32_t first, Result& result
   encode_parts(parts.subspan(half), first + used_rows(parts.first(half)), result);
 }
 
-void BatchEncoder::encode_in_pieces(const HostBatch& part, std::uint32_t first, Result& result) {
+void BatchEncoder::encode_in_pieces(const encode::HostBatch& part, std::uint32_t first,
+                                    Result& result) {
   if (part.rows > 1 && !std::exchange(told_of_pieces_, true)) {
     log_.warning("a part of " + std::to_string(part.rows) +
                  " records does not fit in memory: its "
@@ -140,7 +141,7 @@ void BatchEncoder::encode_in_pieces(const HostBatch& part, std::uint32_t first, 
   const std::uint32_t half = part.used_rows / 2;
   const std::uint32_t rest = part.used_rows - half;
   for (const auto& [from, count] : {std::pair(0U, half), std::pair(half, rest)}) {
-    const HostBatch piece = slice(part, from, count);
+    const encode::HostBatch piece = slice(part, from, count);
     const bool over = cost_of(piece) > governor_.budget(widest({&piece, 1}));
     if ((!over || count == 1) && attempt({&piece, 1}, first + from, result)) {
       result.reshaped += count;
@@ -152,7 +153,8 @@ void BatchEncoder::encode_in_pieces(const HostBatch& part, std::uint32_t first, 
   }
 }
 
-bool BatchEncoder::encode_single(const HostBatch& part, std::uint32_t first, Result& result) {
+bool BatchEncoder::encode_single(const encode::HostBatch& part, std::uint32_t first,
+                                 Result& result) {
   // Without dummies, and with the caches released.
   if (attempt({&part, 1}, first, result)) {
     return true;
@@ -171,12 +173,13 @@ bool BatchEncoder::encode_single(const HostBatch& part, std::uint32_t first, Res
 }
 
 // In its own shape if that gives numbers, else by itself.
-EmbeddingBlock BatchEncoder::once_more(const HostBatch& part, std::uint32_t row, Result& result) {
-  Encoder& exact = exact_encoder_ ? exact_encoder_() : encoder_;
-  const HostBatch alone = slice(part, row, 1);
+encode::EmbeddingBlock BatchEncoder::once_more(const encode::HostBatch& part, std::uint32_t row,
+                                               Result& result) {
+  encode::Encoder& exact = exact_encoder_ ? exact_encoder_() : encoder_;
+  const encode::HostBatch alone = slice(part, row, 1);
   for (const std::uint32_t rows : std::set<std::uint32_t, std::greater<>>{part.rows, 1}) {
     try {
-      EmbeddingBlock block = exact.encode(filled(alone, rows));
+      encode::EmbeddingBlock block = exact.encode(filled(alone, rows));
       if (block.rows == 1 && is_finite(block.values)) {
         result.computed_alone += rows < part.rows ? 1U : 0U;
         return block;
@@ -188,7 +191,8 @@ EmbeddingBlock BatchEncoder::once_more(const HostBatch& part, std::uint32_t row,
   return {};
 }
 
-void BatchEncoder::check_finite(const HostBatch& part, std::uint32_t first, Result& result) {
+void BatchEncoder::check_finite(const encode::HostBatch& part, std::uint32_t first,
+                                Result& result) {
   const auto failed = [&](std::uint32_t row) {
     return std::any_of(result.failures.begin(), result.failures.end(),
                        [&](const Failure& failure) { return failure.row == row; });
@@ -201,7 +205,7 @@ void BatchEncoder::check_finite(const HostBatch& part, std::uint32_t first, Resu
     if (++not_finite_ == 1) {
       log_.warning("a vector is not finite: computing it again, in float32");
     }
-    if (const EmbeddingBlock again = once_more(part, row, result); again.rows == 1) {
+    if (const encode::EmbeddingBlock again = once_more(part, row, result); again.rows == 1) {
       std::copy(again.values.begin(), again.values.end(), vector.begin());
     } else {
       result.failures.push_back(
@@ -219,4 +223,4 @@ void BatchEncoder::check_finite(const HostBatch& part, std::uint32_t first, Resu
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::run

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "base/log.hpp"
-#include "base/outcome.hpp"
+#include "domain/outcome.hpp"
 #include "encode/encoder.hpp"
 #include "plan/memory_governor.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
 class BatchEncoder {
  public:
@@ -23,7 +23,7 @@ class BatchEncoder {
     Defect defect;
   };
   struct Result {
-    EmbeddingBlock block;           // one row per used row of the parts; undefined where it failed
+    encode::EmbeddingBlock block;   // one row per used row of the parts; undefined where it failed
     std::vector<Failure> failures;  // ascending
     // Rows computed in a part of other rows than theirs: for want of memory, and since they were
     // not finite there.
@@ -37,8 +37,8 @@ class BatchEncoder {
     std::uint64_t stayed_not_finite = 0;
   };
 
-  BatchEncoder(Encoder& encoder, std::function<Encoder&()> exact_encoder, MemoryGovernor& governor,
-               Log& log, const Before& before)
+  BatchEncoder(encode::Encoder& encoder, std::function<encode::Encoder&()> exact_encoder,
+               plan::MemoryGovernor& governor, Log& log, const Before& before)
       : encoder_(encoder),
         exact_encoder_(std::move(exact_encoder)),
         governor_(governor),
@@ -49,29 +49,30 @@ class BatchEncoder {
   // A single record that does not fit is rejected, unless as much fitted before: then it is no
   // record's fault, and Error(kMemory) ends the session. Throws Error(kBadData) when more than 1 %
   // of all rows of the run, and no fewer than ten, stay not finite.
-  Result encode(std::span<const HostBatch> parts);
+  Result encode(std::span<const encode::HostBatch> parts);
 
   std::uint64_t out_of_memory_count() const { return out_of_memory_; }
   std::uint64_t not_finite_count() const { return not_finite_; }
 
  private:
-  using Parts = std::span<const HostBatch>;
+  using Parts = std::span<const encode::HostBatch>;
 
   // `first` is the place of the parts' first row in the result.
   void encode_parts(Parts parts, std::uint32_t first, Result& result);
   // One part that does not fit whole.
-  void encode_in_pieces(const HostBatch& part, std::uint32_t first, Result& result);
+  void encode_in_pieces(const encode::HostBatch& part, std::uint32_t first, Result& result);
   // False when it is rejected.
-  bool encode_single(const HostBatch& part, std::uint32_t first, Result& result);
+  bool encode_single(const encode::HostBatch& part, std::uint32_t first, Result& result);
   // False when they ran out of memory.
   bool attempt(Parts parts, std::uint32_t first, Result& result);
   double cost_at_a_time(Parts parts) const;
-  void check_finite(const HostBatch& part, std::uint32_t first, Result& result);
-  EmbeddingBlock once_more(const HostBatch& part, std::uint32_t row, Result& result);
+  void check_finite(const encode::HostBatch& part, std::uint32_t first, Result& result);
+  encode::EmbeddingBlock once_more(const encode::HostBatch& part, std::uint32_t row,
+                                   Result& result);
 
-  Encoder& encoder_;
-  std::function<Encoder&()> exact_encoder_;
-  MemoryGovernor& governor_;
+  encode::Encoder& encoder_;
+  std::function<encode::Encoder&()> exact_encoder_;
+  plan::MemoryGovernor& governor_;
   Log& log_;
   std::uint64_t rows_;
   std::uint64_t out_of_memory_ = 0;
@@ -81,4 +82,4 @@ class BatchEncoder {
   bool told_of_pieces_ = false;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::run

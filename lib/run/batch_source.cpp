@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <limits>
 
-namespace longhaul {
+namespace longhaul::run {
 
-BatchSource::BatchSource(WindowSource windows, const Preprocessor& preprocessor,
-                         const MemoryGovernor& governor, const CutSettings& cut,
+BatchSource::BatchSource(WindowSource windows, const prepare::Preprocessor& preprocessor,
+                         const plan::MemoryGovernor& governor, const CutSettings& cut,
                          RejectPolicy& rejects, std::uint64_t skip)
     : windows_(std::move(windows)),
       preprocessor_(preprocessor),
@@ -22,7 +22,7 @@ bool BatchSource::read_window() {
     return false;
   }
   window_ = std::make_shared<Window>(std::move(*window));
-  for (const Prepared& prepared : window_->records) {
+  for (const prepare::Prepared& prepared : window_->records) {
     if (prepared.defect) {
       rejects_.rejected(prepared.record, *prepared.defect);
     } else {
@@ -34,21 +34,21 @@ bool BatchSource::read_window() {
   return true;
 }
 
-void BatchSource::assemble(const Part& part, BatchJob& job) {
-  std::vector<Prepared*> records;
+void BatchSource::assemble(const plan::Part& part, BatchJob& job) {
+  std::vector<prepare::Prepared*> records;
   records.reserve(part.count);
   const auto index_of = [&](std::uint32_t i) { return window_->order[part.first + i].index; };
   for (std::uint32_t i = 0; i < part.count; ++i) {
     records.push_back(&window_->records[index_of(i)]);
   }
-  Assembled assembled = preprocessor_.assemble(records, part.width, part.rows);
+  prepare::Assembled assembled = preprocessor_.assemble(records, part.width, part.rows);
   for (const std::uint32_t index : assembled.accepted) {
     job.records.push_back(index_of(index));
   }
   if (!assembled.accepted.empty()) {
     job.parts.push_back(std::move(assembled.batch));
   }
-  for (const Assembled::Late& late : assembled.rejected) {
+  for (const prepare::Assembled::Late& late : assembled.rejected) {
     rejects_.rejected_late(records[late.index]->record, late.defect);
     job.late.push_back({.row = records[late.index]->record.ordinal,
                         .status = Status::kRejected,
@@ -56,7 +56,7 @@ void BatchSource::assemble(const Part& part, BatchJob& job) {
                         .duplicate_of = std::nullopt,
                         .hash = std::nullopt});
   }
-  for (const Assembled::Duplicate& duplicate : assembled.duplicates) {
+  for (const prepare::Assembled::Duplicate& duplicate : assembled.duplicates) {
     job.late.push_back({.row = records[duplicate.index]->record.ordinal,
                         .status = Status::kDuplicate,
                         .defect = std::nullopt,
@@ -73,12 +73,12 @@ std::optional<BatchJob> BatchSource::next() {
   job.window = window_;
   job.first = static_cast<std::uint32_t>(position_);
   if (position_ < window_->order.size()) {
-    const BatchLimits limits{.rows = cut_.rows,
-                             .tokens = cut_.tokens,
-                             .budget = governor_.budget(window_->order[position_].width),
-                             .work = time_budget_.load(std::memory_order_relaxed),
-                             .concurrency = cut_.concurrency};
-    for (const Part& part : cut_batch(window_->order, position_, cut_.parts, limits)) {
+    const plan::BatchLimits limits{.rows = cut_.rows,
+                                   .tokens = cut_.tokens,
+                                   .budget = governor_.budget(window_->order[position_].width),
+                                   .work = time_budget_.load(std::memory_order_relaxed),
+                                   .concurrency = cut_.concurrency};
+    for (const plan::Part& part : cut_batch(window_->order, position_, cut_.parts, limits)) {
       assemble(part, job);
       job.count += part.count;
     }
@@ -91,4 +91,4 @@ std::optional<BatchJob> BatchSource::next() {
   return job;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::run

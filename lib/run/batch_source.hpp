@@ -11,10 +11,10 @@
 #include "run/jobs.hpp"
 #include "run/reject_policy.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
 struct CutSettings {
-  RowsPolicy parts;
+  plan::RowsPolicy parts;
   std::optional<std::uint32_t> rows;    // in hand at a time
   std::optional<std::uint64_t> tokens;  // likewise, padding and dummies included
   std::uint32_t concurrency = 1;        // parts that the encoder computes at a time
@@ -23,8 +23,8 @@ struct CutSettings {
 class BatchSource {
  public:
   // `skip`: slots of the first window that an earlier session has done.
-  BatchSource(WindowSource windows, const Preprocessor& preprocessor,
-              const MemoryGovernor& governor, const CutSettings& cut, RejectPolicy& rejects,
+  BatchSource(WindowSource windows, const prepare::Preprocessor& preprocessor,
+              const plan::MemoryGovernor& governor, const CutSettings& cut, RejectPolicy& rejects,
               std::uint64_t skip);
 
   // Nothing at the end of the input.
@@ -35,11 +35,11 @@ class BatchSource {
 
  private:
   bool read_window();
-  void assemble(const Part& part, BatchJob& job);
+  void assemble(const plan::Part& part, BatchJob& job);
 
   WindowSource windows_;
-  const Preprocessor& preprocessor_;
-  const MemoryGovernor& governor_;
+  const prepare::Preprocessor& preprocessor_;
+  const plan::MemoryGovernor& governor_;
   const CutSettings cut_;
   RejectPolicy& rejects_;
   std::uint64_t skip_;
@@ -48,4 +48,4 @@ class BatchSource {
   std::atomic<double> time_budget_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::run

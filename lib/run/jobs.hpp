@@ -9,7 +9,7 @@
 #include "run/window_source.hpp"
 #include "store/embedding_store.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
 // Slots [first, first + count) of a window's order, assembled. A window without accepted records
 // still makes one job, without rows.
@@ -19,7 +19,7 @@ struct BatchJob {
   std::shared_ptr<Window> window;
   std::uint32_t first = 0;
   std::uint32_t count = 0;
-  std::vector<HostBatch> parts;
+  std::vector<encode::HostBatch> parts;
   std::vector<std::uint32_t> records;  // of the window, one per used row of the parts
   std::vector<LateOutcome> late;
   bool last = false;  // of its window
@@ -30,7 +30,7 @@ struct EncodedJob {
   std::shared_ptr<Window> window;  // see BatchJob
   std::uint32_t first = 0;
   std::uint32_t count = 0;
-  EmbeddingBlock block;
+  encode::EmbeddingBlock block;
   std::vector<std::uint32_t> records;  // of the window, one per row of the block
   std::vector<bool> has_vector;        // one per row of the block
   // Rows that were computed in a part of other rows than theirs, and others: see Counters.
@@ -41,4 +41,4 @@ struct EncodedJob {
   bool last = false;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::run

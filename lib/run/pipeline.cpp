@@ -13,7 +13,7 @@
 #include "run/jobs.hpp"
 #include "run/window_writer.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -32,7 +32,7 @@ double seconds(Clock::duration duration) {
 }
 
 // Rows that have a vector, rows of the window in hand, and those that never will.
-BatchEncoder::Before encoded_before(const std::optional<Progress>& from) {
+BatchEncoder::Before encoded_before(const std::optional<store::Progress>& from) {
   if (!from) {
     return {};
   }
@@ -92,7 +92,7 @@ class Stage {
 class Pipeline {
  public:
   Pipeline(const PipelineParts& parts, const PipelineSettings& settings, const PipelineHooks& hooks,
-           const std::optional<Progress>& from)
+           const std::optional<store::Progress>& from)
       : parts_(parts),
         settings_(settings),
         hooks_(hooks),
@@ -118,7 +118,7 @@ class Pipeline {
                 hooks.now, from),
         batches_(kBatchesAhead),
         results_(kBatchesAhead) {
-    source_.set_time_budget(cost_per_row(kFirstBatchTokens));
+    source_.set_time_budget(plan::cost_per_row(kFirstBatchTokens));
   }
 
   RunReport run() {
@@ -278,7 +278,7 @@ class Pipeline {
     last_width_ = 0;
     double work = 0;
     std::set<std::uint32_t> widths;
-    for (const HostBatch& part : job.parts) {
+    for (const encode::HostBatch& part : job.parts) {
       report_.tokens_real +=
           std::accumulate(part.lengths.begin(), part.lengths.end(), std::uint64_t{0});
       report_.tokens_computed += std::uint64_t{part.rows} * part.width;
@@ -417,14 +417,14 @@ class Pipeline {
   std::uint32_t last_width_ = 0;
   std::optional<Clock::time_point> last_reading_;
   std::optional<RunSnapshot> last_snapshot_;
-  MemoryReading memory_;
+  device::MemoryReading memory_;
 };
 
 }  // namespace
 
 RunReport run_pipeline(const PipelineParts& parts, const PipelineSettings& settings,
-                       const PipelineHooks& hooks, const std::optional<Progress>& from) {
+                       const PipelineHooks& hooks, const std::optional<store::Progress>& from) {
   return Pipeline(parts, settings, hooks, from).run();
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::run

@@ -15,17 +15,17 @@
 #include "base/log.hpp"
 #include "device/leak_monitor.hpp"
 #include "device/memory_reading.hpp"
+#include "domain/counters.hpp"
 #include "encode/encoder.hpp"
 #include "input/record_reader.hpp"
 #include "plan/memory_governor.hpp"
 #include "prepare/preprocessor.hpp"
-#include "run/counters.hpp"
 #include "run/reject_policy.hpp"
 #include "run/repeated_ids.hpp"
 #include "run/window_source.hpp"
 #include "store/embedding_store.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
 // How far a run is. Copied to whoever shows it.
 struct RunSnapshot {
@@ -34,13 +34,13 @@ struct RunSnapshot {
   std::uint64_t batches = 0;  // of this session
   std::uint32_t batch_rows = 0;
   std::uint32_t batch_width = 0;  // of its widest part
-  InputProgress input;            // bytes of what is encoded, scaled from reading
-  MemoryReading memory;
+  input::InputProgress input;     // bytes of what is encoded, scaled from reading
+  device::MemoryReading memory;
 };
 
 struct PipelineSettings {
   WindowSettings window;
-  RowsPolicy parts;                         // what is computed together, and so the bits
+  plan::RowsPolicy parts;                   // what is computed together, and so the bits
   std::optional<std::uint32_t> batch_rows;  // in hand at a time, in whole parts
   std::optional<std::uint64_t> batch_tokens;
   bool commit_inside_windows = true;
@@ -60,23 +60,23 @@ struct PipelineHooks {
   std::function<bool()> stop_requested;
   // A batch was still running 8 s after a stop was asked for; all before it is committed.
   std::function<void()> abandon;
-  std::function<MemoryReading()> read_memory;        // host and device, plausible values only
-  std::function<void(const RunSnapshot&)> progress;  // after each batch, encode's thread
+  std::function<device::MemoryReading()> read_memory;  // host and device, plausible values only
+  std::function<void(const RunSnapshot&)> progress;    // after each batch, encode's thread
   // Memory started to grow with the batches: what to do. Empty: continue.
   std::function<LeakAction(const std::string& warning)> leak_suspected;
   // Gives the ids of the rows that earlier sessions completed; called in the writer's thread.
   std::function<void(RepeatedIds&)> recall_ids = {};
   // The encoder in float32, for rows that came out non-finite at a lower precision.
-  std::function<Encoder&()> exact_encoder;
+  std::function<encode::Encoder&()> exact_encoder;
 };
 
 struct PipelineParts {
-  RecordReader& reader;
-  const Preprocessor& preprocessor;
-  Encoder& encoder;
-  EmbeddingStore& store;
-  MemoryGovernor& governor;
-  LeakMonitor& leaks;
+  input::RecordReader& reader;
+  const prepare::Preprocessor& preprocessor;
+  encode::Encoder& encoder;
+  store::EmbeddingStore& store;
+  plan::MemoryGovernor& governor;
+  device::LeakMonitor& leaks;
   Log& log;
 };
 
@@ -106,6 +106,6 @@ struct RunReport {
 // Runs from `from` (nothing: the beginning; the reader must stand there) to the end of the input or
 // a stop. Throws Error, DeviceOutOfMemory never.
 RunReport run_pipeline(const PipelineParts& parts, const PipelineSettings& settings,
-                       const PipelineHooks& hooks, const std::optional<Progress>& from);
+                       const PipelineHooks& hooks, const std::optional<store::Progress>& from);
 
-}  // namespace longhaul
+}  // namespace longhaul::run

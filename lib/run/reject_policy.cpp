@@ -3,7 +3,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 namespace {
 
 constexpr std::uint64_t kRecordsBeforeShareCounts = 1000;
@@ -80,4 +80,4 @@ void RejectPolicy::check(const Count& count, bool at_end, const std::string& lat
               "correct the input, or raise --max-rejects");
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::run

@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "base/outcome.hpp"
-#include "input/record.hpp"
+#include "domain/outcome.hpp"
+#include "domain/record.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
 struct RejectLimits {
   std::optional<std::uint64_t> count;
@@ -54,4 +54,4 @@ class RejectPolicy {
   Log& log_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::run

@@ -5,9 +5,9 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
-RejectedReader::RejectedReader(std::unique_ptr<RecordReader> input, Files& files,
+RejectedReader::RejectedReader(std::unique_ptr<input::RecordReader> input, Files& files,
                                const std::string& rejects, std::uint64_t rejected)
     : input_(std::move(input)),
       file_(files.open(rejects, OpenMode::kRead)),
@@ -56,8 +56,8 @@ std::optional<Record> RejectedReader::next() {
   return std::nullopt;
 }
 
-InputProgress RejectedReader::progress() const {
-  InputProgress progress = input_->progress();
+input::InputProgress RejectedReader::progress() const {
+  input::InputProgress progress = input_->progress();
   progress.records_total = rejected_;
   return progress;
 }
@@ -69,4 +69,4 @@ RejectedReader::Whole RejectedReader::read_rest() {
   return whole_;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::run

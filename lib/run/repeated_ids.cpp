@@ -5,7 +5,7 @@
 
 #include "base/hash.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
 std::size_t RepeatedIds::slot_of(std::uint64_t hash) const {
   std::size_t at = hash % slots_.size();
@@ -43,4 +43,4 @@ bool RepeatedIds::repeats(std::string_view id) {
   return false;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::run

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::run {
 
 class RepeatedIds {
  public:
@@ -30,4 +30,4 @@ class RepeatedIds {
   std::vector<std::uint64_t> slots_ = std::vector<std::uint64_t>(1024);  // 0: free
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::run

@@ -1,11 +1,11 @@
 #include "run/rewound_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
-RewoundReader::RewoundReader(std::unique_ptr<RecordReader> input, std::uint64_t records)
+RewoundReader::RewoundReader(std::unique_ptr<input::RecordReader> input, std::uint64_t records)
     : input_(std::move(input)) {
   while (ahead_.size() < records) {
-    InputPosition position = input_->position();
+    input::InputPosition position = input_->position();
     std::optional<Record> record = input_->next();
     if (!record) {
       return;
@@ -23,11 +23,11 @@ std::optional<Record> RewoundReader::next() {
   return record;
 }
 
-InputPosition RewoundReader::position() const {
+input::InputPosition RewoundReader::position() const {
   return ahead_.empty() ? input_->position() : ahead_.front().position;
 }
 
-bool RewoundReader::seek(const InputPosition& position) {
+bool RewoundReader::seek(const input::InputPosition& position) {
   if (!input_->seek(position)) {
     return false;
   }
@@ -35,4 +35,4 @@ bool RewoundReader::seek(const InputPosition& position) {
   return true;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::run

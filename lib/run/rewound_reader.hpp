@@ -9,31 +9,31 @@
 
 #include "input/record_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
-class RewoundReader : public RecordReader {
+class RewoundReader : public input::RecordReader {
  public:
   // Reads up to `records` of `input`, which may hold fewer.
-  RewoundReader(std::unique_ptr<RecordReader> input, std::uint64_t records);
+  RewoundReader(std::unique_ptr<input::RecordReader> input, std::uint64_t records);
 
   // Those that were read ahead and not given out yet.
   struct Ahead {
-    InputPosition position;
+    input::InputPosition position;
     Record record;
   };
   const std::deque<Ahead>& ahead() const { return ahead_; }
 
   std::optional<Record> next() override;
   const std::vector<std::string>& kept_columns() const override { return input_->kept_columns(); }
-  InputPosition position() const override;
-  bool seek(const InputPosition& position) override;
-  InputProgress progress() const override { return input_->progress(); }
-  std::vector<SourceIdentity> sources() const override { return input_->sources(); }
+  input::InputPosition position() const override;
+  bool seek(const input::InputPosition& position) override;
+  input::InputProgress progress() const override { return input_->progress(); }
+  std::vector<input::SourceIdentity> sources() const override { return input_->sources(); }
   bool sources_tell_all() const override { return input_->sources_tell_all(); }
 
  private:
-  std::unique_ptr<RecordReader> input_;
+  std::unique_ptr<input::RecordReader> input_;
   std::deque<Ahead> ahead_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::run

@@ -1,7 +1,7 @@
 longhaul_room(run
-  SOURCES window_source.cpp counters.cpp reject_policy.cpp rejected_reader.cpp repeated_ids.cpp rewound_reader.cpp batch_source.cpp batch_encoder.cpp
+  SOURCES window_source.cpp reject_policy.cpp rejected_reader.cpp repeated_ids.cpp rewound_reader.cpp batch_source.cpp batch_encoder.cpp
           window_writer.cpp pipeline.cpp
-  LINKS base input plan prepare encode device store
+  LINKS base domain input plan prepare encode device store
   PRIVATE Threads::Threads)
 longhaul_test(run
   SOURCES window_source_test.cpp rewound_reader_test.cpp reject_policy_test.cpp repeated_ids_test.cpp memory_pressure_test.cpp

@@ -1,8 +1,8 @@
 #include "run/window_source.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
-WindowSource::WindowSource(RecordReader& reader, const Preprocessor& preprocessor,
+WindowSource::WindowSource(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
                            const WindowSettings& settings, std::uint64_t next_index,
                            const Hash128& digest)
     : reader_(reader),
@@ -16,7 +16,7 @@ std::optional<Window> WindowSource::next() {
   window.index = next_index_;
   window.start = reader_.position();
   window.hash_at_start = digest_.value();
-  std::vector<Shape> shapes;
+  std::vector<plan::Shape> shapes;
   const auto full = [&] {
     return window.records.size() >= settings_.records &&
            (settings_.order.order == Order::kLength ||
@@ -49,4 +49,4 @@ std::optional<Window> WindowSource::next() {
   return window;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::run

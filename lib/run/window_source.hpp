@@ -11,29 +11,29 @@
 #include "plan/window.hpp"
 #include "prepare/preprocessor.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
 struct Window {
   std::uint64_t index = 0;
-  InputPosition start;    // of its first record
-  InputPosition end;      // of the first record after it
-  Hash128 hash_at_start;  // of the input before it
+  input::InputPosition start;  // of its first record
+  input::InputPosition end;    // of the first record after it
+  Hash128 hash_at_start;       // of the input before it
   Hash128 hash_at_end;
-  bool ends_input = false;        // it would have taken more records
-  InputProgress progress;         // of reading, at its end
-  std::vector<Prepared> records;  // in input order
-  std::vector<Slot> order;        // of the accepted ones
+  bool ends_input = false;                 // it would have taken more records
+  input::InputProgress progress;           // of reading, at its end
+  std::vector<prepare::Prepared> records;  // in input order
+  std::vector<plan::Slot> order;           // of the accepted ones
 };
 
 struct WindowSettings {
   std::uint32_t records = 4096;
-  OrderSettings order;
+  plan::OrderSettings order;
 };
 
 class WindowSource {
  public:
   // Continues after `digest` and `next_index` when the reader stands in the middle of its input.
-  WindowSource(RecordReader& reader, const Preprocessor& preprocessor,
+  WindowSource(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
                const WindowSettings& settings, std::uint64_t next_index, const Hash128& digest);
 
   // Nothing at the end of the input. With Order::kInput a window grows until its accepted records
@@ -41,11 +41,11 @@ class WindowSource {
   std::optional<Window> next();
 
  private:
-  RecordReader& reader_;
-  const Preprocessor& preprocessor_;
+  input::RecordReader& reader_;
+  const prepare::Preprocessor& preprocessor_;
   const WindowSettings settings_;
   std::uint64_t next_index_;
-  InputDigest digest_;
+  input::InputDigest digest_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::run

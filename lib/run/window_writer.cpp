@@ -4,7 +4,7 @@
 #include <span>
 #include <utility>
 
-namespace longhaul {
+namespace longhaul::run {
 namespace {
 
 Defect unstorable() {
@@ -12,7 +12,8 @@ Defect unstorable() {
           "embed into another --output with --output-dtype fp32"};
 }
 
-RecordRow row_of(const Prepared& prepared, const std::map<std::uint64_t, LateOutcome>& late) {
+RecordRow row_of(const prepare::Prepared& prepared,
+                 const std::map<std::uint64_t, LateOutcome>& late) {
   RecordRow row;
   row.row = prepared.record.ordinal;
   row.id = prepared.record.id;
@@ -39,9 +40,9 @@ RecordRow row_of(const Prepared& prepared, const std::map<std::uint64_t, LateOut
 
 }  // namespace
 
-WindowWriter::WindowWriter(EmbeddingStore& store, const Settings& settings,
+WindowWriter::WindowWriter(store::EmbeddingStore& store, const Settings& settings,
                            std::function<Clock::time_point()> now,
-                           const std::optional<Progress>& from)
+                           const std::optional<store::Progress>& from)
     : store_(store), settings_(settings), now_(std::move(now)), last_commit_(now_()) {
   if (from) {
     counters_ = counters_from_json(from->counters);
@@ -89,7 +90,7 @@ void WindowWriter::write(EncodedJob job) {
       write_duplicate(outcome);
     }
   }
-  Progress progress;
+  store::Progress progress;
   progress.counters = nullptr;
   if (job.last) {
     complete(window);
@@ -134,7 +135,7 @@ void WindowWriter::complete(const Window& window) {
   }
   std::vector<RecordRow> rows;
   rows.reserve(window.records.size());
-  for (const Prepared& prepared : window.records) {
+  for (const prepare::Prepared& prepared : window.records) {
     rows.push_back(row_of(prepared, late_));
     counters_.add(rows.back(), prepared.stop_dropped);
     counters_.repeated_ids += ids_.repeats(prepared.record.id) ? 1U : 0U;
@@ -169,4 +170,4 @@ void WindowWriter::commit() {
   seconds_committing_ += std::chrono::duration<double>(last_commit_ - start).count();
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::run

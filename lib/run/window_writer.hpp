@@ -9,11 +9,11 @@
 #include <optional>
 #include <vector>
 
-#include "run/counters.hpp"
+#include "domain/counters.hpp"
 #include "run/jobs.hpp"
 #include "run/repeated_ids.hpp"
 
-namespace longhaul {
+namespace longhaul::run {
 
 class WindowWriter {
  public:
@@ -31,8 +31,8 @@ class WindowWriter {
   };
 
   // `from` is what an earlier session committed.
-  WindowWriter(EmbeddingStore& store, const Settings& settings,
-               std::function<Clock::time_point()> now, const std::optional<Progress>& from);
+  WindowWriter(store::EmbeddingStore& store, const Settings& settings,
+               std::function<Clock::time_point()> now, const std::optional<store::Progress>& from);
 
   void write(EncodedJob job);
   // Commits when it is time to.
@@ -52,7 +52,7 @@ class WindowWriter {
   std::uint64_t embedded(std::uint64_t position) const;
   void write_duplicate(const LateOutcome& outcome);
 
-  EmbeddingStore& store_;
+  store::EmbeddingStore& store_;
   const Settings settings_;
   const std::function<Clock::time_point()> now_;
   Clock::time_point last_commit_;
@@ -63,9 +63,9 @@ class WindowWriter {
   std::uint64_t embedded_committed_ = 0;
   std::uint64_t commits_ = 0;
   double seconds_committing_ = 0;
-  std::optional<Progress> pending_;            // not committed yet
+  std::optional<store::Progress> pending_;     // not committed yet
   std::vector<LateOutcome> late_uncommitted_;  // of the window in hand, for the next commit
   std::map<std::uint64_t, LateOutcome> late_;  // of the window in hand, by row
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::run

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace longhaul {
+namespace longhaul::score {
 
 CrossValidation cross_validate(const MatrixView& x, std::span<const std::uint8_t> labels,
                                std::span<const std::uint32_t> fold_of_row, double threshold,
@@ -59,4 +59,4 @@ Spread spread_of(std::span<const double> values) {
   return spread;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

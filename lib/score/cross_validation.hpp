@@ -9,7 +9,7 @@
 #include "score/logistic.hpp"
 #include "score/metrics.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 
 struct FoldResult {
   std::size_t train_rows = 0;
@@ -34,4 +34,4 @@ struct Spread {
 };
 Spread spread_of(std::span<const double> values);
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 constexpr std::size_t kNamesShown = 5;
@@ -90,4 +90,4 @@ Dataset load_dataset(RunDirectory& run, const Labels& labels, Unlabelled unlabel
   return data;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

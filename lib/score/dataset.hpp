@@ -12,7 +12,7 @@
 #include "score/logistic.hpp"
 #include "score/run_directory.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 
 // Rows without a vector of their own, and rows without a label, as row numbers.
 struct UnusedRows {
@@ -47,4 +47,4 @@ struct Dataset {
 // when no row is left.
 Dataset load_dataset(RunDirectory& run, const Labels& labels, Unlabelled unlabelled);
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -8,7 +8,7 @@
 #include "base/text.hpp"
 #include "score/table.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 constexpr std::uint32_t kMaxFolds = 100'000;
@@ -103,4 +103,4 @@ std::vector<std::uint32_t> read_folds(const std::string& path, const RunDirector
   return folds;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -10,10 +10,10 @@
 
 #include "score/run_directory.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 
 // The fold of each of `rows`; what the file says of other rows is passed over.
 std::vector<std::uint32_t> read_folds(const std::string& path, const RunDirectory& run,
                                       std::span<const std::size_t> rows);
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -10,7 +10,7 @@
 
 #include "base/error.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 // numpy's RandomState.shuffle: Fisher and Yates from the end, each index drawn as the low bits of a
@@ -108,4 +108,4 @@ std::vector<std::uint32_t> grouped_folds(std::span<const std::uint8_t> labels,
   return result;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::score {
 
 // labels[i] is 0 or 1; returns the fold in which row i is tested.
 std::vector<std::uint32_t> stratified_folds(std::span<const std::uint8_t> labels,
@@ -21,4 +21,4 @@ std::vector<std::uint32_t> grouped_folds(std::span<const std::uint8_t> labels,
                                          std::span<const std::string> keys, std::uint32_t folds,
                                          std::uint32_t seed);
 
-}  // namespace longhaul
+}  // namespace longhaul::score

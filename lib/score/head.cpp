@@ -8,7 +8,7 @@
 #include "score/npy.hpp"
 #include "score/npz.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 constexpr const char* kHashKey = "head_sha256";
@@ -103,4 +103,4 @@ void write_head(Files& files, const std::string& path, const Head& head) {
   write_atomically(files, path, archive);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -13,7 +13,7 @@
 
 #include "base/files.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 
 struct Head {
   std::vector<double> coefficients;
@@ -29,4 +29,4 @@ void write_head(Files& files, const std::string& path, const Head& head);
 std::string head_bytes(const Head& head);  // the archive
 Head parse_head(std::string_view archive, const std::string& where);
 
-}  // namespace longhaul
+}  // namespace longhaul::score

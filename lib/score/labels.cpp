@@ -7,7 +7,7 @@
 #include "score/predictions.hpp"
 #include "score/table.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 // An empty label is a missing one; anything else must be 0 or 1.
@@ -49,12 +49,12 @@ std::optional<Labels> labels_from_records(const RunDirectory& run, const std::st
   return labels;
 }
 
-Labels labels_from_input(const RunDirectory& run, RecordReader& reader, const std::string& column,
-                         const Hash128& embedded) {
+Labels labels_from_input(const RunDirectory& run, input::RecordReader& reader,
+                         const std::string& column, const Hash128& embedded) {
   Labels labels{{}, "column " + column + " of the recorded input"};
   std::vector<std::string> texts;
   std::vector<std::string> sources;
-  InputDigest digest;
+  input::InputDigest digest;
   while (std::optional<Record> record = reader.next()) {
     texts.push_back(record->kept.empty() ? "" : std::move(record->kept.back()));
     sources.push_back(record->source + ", line " + std::to_string(record->line));
@@ -112,4 +112,4 @@ Labels labels_from_file(const RunDirectory& run, const LabelFile& file) {
   return labels;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

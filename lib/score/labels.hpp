@@ -13,7 +13,7 @@
 #include "input/record_reader.hpp"
 #include "score/run_directory.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 
 struct Labels {
   std::vector<std::optional<std::uint8_t>> of_row;  // nothing: the label is empty, or not listed
@@ -25,8 +25,8 @@ std::optional<Labels> labels_from_records(const RunDirectory& run, const std::st
 
 // `reader` reads the recorded input with the kept columns of the run and then, last, the label's;
 // `embedded` is the digest of what was embedded.
-Labels labels_from_input(const RunDirectory& run, RecordReader& reader, const std::string& column,
-                         const Hash128& embedded);
+Labels labels_from_input(const RunDirectory& run, input::RecordReader& reader,
+                         const std::string& column, const Hash128& embedded);
 
 struct LabelFile {
   std::string path;
@@ -35,4 +35,4 @@ struct LabelFile {
 };
 Labels labels_from_file(const RunDirectory& run, const LabelFile& file);
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -10,7 +10,7 @@
 
 #include "base/error.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 using Vector = Eigen::VectorXd;
@@ -230,4 +230,4 @@ LogisticModel fit_logistic(const MatrixView& x, std::span<const std::uint8_t> la
   return model;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::score {
 
 // Borrowed: `rows` x `columns` values, row by row.
 struct MatrixView {
@@ -49,4 +49,4 @@ double decision(std::span<const double> coefficients, double intercept,
 // Probability of class 1: 1 / (1 + exp(-z)), without overflow.
 double logistic(double z);
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 std::optional<double> ratio(std::uint64_t part, std::uint64_t whole) {
@@ -119,4 +119,4 @@ std::optional<Interval> exact_binomial_interval(std::uint64_t successes, std::ui
   return interval;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -9,7 +9,7 @@
 #include <optional>
 #include <span>
 
-namespace longhaul {
+namespace longhaul::score {
 
 struct Confusion {
   std::uint64_t true_negative = 0;
@@ -54,4 +54,4 @@ RankingMetrics ranking_metrics(std::span<const std::uint8_t> truth, std::span<co
 std::optional<Interval> exact_binomial_interval(std::uint64_t successes, std::uint64_t trials,
                                                 double confidence = 0.95);
 
-}  // namespace longhaul
+}  // namespace longhaul::score

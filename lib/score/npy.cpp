@@ -11,7 +11,7 @@
 #include "store/float16.hpp"
 #include "store/npy.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "arrays are read as they lie in memory");
@@ -27,7 +27,7 @@ struct ItemType {
 double read_half(const char* at) {
   std::uint16_t half = 0;
   std::memcpy(&half, at, sizeof(half));
-  return static_cast<double>(from_half(half));
+  return static_cast<double>(store::from_half(half));
 }
 
 template <typename T>
@@ -101,7 +101,7 @@ std::string with_header(std::string_view type, const std::vector<std::uint64_t>&
   if (shape.size() == 2) {
     columns = static_cast<std::uint32_t>(shape[1]);
   }
-  return npy_header(type, shape[0], columns).append(data);
+  return store::npy_header(type, shape[0], columns).append(data);
 }
 
 }  // namespace
@@ -189,4 +189,4 @@ std::string write_npy(const std::vector<std::uint64_t>& shape,
                      {reinterpret_cast<const char*>(values.data()), values.size_bytes()});
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::score {
 
 struct NpyHeader {
   std::string type;  // "<f4": float16, float32, float64, int32, int64
@@ -41,4 +41,4 @@ std::string write_npy(const std::vector<std::uint64_t>& shape, std::span<const d
 std::string write_npy(const std::vector<std::uint64_t>& shape,
                       std::span<const std::int64_t> values);
 
-}  // namespace longhaul
+}  // namespace longhaul::score

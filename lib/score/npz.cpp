@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 // APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (central header), 4.3.16 (end).
@@ -163,4 +163,4 @@ std::string write_stored_zip(const ZipEntries& entries) {
   return out;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace longhaul {
+namespace longhaul::score {
 
 // Entry name ("coef.npy") to its bytes.
 using ZipEntries = std::map<std::string, std::string, std::less<>>;
@@ -17,4 +17,4 @@ using ZipEntries = std::map<std::string, std::string, std::less<>>;
 ZipEntries read_stored_zip(std::string_view bytes, const std::string& where);
 std::string write_stored_zip(const ZipEntries& entries);  // equal entries, equal bytes
 
-}  // namespace longhaul
+}  // namespace longhaul::score

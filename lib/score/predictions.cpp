@@ -6,7 +6,7 @@
 #include "base/text.hpp"
 #include "score/table.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 std::size_t choose_column(const Table& table, const std::optional<std::string>& named,
@@ -86,4 +86,4 @@ Predictions read_predictions(const std::string& path,
   return predictions;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::score {
 
 struct Predictions {
   std::string truth_column;
@@ -27,4 +27,4 @@ Predictions read_predictions(const std::string& path,
 // "0", "1", "0.0", "1.0": a label of a two-class task. Nothing for any other text.
 std::optional<std::uint8_t> parse_label(std::string_view text);
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -1,6 +1,6 @@
 #include "score/provenance.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 std::string text_of(const nlohmann::json& origin, const char* field) {
@@ -30,4 +30,4 @@ OriginComparison compare_origins(const nlohmann::json& head, const nlohmann::jso
   return comparison;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::score {
 
 struct OriginComparison {
   std::vector<std::string> conflicts;  // "pooling is mean in the head and cls in the embeddings"
@@ -17,4 +17,4 @@ struct OriginComparison {
 // Both as RunDirectory::origin() has them.
 OriginComparison compare_origins(const nlohmann::json& head, const nlohmann::json& embeddings);
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -8,7 +8,7 @@ target_link_libraries(longhaul_score_headers INTERFACE Eigen3::Eigen)
 longhaul_room(score
   SOURCES cross_validation.cpp dataset.cpp fold_file.cpp folds.cpp head.cpp labels.cpp logistic.cpp
           metrics.cpp npy.cpp npz.cpp predictions.cpp provenance.cpp run_directory.cpp table.cpp
-  LINKS base input store
+  LINKS base domain input store
   PRIVATE longhaul_score_headers nlohmann_json::nlohmann_json)
 longhaul_test(score
   SOURCES metrics_test.cpp folds_test.cpp logistic_test.cpp head_test.cpp

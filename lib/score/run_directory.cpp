@@ -8,7 +8,7 @@
 #include "score/table.hpp"
 #include "store/embedding_store.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 constexpr const char* kVerify = "run longhaul verify on it";
@@ -33,9 +33,9 @@ RunDirectory::RunDirectory(Files& files, const std::string& path) : path_(path) 
     throw Error(ExitCode::kBadData, path + " is not an output directory",
                 "name the --output of a longhaul embed run");
   }
-  if (!files.exists(in(path, store_files::kEmbeddings)) ||
-      !files.exists(in(path, store_files::kReport))) {
-    const bool begun = files.exists(in(path, store_files::kJournal));
+  if (!files.exists(in(path, store::store_files::kEmbeddings)) ||
+      !files.exists(in(path, store::store_files::kReport))) {
+    const bool begun = files.exists(in(path, store::store_files::kJournal));
     throw Error(ExitCode::kBadData,
                 path + (begun ? " holds a run that is not finished"
                               : " is not an output directory of longhaul embed"),
@@ -43,16 +43,17 @@ RunDirectory::RunDirectory(Files& files, const std::string& path) : path_(path) 
                       : "name the --output of a longhaul embed run");
   }
   try {
-    report_ = nlohmann::json::parse(read_text(files, in(path, store_files::kReport)));
+    report_ = nlohmann::json::parse(read_text(files, in(path, store::store_files::kReport)));
   } catch (const nlohmann::json::exception& error) {
-    throw Error(ExitCode::kBadData, in(path, store_files::kReport) + ": " + error.what(), kVerify);
+    throw Error(ExitCode::kBadData, in(path, store::store_files::kReport) + ": " + error.what(),
+                kVerify);
   }
   read_records();
   open_embeddings(files);
 }
 
 void RunDirectory::read_records() {
-  Table table(in(path_, store_files::kRecords));
+  Table table(in(path_, store::store_files::kRecords));
   const std::size_t row_at = table.require("row", "");
   const std::size_t id_at = table.require("id", "");
   const std::size_t status_at = table.require("status", "");
@@ -69,7 +70,7 @@ void RunDirectory::read_records() {
 }
 
 void RunDirectory::open_embeddings(Files& files) {
-  const std::string name = in(path_, store_files::kEmbeddings);
+  const std::string name = in(path_, store::store_files::kEmbeddings);
   embeddings_ = files.open(name, OpenMode::kRead);
   std::string start(kNpyHeaderLimit, '\0');
   start.resize(
@@ -102,11 +103,11 @@ nlohmann::json RunDirectory::origin() const {
 }
 
 std::vector<std::string> RunDirectory::columns() const {
-  return Table(in(path_, store_files::kRecords)).columns();
+  return Table(in(path_, store::store_files::kRecords)).columns();
 }
 
 std::optional<std::vector<std::string>> RunDirectory::column(std::string_view name) const {
-  Table table(in(path_, store_files::kRecords));
+  Table table(in(path_, store::store_files::kRecords));
   const std::optional<std::size_t> at = table.find(name);
   if (!at) {
     return std::nullopt;
@@ -152,4 +153,4 @@ std::vector<double> RunDirectory::vectors(std::span<const std::size_t> rows) {
   return values;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

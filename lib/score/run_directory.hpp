@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "base/files.hpp"
-#include "base/outcome.hpp"
+#include "domain/outcome.hpp"
 #include "score/npy.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 
 class RunDirectory {
  public:
@@ -56,4 +56,4 @@ class RunDirectory {
   std::size_t dimension_ = 0;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -8,7 +8,7 @@
 #include "input/delimited_reader.hpp"
 #include "input/line_scanner.hpp"
 
-namespace longhaul {
+namespace longhaul::score {
 namespace {
 
 constexpr std::uint64_t kMaxLineBytes = 64ULL << 20;
@@ -18,11 +18,11 @@ constexpr std::size_t kBlockBytes = 256ULL << 10;
 
 struct Table::State {
   State(const std::string& path, const std::string& shown)
-      : name(shown), lines(open_byte_source(path), shown, kMaxLineBytes, kBlockBytes) {}
+      : name(shown), lines(input::open_byte_source(path), shown, kMaxLineBytes, kBlockBytes) {}
 
   // Fills the splitter with the next record's fields; false at the end.
   bool read() {
-    Line line;
+    input::Line line;
     do {
       if (!lines.next(line)) {
         return false;
@@ -52,7 +52,7 @@ struct Table::State {
     return true;
   }
 
-  void refuse_too_long(const Line& line) const {
+  void refuse_too_long(const input::Line& line) const {
     if (line.too_long) {
       throw Error(ExitCode::kBadData,
                   where() + ": a line longer than " + format_bytes(kMaxLineBytes));
@@ -62,15 +62,15 @@ struct Table::State {
   std::string where() const { return name + ", line " + std::to_string(number); }
 
   std::string name;
-  LineScanner lines;
-  FieldSplitter splitter{','};
+  input::LineScanner lines;
+  input::FieldSplitter splitter{','};
   std::vector<std::string> columns;
   std::uint64_t number = 0;
 };
 
 Table::Table(const std::string& path)
     : state_(std::make_unique<State>(path, path == "-" ? "standard input" : printable(path, 400))) {
-  Line line;
+  input::Line line;
   while (state_->lines.peek(1).starts_with('#')) {
     state_->lines.next(line);
   }
@@ -137,4 +137,4 @@ std::string Table::where() const {
   return state_->where();
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::score

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::score {
 
 class Table {
  public:
@@ -36,4 +36,4 @@ class Table {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::score

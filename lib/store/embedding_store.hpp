@@ -18,11 +18,11 @@
 
 #include "base/files.hpp"
 #include "base/hash.hpp"
-#include "base/outcome.hpp"
+#include "domain/numbers.hpp"
+#include "domain/outcome.hpp"
+#include "domain/record_row.hpp"
 
-namespace longhaul {
-
-enum class OutputDtype { kFp32, kFp16 };
+namespace longhaul::store {
 
 struct StoreLayout {
   std::uint32_t dimension = 0;
@@ -47,33 +47,6 @@ constexpr const char* kJournal = "journal.jsonl";
 constexpr const char* kMemory = "memory.jsonl";  // the run writes it
 constexpr const char* kLock = "longhaul.lock";   // there while a run holds the directory
 }  // namespace store_files
-
-// One line of records.csv, and of rejects.csv when it was rejected.
-struct RecordRow {
-  std::uint64_t row = 0;
-  std::string id;
-  std::string source;
-  std::uint64_t line = 0;
-  Status status = Status::kOk;
-  std::uint32_t length = 0;
-  bool truncated = false;
-  std::uint32_t substituted = 0;
-  std::uint32_t gaps = 0;  // removed
-  Hash128 hash;
-  std::optional<std::uint64_t> duplicate_of;
-  std::optional<Defect> defect;
-  std::vector<std::string> kept;
-};
-
-// A record that was accepted when its window was planned and then had no vector, or was found to be
-// a duplicate. Carried by commits until its window is complete.
-struct LateOutcome {
-  std::uint64_t row = 0;
-  Status status = Status::kRejected;
-  std::optional<Defect> defect;
-  std::optional<std::uint64_t> duplicate_of;
-  std::optional<Hash128> hash;  // content hash that was only known late (images)
-};
 
 // What is done, as one commit claims it. Rows before `window_start` are complete in every file; of
 // the window that starts there, the first `position` slots of its order are written.
@@ -176,4 +149,4 @@ std::unique_ptr<StoreDirectory> open_store(Files& files, const std::string& path
 // What a directory holds, without the lock and changing nothing. Nothing when nothing was begun.
 std::optional<StoreState> read_store(Files& files, const std::string& path);
 
-}  // namespace longhaul
+}  // namespace longhaul::store

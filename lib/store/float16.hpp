@@ -5,7 +5,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace longhaul {
+namespace longhaul::store {
 
 // Round to nearest, ties to even. A value too large becomes infinity: half_overflows tells before.
 constexpr std::uint16_t to_half(float value) {
@@ -47,4 +47,4 @@ constexpr float from_half(std::uint16_t half) {
   return std::bit_cast<float>(sign | ((exponent + 112U) << 23) | (fraction << 13));
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/hash.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 namespace {
 
 constexpr std::size_t kCrcDigits = 16;
@@ -128,4 +128,4 @@ void Journal::append(std::string_view kind, const nlohmann::ordered_json& fields
   end_.crc = crc;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -28,7 +28,7 @@
 
 #include "base/files.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 struct JournalEnd {
   std::uint64_t bytes = 0;  // of the valid lines
@@ -66,4 +66,4 @@ class Journal {
   JournalEnd end_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -8,7 +8,7 @@
 #include "base/error.hpp"
 #include "store/progress_json.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 namespace {
 
 using nlohmann::json;
@@ -145,4 +145,4 @@ std::string path_in(const std::string& directory, const char* name) {
   return directory + (directory.ends_with('/') ? "" : "/") + name;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -9,7 +9,7 @@
 #include "store/embedding_store.hpp"
 #include "store/journal.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 // What one commit claims of the files, beside the run's Progress.
 struct FileClaims {
@@ -37,4 +37,4 @@ nlohmann::json parse_journal_line(const std::string& name, const JournalLine& li
 
 std::string path_in(const std::string& directory, const char* name);
 
-}  // namespace longhaul
+}  // namespace longhaul::store

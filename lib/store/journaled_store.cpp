@@ -8,7 +8,7 @@
 #include "store/progress_json.hpp"
 #include "store/record_csv.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 namespace {
 
 // A path in it need not be UTF-8.
@@ -196,4 +196,4 @@ void JournaledStore::finish(std::uint64_t rows, const nlohmann::ordered_json& ru
   });
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -13,7 +13,7 @@
 #include "store/row_file.hpp"
 #include "store/text_file.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 class JournaledStore : public EmbeddingStore {
  public:
@@ -56,4 +56,4 @@ class JournaledStore : public EmbeddingStore {
   std::optional<Error> failure_;  // why the store takes nothing more
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -2,7 +2,7 @@
 
 #include <bit>
 
-namespace longhaul {
+namespace longhaul::store {
 
 static_assert(std::endian::native == std::endian::little, "rows are written in memory order");
 
@@ -18,4 +18,4 @@ std::string npy_header(std::string_view descr, std::uint64_t rows,
   return header + '\n';
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

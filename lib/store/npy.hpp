@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace longhaul {
+namespace longhaul::store {
 
 constexpr std::size_t kNpyHeaderBytes = 128;
 
@@ -16,4 +16,4 @@ constexpr std::size_t kNpyHeaderBytes = 128;
 std::string npy_header(std::string_view descr, std::uint64_t rows,
                        std::optional<std::uint32_t> columns);
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -6,14 +6,11 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 namespace {
 
 using nlohmann::json;
 using nlohmann::ordered_json;
-
-constexpr std::array kDtypes{std::pair{OutputDtype::kFp32, "fp32"},
-                             std::pair{OutputDtype::kFp16, "fp16"}};
 
 Hash128 hash_from(const json& text) {
   const std::optional<Hash128> hash = hash128_from_hex(text.get<std::string>());
@@ -71,12 +68,7 @@ LateOutcome late_from(const json& object) {
 }  // namespace
 
 ordered_json to_json(const StoreLayout& layout) {
-  ordered_json object{{"dimension", layout.dimension}};
-  for (const auto& [dtype, name] : kDtypes) {
-    if (dtype == layout.dtype) {
-      object["dtype"] = name;
-    }
-  }
+  ordered_json object{{"dimension", layout.dimension}, {"dtype", to_string(layout.dtype)}};
   object["kept_columns"] = layout.kept_columns;
   if (layout.gaps_column) {
     object["gaps_column"] = true;
@@ -87,17 +79,12 @@ ordered_json to_json(const StoreLayout& layout) {
 StoreLayout layout_from_json(const json& object) {
   StoreLayout layout;
   layout.dimension = object.at("dimension");
-  bool known = false;
-  for (const auto& [dtype, name] : kDtypes) {
-    if (object.at("dtype") == name) {
-      layout.dtype = dtype;
-      known = true;
-    }
-  }
-  if (!known) {
+  const auto dtype = from_string<OutputDtype>(object.at("dtype").get<std::string>());
+  if (!dtype) {
     throw Error(ExitCode::kBadData,
                 "the journal holds the unknown dtype " + object.at("dtype").dump());
   }
+  layout.dtype = *dtype;
   layout.kept_columns = object.at("kept_columns").get<std::vector<std::string>>();
   layout.gaps_column = object.value("gaps_column", false);
   return layout;
@@ -142,4 +129,4 @@ Progress progress_from_json(const json& object) {
   return progress;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -7,7 +7,7 @@
 
 #include "store/embedding_store.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 nlohmann::ordered_json to_json(const StoreLayout& layout);
 StoreLayout layout_from_json(const nlohmann::json& object);
@@ -15,4 +15,4 @@ StoreLayout layout_from_json(const nlohmann::json& object);
 nlohmann::ordered_json to_json(const Progress& progress);
 Progress progress_from_json(const nlohmann::json& object);
 
-}  // namespace longhaul
+}  // namespace longhaul::store

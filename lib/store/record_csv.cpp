@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 std::string csv_line(const std::vector<std::string>& fields) {
   std::string line;
@@ -123,4 +123,4 @@ std::optional<std::vector<std::string>> CsvFile::next() {
               "restore it from a copy, or embed again with --overwrite");
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -11,7 +11,7 @@
 #include "base/files.hpp"
 #include "store/embedding_store.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 // Names of the columns of records.csv: ours, then the kept ones. A kept name that is taken becomes
 // input.NAME.
@@ -45,4 +45,4 @@ class CsvFile {
   std::uint64_t next_line_ = 1;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::store

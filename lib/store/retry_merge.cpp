@@ -16,7 +16,7 @@
 #include "store/store_directory.hpp"
 #include "store/text_file.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 namespace {
 
 constexpr const char* kRetry = "retry.partial";
@@ -308,4 +308,4 @@ void discard_retry(Files& files, const std::string& output) {
   files.remove_directory(retry);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

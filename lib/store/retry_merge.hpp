@@ -16,7 +16,7 @@
 
 #include "base/files.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 // Directory of the retry, inside the output.
 std::string retry_directory(const std::string& output);
@@ -33,4 +33,4 @@ bool recover_retry(Files& files, const std::string& output);
 // Removes the retry's directory and our files in it. An absent one is no error.
 void discard_retry(Files& files, const std::string& output);
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -11,7 +11,7 @@
 #include "store/float16.hpp"
 #include "store/npy.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 namespace {
 
 constexpr std::uint64_t kGatherBytes = 8ULL << 20;
@@ -181,4 +181,4 @@ void RowFile::finish(std::uint64_t rows) {
   checksums_->sync();
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -12,7 +12,7 @@
 #include "base/files.hpp"
 #include "store/embedding_store.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 constexpr std::uint64_t row_bytes(const StoreLayout& layout) {
   return std::uint64_t{layout.dimension} * (layout.dtype == OutputDtype::kFp32 ? 4 : 2);
@@ -56,4 +56,4 @@ class RowFile {
   bool dirty_ = true;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::store

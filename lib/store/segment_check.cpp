@@ -6,7 +6,7 @@
 
 #include "base/hash.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 SegmentCheck::SegmentCheck(Files& files, std::string path, Verification& result)
     : path_(std::move(path)), result_(result) {
@@ -49,4 +49,4 @@ void SegmentCheck::check_end() {
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

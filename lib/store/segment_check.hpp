@@ -9,7 +9,7 @@
 #include "base/files.hpp"
 #include "store/verify.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 class SegmentCheck {
  public:
@@ -28,4 +28,4 @@ class SegmentCheck {
   bool failed_ = false;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -17,7 +17,7 @@
 #include "store/row_file.hpp"
 #include "store/store_directory.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 namespace {
 
 // What a run leaves behind; the journal comes into being first and goes last.
@@ -352,4 +352,4 @@ std::optional<StoreState> read_store(Files& files, const std::string& path) {
   return std::move(journal->run);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

@@ -5,9 +5,9 @@
 
 #include "base/files.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 // Deletes the files that a run leaves in a directory, its journal last. Throws Error(kIo).
 void remove_run_files(Files& files, const std::string& directory);
 
-}  // namespace longhaul
+}  // namespace longhaul::store

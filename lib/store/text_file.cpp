@@ -1,6 +1,6 @@
 #include "store/text_file.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 constexpr std::size_t kBufferBytes = 1U << 20;
 
@@ -34,4 +34,4 @@ void TextFile::sync() {
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

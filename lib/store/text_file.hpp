@@ -9,7 +9,7 @@
 #include "base/files.hpp"
 #include "base/hash.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 class TextFile {
  public:
@@ -33,4 +33,4 @@ class TextFile {
   bool dirty_ = true;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::store

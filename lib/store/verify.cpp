@@ -17,7 +17,7 @@
 #include "store/row_file.hpp"
 #include "store/segment_check.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 namespace {
 
 constexpr std::size_t kShownFindings = 100;
@@ -464,4 +464,4 @@ Verification verify_store(Files& files, const std::string& path, const VerifySet
   return Verifier(files, path, settings).run();
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::store

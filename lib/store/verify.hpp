@@ -15,7 +15,7 @@
 #include "base/files.hpp"
 #include "store/embedding_store.hpp"
 
-namespace longhaul {
+namespace longhaul::store {
 
 struct Finding {
   std::string where;  // a file, and the row, line or byte in it
@@ -61,4 +61,4 @@ struct VerifySettings {
 Verification verify_store(Files& files, const std::string& path,
                           const VerifySettings& settings = {});
 
-}  // namespace longhaul
+}  // namespace longhaul::store

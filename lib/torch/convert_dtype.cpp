@@ -8,7 +8,7 @@
 
 #include "torch/graph_nodes.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 using torch::jit::Block;
@@ -114,4 +114,4 @@ void convert_types(ScriptProgram& program, c10::ScalarType type,
   });
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -5,7 +5,7 @@
 
 #include "torch/script_program.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // Changes `program`, whose weights are float32: its weights and other float32 constants become
 // `type`; so do casts to float32 of what is float32 already, or of masks, and tensors made of one
@@ -15,4 +15,4 @@ namespace longhaul {
 void convert_types(ScriptProgram& program, c10::ScalarType type,
                    const std::vector<at::Tensor>& inputs);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

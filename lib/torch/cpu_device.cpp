@@ -10,7 +10,7 @@
 
 #include "torch/torch_device.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 class CpuMemoryReporter : public c10::MemoryReportingInfoBase {
@@ -33,12 +33,12 @@ class CpuDevice : public TorchDevice {
  public:
   explicit CpuDevice(std::shared_ptr<LiveBytes> live) : live_(std::move(live)) {}
 
-  DeviceKind kind() const override { return DeviceKind::kCpu; }
+  device::DeviceKind kind() const override { return device::DeviceKind::kCpu; }
   std::string name() const override { return "cpu"; }
   c10::Device torch() const override { return c10::Device(c10::kCPU); }
 
-  DeviceMemory memory() const override {
-    DeviceMemory memory;
+  device::DeviceMemory memory() const override {
+    device::DeviceMemory memory;
     memory.allocated_peak = live_->take_peak();
     memory.allocated = live_->bytes();
     return memory;
@@ -90,4 +90,4 @@ std::unique_ptr<TorchDevice> make_cpu_device(std::shared_ptr<LiveBytes> live) {
   return std::make_unique<CpuDevice>(std::move(live));
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -8,7 +8,7 @@
 #include "torch/failure.hpp"
 #include "torch/torch_device.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 std::optional<std::uint64_t> counter(std::int64_t value) {
@@ -21,15 +21,15 @@ class CudaDevice : public TorchDevice {
       : index_(static_cast<c10::DeviceIndex>(index)),
         name_("cuda:" + std::to_string(index) + " " + name) {}
 
-  DeviceKind kind() const override { return DeviceKind::kCuda; }
+  device::DeviceKind kind() const override { return device::DeviceKind::kCuda; }
   std::string name() const override { return name_; }
   c10::Device torch() const override { return {c10::kCUDA, index_}; }
 
-  DeviceMemory memory() const override {
+  device::DeviceMemory memory() const override {
     auto* allocator = c10::getDeviceAllocator(c10::kCUDA);
     const auto stats = allocator->getDeviceStats(index_);
     const auto [free, total] = allocator->getMemoryInfo(index_);
-    DeviceMemory memory;
+    device::DeviceMemory memory;
     memory.allocated = counter(stats.allocated_bytes[0].current);
     memory.allocated_peak = counter(stats.allocated_bytes[0].peak);
     allocator->resetPeakStats(index_);
@@ -70,4 +70,4 @@ std::unique_ptr<TorchDevice> make_cuda_device(int index, const std::string& name
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -8,7 +8,7 @@
 
 #include "base/error.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 // CUresult values. No device is here, or CUDA_VISIBLE_DEVICES hides it, with kNoDevice; with
@@ -79,4 +79,4 @@ void load_torch_cuda() {
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 struct CudaDriver {
   std::vector<std::string> devices;    // names by ordinal
@@ -19,4 +19,4 @@ CudaDriver ask_cuda_driver();
 // about CUDA, or CUDA stays unknown to the process. Error(kUnavailable) when it cannot be loaded.
 void load_torch_cuda();
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -9,7 +9,7 @@
 #include "torch/cuda_driver.hpp"
 #include "torch/open_device.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 bool has_mps() {
@@ -88,8 +88,8 @@ std::unique_ptr<TorchDevice> open_torch_device(const std::string& name,
               "allowed are auto, cpu, cuda, cuda:N, mps");
 }
 
-std::unique_ptr<Device> open_device(const std::string& name) {
+std::unique_ptr<device::Device> open_device(const std::string& name) {
   return open_torch_device(name, std::make_shared<LiveBytes>());
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -8,13 +8,13 @@
 
 #include "device/device.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // What is there, best first: "cuda:0 NVIDIA H200", "mps", "cpu".
 std::vector<std::string> list_devices();
 
 // `name` is auto, cpu, cuda, cuda:N or mps; auto is cuda, then mps, then cpu. With an NVIDIA device
 // present auto never falls back to the CPU: a device that fails ends the run.
-std::unique_ptr<Device> open_device(const std::string& name);
+std::unique_ptr<device::Device> open_device(const std::string& name);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

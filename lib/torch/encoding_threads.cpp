@@ -2,7 +2,7 @@
 
 #include <ATen/Parallel.h>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 OperatorsAlone::OperatorsAlone() : before_(at::get_num_threads()) {
   at::set_num_threads(1);
@@ -12,9 +12,9 @@ OperatorsAlone::~OperatorsAlone() {
   at::set_num_threads(before_);
 }
 
-std::vector<EmbeddingBlock> EncodingThreads::encode(std::span<const HostBatch> parts,
-                                                    const Encode& encode) {
-  std::vector<EmbeddingBlock> blocks(parts.size());
+std::vector<encode::EmbeddingBlock> EncodingThreads::encode(
+    std::span<const encode::HostBatch> parts, const Encode& encode) {
+  std::vector<encode::EmbeddingBlock> blocks(parts.size());
   pool_.run(blocks.size(), [&](std::size_t i) {
     const OperatorsAlone alone;
     blocks[i] = encode(parts[i]);
@@ -22,4 +22,4 @@ std::vector<EmbeddingBlock> EncodingThreads::encode(std::span<const HostBatch> p
   return blocks;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

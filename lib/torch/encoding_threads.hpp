@@ -12,7 +12,7 @@
 #include "base/worker_pool.hpp"
 #include "encode/batch.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // While it lives, LibTorch's operators called on this thread share their work with no other.
 class OperatorsAlone {
@@ -29,7 +29,7 @@ class OperatorsAlone {
 // The encoding thread makes one and calls it; the others are its own.
 class EncodingThreads {
  public:
-  using Encode = std::function<EmbeddingBlock(const HostBatch&)>;
+  using Encode = std::function<encode::EmbeddingBlock(const encode::HostBatch&)>;
 
   // `count` in all; LibTorch has been told so. Fewer, where the system refuses some.
   explicit EncodingThreads(std::uint32_t count) : count_(count), pool_(count) {}
@@ -38,11 +38,12 @@ class EncodingThreads {
 
   // `encode` is called once a part, from several threads at once. One block a part, in their order.
   // What it throws is thrown when no part is being computed any more.
-  std::vector<EmbeddingBlock> encode(std::span<const HostBatch> parts, const Encode& encode);
+  std::vector<encode::EmbeddingBlock> encode(std::span<const encode::HostBatch> parts,
+                                             const Encode& encode);
 
  private:
   const std::uint32_t count_;
   WorkerPool pool_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -6,7 +6,7 @@
 #include <array>
 #include <new>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 constexpr std::array<std::string_view, 14> kOutOfMemoryTexts{
@@ -121,4 +121,4 @@ Error cannot_be_read(const std::string& model, const std::exception& failure) {
           "copy or export the model again"};
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -9,7 +9,7 @@
 
 #include "base/error.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 enum class FailureKind {
   kOutOfMemory,   // a smaller batch may cure it
@@ -28,4 +28,4 @@ Error does_not_fit(const std::string& model, const std::string& text);
 // An archive that could not be read or loaded: it does not fit, or else is damaged.
 Error cannot_be_read(const std::string& model, const std::exception& failure);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

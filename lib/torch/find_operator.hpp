@@ -3,11 +3,11 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 template <typename Signature>
 c10::TypedOperatorHandle<Signature> find_operator(const char* name, const char* overload) {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Signature>();
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -10,7 +10,7 @@
 #include "torch/graph_nodes.hpp"
 #include "torch/packed_convolution.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 using torch::jit::Graph;
@@ -133,4 +133,4 @@ void fuse_convolutions(Graph& graph, const InputSizes& sizes, nlohmann::json& co
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // The convolutions on the CPU whose weights can be packed.
 std::vector<torch::jit::Node*> packable_convolutions(torch::jit::Graph& graph);
@@ -20,4 +20,4 @@ using InputSizes = std::vector<std::vector<std::int64_t>>;
 // `counts` how many there were: "convolution", "add", "relu".
 void fuse_convolutions(torch::jit::Graph& graph, const InputSizes& sizes, nlohmann::json& counts);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -12,7 +12,7 @@
 #include "torch/fused_operators.hpp"
 #include "torch/graph_nodes.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 using torch::jit::AliasDb;
@@ -317,4 +317,4 @@ nlohmann::json fuse_graph(const std::shared_ptr<Graph>& graph, const InputSizes&
   return Fuser(graph, sizes, isa).run();
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -14,7 +14,7 @@
 #include "kernels/isa.hpp"
 #include "torch/fused_convolutions.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // Sizes of the linear layers with constant weights, of any device, as a batch meets them.
 struct LinearShape {
@@ -35,4 +35,4 @@ void remove_mutation(const std::shared_ptr<torch::jit::Graph>& graph);
 nlohmann::json fuse_graph(const std::shared_ptr<torch::jit::Graph>& graph, const InputSizes& sizes,
                           kernels::Isa isa = kernels::best_isa());
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -12,7 +12,7 @@
 #include "torch/find_operator.hpp"
 #include "torch/packed_convolution.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 using torch::jit::Operator;
@@ -267,4 +267,4 @@ at::Tensor fused_attention(kernels::Isa isa, const at::Tensor& query, const at::
   return at::scaled_dot_product_attention(query, key, value, mask, 0.0, false, scale);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

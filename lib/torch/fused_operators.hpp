@@ -17,7 +17,7 @@
 
 #include "kernels/isa.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 void register_fused_operators();
 
@@ -39,4 +39,4 @@ at::Tensor fused_attention(kernels::Isa isa, const at::Tensor& query, const at::
                            const at::Tensor& value, const std::optional<at::Tensor>& mask,
                            std::optional<double> scale);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

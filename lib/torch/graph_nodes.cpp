@@ -2,7 +2,7 @@
 
 #include <torch/csrc/jit/ir/constants.h>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 using torch::jit::Block;
 using torch::jit::Graph;
@@ -72,4 +72,4 @@ std::optional<Residual> residual_of(const Node* node) {
   return Residual{user, other};
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 std::optional<at::Tensor> constant_tensor(const torch::jit::Value* value);
 bool is_none(const torch::jit::Value* value);
@@ -33,4 +33,4 @@ struct Residual {
 };
 std::optional<Residual> residual_of(const torch::jit::Node* node);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -8,7 +8,7 @@
 #include <limits>
 #include <memory>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 constexpr std::size_t kAlignment = 64;  // as LibTorch's own: a cache line, the widest vector
@@ -85,4 +85,4 @@ void allocate_tensors_from_heap(std::size_t reserve) {
   c10::SetCPUAllocator(new HeapAllocator(reserve));
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // From here on the process's CPU tensors get their memory from malloc(), aligned here, and no
 // longer from posix_memalign(). glibc before 2.38 cuts what posix_memalign() is not asked for off
@@ -18,4 +18,4 @@ namespace longhaul {
 // for them. 0 asks nothing, and saves two calls of the system for each tensor.
 void allocate_tensors_from_heap(std::size_t reserve);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -10,7 +10,7 @@
 #include "encode/model_kind.hpp"
 #include "torch/script_program.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 using nlohmann::json;
@@ -261,7 +261,7 @@ json describe_module(const std::string& path, const std::string& method) {
 }
 
 json draft_card(const std::string& path) {
-  require_archive(path);
+  encode::require_archive(path);
   const c10::InferenceMode inference;
   const Module module = load_module(path, c10::Device(c10::kCPU));
   const Trial trial = first_that_runs(module, path);
@@ -284,4 +284,4 @@ json draft_card(const std::string& path) {
   return card;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // {"parameters": 26029056, "types": ["Float"], "methods": [...], "inputs": ["Tensor tokens", ...]};
 // inputs are those of `method`.
@@ -17,4 +17,4 @@ nlohmann::json describe_module(const std::string& path, const std::string& metho
 // pooling) is null, and a card with these nulls is refused.
 nlohmann::json draft_card(const std::string& path);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

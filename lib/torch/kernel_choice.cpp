@@ -8,7 +8,7 @@
 
 #include "torch/fused_operators.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 constexpr std::int64_t kProbeRows = 64;
@@ -54,4 +54,4 @@ std::optional<double> slowdown_without_support(c10::ScalarType type,
   return half / exact;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

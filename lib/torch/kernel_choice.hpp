@@ -10,7 +10,7 @@
 
 #include "torch/fused_graph.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // `wanted` is auto, onednn or mkl; auto and onednn are the fused ones wherever they can be had:
 //   products of a type that this processor's oneDNN takes   onednn
@@ -24,4 +24,4 @@ std::string choose_kernels(const std::string& wanted, const std::vector<LinearSh
 std::optional<double> slowdown_without_support(c10::ScalarType type,
                                                const std::vector<LinearShape>& shapes);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

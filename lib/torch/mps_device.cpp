@@ -3,19 +3,19 @@
 
 #include "torch/torch_device.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 // In LibTorch 2.11 the generic accelerator calls fail on MPS; its hooks work, and link everywhere.
 class MpsDevice : public TorchDevice {
  public:
-  DeviceKind kind() const override { return DeviceKind::kMps; }
+  device::DeviceKind kind() const override { return device::DeviceKind::kMps; }
   std::string name() const override { return "mps"; }
   c10::Device torch() const override { return {c10::kMPS, 0}; }
 
-  DeviceMemory memory() const override {
+  device::DeviceMemory memory() const override {
     const auto& hooks = at::detail::getMPSHooks();
-    DeviceMemory memory;
+    device::DeviceMemory memory;
     memory.allocated = hooks.getCurrentAllocatedMemory();
     memory.driver = hooks.getDriverAllocatedMemory();
     memory.recommended = hooks.getRecommendedMaxMemory();
@@ -32,4 +32,4 @@ std::unique_ptr<TorchDevice> make_mps_device() {
   return std::make_unique<MpsDevice>();
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -6,9 +6,9 @@
 
 #include "torch/torch_device.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 std::unique_ptr<TorchDevice> open_torch_device(const std::string& name,
                                                const std::shared_ptr<LiveBytes>& live);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -6,7 +6,7 @@
 #include "torch/find_operator.hpp"
 #include "torch/fused_operators.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 using torch::jit::Operator;
@@ -106,4 +106,4 @@ at::Tensor packed_convolution(const at::Tensor& input, const at::Tensor& packed,
   return activation == "relu" ? sum.relu() : sum;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // Of a convolution in two dimensions, each for height and width.
 struct ConvolutionSteps {
@@ -36,4 +36,4 @@ at::Tensor packed_convolution(const at::Tensor& input, const at::Tensor& packed,
                               const std::string& activation,
                               const std::optional<at::Tensor>& other);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

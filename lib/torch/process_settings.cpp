@@ -8,9 +8,9 @@
 #include "torch/heap_allocator.hpp"
 #endif
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
-void set_up_process([[maybe_unused]] FreedMemory freed) {
+void set_up_process([[maybe_unused]] device::FreedMemory freed) {
 #if defined(__GLIBC__)
   // An operation's result is megabytes, and by default each is mapped, faulted in page by page and
   // unmapped again. Kept in the heap, 64 nanobodies through AntiBERTy take 74,284 page faults, most
@@ -18,7 +18,7 @@ void set_up_process([[maybe_unused]] FreedMemory freed) {
   // resident peak is 19 MiB higher. What the heap keeps free goes back at every clearing of caches.
   // Between two clearings it counts, in pieces that a larger result does not fit in: with one wide
   // layer, batches of 16 peaked at 556 MiB instead of 379, and a limit of 306 was passed by 14.
-  if (freed == FreedMemory::kKept) {
+  if (freed == device::FreedMemory::kKept) {
     constexpr int kKeptFree = 512 << 20;
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, kKeptFree);
@@ -28,7 +28,7 @@ void set_up_process([[maybe_unused]] FreedMemory freed) {
   // Where memory can run out, it must be a tensor that it runs out for. Of the limits between what
   // the program needs to start and what a record takes, one in 45 ended it with a signal.
   constexpr std::size_t kReserve = 32 << 20;
-  allocate_tensors_from_heap(freed == FreedMemory::kReturned ? kReserve : 0);
+  allocate_tensors_from_heap(freed == device::FreedMemory::kReturned ? kReserve : 0);
   // A thread of OpenMP that ends has glibc load libgcc_s, once, and the process aborted where there
   // is no memory for that: loaded here.
   void* frame = nullptr;
@@ -42,4 +42,4 @@ void set_up_process([[maybe_unused]] FreedMemory freed) {
   setenv("LRU_CACHE_CAPACITY", "128", /*overwrite=*/0);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

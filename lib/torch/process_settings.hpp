@@ -4,10 +4,10 @@
 
 #include "device/device.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // The heap and oneDNN's caches, as long runs need them; see the source for what each is for. Values
 // that the user set in the environment stay.
-void set_up_process(FreedMemory freed);
+void set_up_process(device::FreedMemory freed);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -10,7 +10,7 @@
 #include "torch/open_device.hpp"
 #include "torch/tensors.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 constexpr int kRounds = 8;
@@ -36,7 +36,7 @@ double product_seconds(TorchDevice& device, std::int64_t inputs, std::int64_t ou
   const at::Tensor input = at::rand({rows, inputs}, options);
   const at::Tensor weight = at::rand({outputs, inputs}, options);
   double best = best_seconds(device, [&] { at::linear(input, weight); });
-  if (device.kind() == DeviceKind::kCpu && has_packed_linear(type)) {
+  if (device.kind() == device::DeviceKind::kCpu && has_packed_linear(type)) {
     const at::Tensor packed = pack_weight(weight, rows);
     best = std::min(best, best_seconds(device, [&] {
                       packed_linear(input, packed, std::nullopt, "none", std::nullopt);
@@ -52,7 +52,7 @@ double measure_product_peak(const nlohmann::json& products, const std::string& d
   const c10::InferenceMode inference;
   const auto device = open_torch_device(device_name.substr(0, device_name.find(' ')),
                                         std::make_shared<LiveBytes>());
-  const std::int64_t rows = device->kind() == DeviceKind::kCpu ? kCpuRows : kDeviceRows;
+  const std::int64_t rows = device->kind() == device::DeviceKind::kCpu ? kCpuRows : kDeviceRows;
   double operations = 0;
   double seconds = 0;
   for (const nlohmann::json& product : products) {
@@ -65,4 +65,4 @@ double measure_product_peak(const nlohmann::json& products, const std::string& d
   return seconds > 0 ? operations / seconds : 0;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

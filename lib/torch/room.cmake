@@ -7,7 +7,7 @@ longhaul_room(torch
           fused_operators.cpp graph_nodes.cpp heap_allocator.cpp inspect_module.cpp kernel_choice.cpp mps_device.cpp
           packed_convolution.cpp process_settings.cpp product_peak.cpp script_program.cpp tensors.cpp
           torchscript_encoder.cpp
-  LINKS base device encode kernels
+  LINKS base domain device encode kernels
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
 # A file that includes torch/script.h takes about 13 s without it.
 target_precompile_headers(longhaul_torch PRIVATE <torch/script.h>)

@@ -9,7 +9,7 @@
 #include "base/text.hpp"
 #include "torch/failure.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 using torch::jit::IValue;
@@ -176,4 +176,4 @@ IValue ScriptProgram::run(const std::vector<at::Tensor>& inputs) {
   return result;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

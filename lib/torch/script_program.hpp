@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // Loads onto `device` in evaluation mode. Loading runs code of the archive: it is a program.
 torch::jit::Module load_module(const std::string& path, c10::Device device);
@@ -57,4 +57,4 @@ class ScriptProgram {
   bool frozen_ = true;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "encode/pooling.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 using torch::jit::IValue;
@@ -29,12 +29,12 @@ c10::ScalarType integer_type(const std::string& dtype, Dtype computing) {
 }
 
 // A view of the batch's own tokens: valid while the batch is.
-at::Tensor token_view(const HostBatch& batch) {
+at::Tensor token_view(const encode::HostBatch& batch) {
   return at::from_blob(const_cast<std::int64_t*>(batch.tokens.data()), {batch.rows, batch.width},
                        c10::kLong);
 }
 
-at::Tensor mask_tensor(const HostBatch& batch) {
+at::Tensor mask_tensor(const encode::HostBatch& batch) {
   at::Tensor mask = at::zeros({batch.rows, batch.width}, c10::kLong);
   auto* cell = mask.mutable_data_ptr<std::int64_t>();
   for (std::uint32_t row = 0; row < batch.rows; ++row, cell += batch.width) {
@@ -43,8 +43,8 @@ at::Tensor mask_tensor(const HostBatch& batch) {
   return mask;
 }
 
-at::Tensor pixel_tensor(const CardInput& input, const ImageSpec& image, const HostBatch& batch,
-                        c10::Device device, Dtype dtype) {
+at::Tensor pixel_tensor(const encode::CardInput& input, const encode::ImageSpec& image,
+                        const encode::HostBatch& batch, c10::Device device, Dtype dtype) {
   const std::int64_t size = image.size;
   const bool channels_last = image.layout == "NHWC";
   const std::vector<std::int64_t> shape =
@@ -128,19 +128,21 @@ at::Tensor element_named(const IValue& result, const std::string& key) {
 }
 
 // rows x width, one where a token is pooled.
-at::Tensor column_mask(const EncoderCard& card, const HostBatch& batch, Pooling pooling) {
+at::Tensor column_mask(const encode::EncoderCard& card, const encode::HostBatch& batch,
+                       Pooling pooling) {
   at::Tensor mask = at::zeros({batch.rows, batch.width}, c10::kBool);
   auto* cell = mask.mutable_data_ptr<bool>();
   for (std::uint32_t row = 0; row < batch.used_rows; ++row, cell += batch.width) {
-    const Columns columns = pooled_columns(pooling, card.alphabet, batch.lengths[row], batch.width);
+    const encode::Columns columns =
+        pooled_columns(pooling, card.alphabet, batch.lengths[row], batch.width);
     std::fill_n(cell + columns.first, columns.count(), true);
   }
   return mask;
 }
 
 // Of all rows: how a device sums may depend on how many there are.
-at::Tensor pool_on_device(const EncoderCard& card, const HostBatch& batch, const at::Tensor& used,
-                          Pooling pooling) {
+at::Tensor pool_on_device(const encode::EncoderCard& card, const encode::HostBatch& batch,
+                          const at::Tensor& used, Pooling pooling) {
   const at::Tensor mask = column_mask(card, batch, pooling).to(used.device());
   const at::Tensor outside = mask.logical_not().unsqueeze(2);
   const at::Tensor count = mask.sum(1, /*keepdim=*/true, c10::kFloat);
@@ -178,10 +180,11 @@ c10::ScalarType to_scalar_type(Dtype dtype) {
   return c10::kFloat;
 }
 
-std::vector<at::Tensor> input_tensors(const EncoderCard& card, const HostBatch& batch,
-                                      c10::Device device, Dtype dtype) {
+std::vector<at::Tensor> input_tensors(const encode::EncoderCard& card,
+                                      const encode::HostBatch& batch, c10::Device device,
+                                      Dtype dtype) {
   std::vector<at::Tensor> tensors;
-  for (const CardInput& input : card.inputs) {
+  for (const encode::CardInput& input : card.inputs) {
     const c10::ScalarType type = integer_type(input.dtype, dtype);
     switch (input.kind) {
       case InputKind::kTokens:
@@ -202,7 +205,7 @@ std::vector<at::Tensor> input_tensors(const EncoderCard& card, const HostBatch& 
   return tensors;
 }
 
-at::Tensor output_tensor(const EncoderCard& card, const IValue& result) {
+at::Tensor output_tensor(const encode::EncoderCard& card, const IValue& result) {
   if (!card.output_key) {
     if (result.isTensor()) {
       return result.toTensor();
@@ -214,7 +217,8 @@ at::Tensor output_tensor(const EncoderCard& card, const IValue& result) {
                                       : element_at(result, card.output_key->get<std::int64_t>());
 }
 
-void check_output(const EncoderCard& card, const HostBatch& batch, const at::Tensor& output) {
+void check_output(const encode::EncoderCard& card, const encode::HostBatch& batch,
+                  const at::Tensor& output) {
   const std::string kind(to_string(card.output));
   const std::int64_t rank = card.output == OutputKind::kTokens   ? 3
                             : card.output == OutputKind::kPooled ? 2
@@ -242,9 +246,10 @@ void check_output(const EncoderCard& card, const HostBatch& batch, const at::Ten
   }
 }
 
-EmbeddingBlock pooled_block(const EncoderCard& card, const HostBatch& batch,
-                            const at::Tensor& output, Pooling pooling, Normalize normalize) {
-  EmbeddingBlock block;
+encode::EmbeddingBlock pooled_block(const encode::EncoderCard& card, const encode::HostBatch& batch,
+                                    const at::Tensor& output, Pooling pooling,
+                                    Normalize normalize) {
+  encode::EmbeddingBlock block;
   block.rows = batch.used_rows;
   block.dimension = card.dimension;
   const auto used_rows = [&](const at::Tensor& all) { return all.narrow(0, 0, batch.used_rows); };
@@ -262,9 +267,9 @@ EmbeddingBlock pooled_block(const EncoderCard& card, const HostBatch& batch,
     block.values = host_values(used_rows(pool_on_device(card, batch, output, pooling)));
   }
   if (normalize == Normalize::kL2) {
-    normalize_rows(block.values, card.dimension);
+    encode::normalize_rows(block.values, card.dimension);
   }
   return block;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -9,24 +9,26 @@
 #include "encode/batch.hpp"
 #include "encode/card.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 c10::ScalarType to_scalar_type(Dtype dtype);
 
 // The encoder's inputs on `device`. Pixels are scaled and normalised there; floating-point inputs
 // have the computing type.
-std::vector<at::Tensor> input_tensors(const EncoderCard& card, const HostBatch& batch,
-                                      c10::Device device, Dtype dtype);
+std::vector<at::Tensor> input_tensors(const encode::EncoderCard& card,
+                                      const encode::HostBatch& batch, c10::Device device,
+                                      Dtype dtype);
 
 // The tensor that output and output_key name; Error(kBadData) when there is none.
-at::Tensor output_tensor(const EncoderCard& card, const torch::jit::IValue& result);
+at::Tensor output_tensor(const encode::EncoderCard& card, const torch::jit::IValue& result);
 
 // Error(kBadData) when the output's rank, type or sizes are not what the card says of this batch.
-void check_output(const EncoderCard& card, const HostBatch& batch, const at::Tensor& output);
+void check_output(const encode::EncoderCard& card, const encode::HostBatch& batch,
+                  const at::Tensor& output);
 
 // One vector per used row, normalised if asked, on the host. On a CPU the bits of a row depend on
 // its own states alone; on other devices pooling runs there and rows x dimension comes back.
-EmbeddingBlock pooled_block(const EncoderCard& card, const HostBatch& batch,
-                            const at::Tensor& output, Pooling pooling, Normalize normalize);
+encode::EmbeddingBlock pooled_block(const encode::EncoderCard& card, const encode::HostBatch& batch,
+                                    const at::Tensor& output, Pooling pooling, Normalize normalize);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -11,9 +11,9 @@
 
 #include "device/device.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
-class TorchDevice : public Device {
+class TorchDevice : public device::Device {
  public:
   virtual c10::Device torch() const = 0;
 };
@@ -51,4 +51,4 @@ std::unique_ptr<TorchDevice> make_cpu_device(std::shared_ptr<LiveBytes> live);
 std::unique_ptr<TorchDevice> make_cuda_device(int index, const std::string& name);
 std::unique_ptr<TorchDevice> make_mps_device();
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -27,7 +27,7 @@
 #include "torch/script_program.hpp"
 #include "torch/tensors.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 namespace {
 
 using nlohmann::json;
@@ -64,9 +64,9 @@ std::string number_text(double cosine) {
   return text.data();
 }
 
-class TorchScriptEncoder : public Encoder {
+class TorchScriptEncoder : public encode::Encoder {
  public:
-  TorchScriptEncoder(ModelFile model, const EncoderOptions& options, Log& log);
+  TorchScriptEncoder(encode::ModelFile model, const encode::EncoderOptions& options, Log& log);
   ~TorchScriptEncoder() override {
     const LiveBytesGuard counted(live_);
     program_.reset();
@@ -74,28 +74,29 @@ class TorchScriptEncoder : public Encoder {
   TorchScriptEncoder(const TorchScriptEncoder&) = delete;
   TorchScriptEncoder& operator=(const TorchScriptEncoder&) = delete;
 
-  using Encoder::encode;
-  std::vector<EmbeddingBlock> encode(std::span<const HostBatch> parts) override;
+  using encode::Encoder::encode;
+  std::vector<encode::EmbeddingBlock> encode(std::span<const encode::HostBatch> parts) override;
   std::uint32_t dimension() const override { return model_.card.dimension; }
-  Device& device() override { return *device_; }
+  device::Device& device() override { return *device_; }
   std::uint32_t concurrency() const override { return threads_ ? threads_->count() : 1; }
-  RowsPolicy rows_policy() const override;
+  plan::RowsPolicy rows_policy() const override;
   json choices() const override { return choices_; }
   json report() const override { return report_; }
 
  private:
-  void load(const EncoderOptions& options);
-  void choose_cpu_kernels(const EncoderOptions& options);
+  void load(const encode::EncoderOptions& options);
+  void choose_cpu_kernels(const encode::EncoderOptions& options);
   InputSizes convolution_sizes();
   void log_kernels(Log& log) const;
-  EmbeddingBlock embed(const HostBatch& batch, Dtype dtype, Pooling pooling, Normalize normalize);
-  EmbeddingBlock embed_as_card(const HostBatch& batch, Dtype dtype) {
+  encode::EmbeddingBlock embed(const encode::HostBatch& batch, Dtype dtype, Pooling pooling,
+                               Normalize normalize);
+  encode::EmbeddingBlock embed_as_card(const encode::HostBatch& batch, Dtype dtype) {
     return embed(batch, dtype, model_.card.pooling, model_.card.normalize);
   }
-  std::vector<EmbeddingBlock> embed_parts(std::span<const HostBatch> parts);
+  std::vector<encode::EmbeddingBlock> embed_parts(std::span<const encode::HostBatch> parts);
   void check_shapes(Dtype dtype);
 
-  ModelFile model_;
+  encode::ModelFile model_;
   Pooling pooling_;
   Normalize normalize_;
   Dtype dtype_;
@@ -108,13 +109,14 @@ class TorchScriptEncoder : public Encoder {
   json report_;
 };
 
-TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& options, Log& log)
+TorchScriptEncoder::TorchScriptEncoder(encode::ModelFile model,
+                                       const encode::EncoderOptions& options, Log& log)
     : model_(std::move(model)),
       pooling_(options.pooling),
       normalize_(options.normalize),
       dtype_(options.dtype),
       device_(open_torch_device(options.device, live_)) {
-  const EncoderCard& card = model_.card;
+  const encode::EncoderCard& card = model_.card;
   if (pooling_ == Pooling::kCls && card.output == OutputKind::kTokens && !card.alphabet.prepend) {
     throw Error(ExitCode::kUsage, "--pooling cls, but the model prepends no token",
                 "choose mean or max");
@@ -126,7 +128,7 @@ TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& op
   }
   load(options);
   // A program that would not freeze may change itself as it runs.
-  if (device_->kind() == DeviceKind::kCpu && program_->frozen()) {
+  if (device_->kind() == device::DeviceKind::kCpu && program_->frozen()) {
     threads_.emplace(static_cast<std::uint32_t>(at::get_num_threads()));
   }
   log_kernels(log);
@@ -147,13 +149,13 @@ TorchScriptEncoder::TorchScriptEncoder(ModelFile model, const EncoderOptions& op
   }
 }
 
-void TorchScriptEncoder::load(const EncoderOptions& options) {
+void TorchScriptEncoder::load(const encode::EncoderOptions& options) {
   const LiveBytesGuard counted(live_);
   const c10::InferenceMode inference;
-  const EncoderCard& card = model_.card;
+  const encode::EncoderCard& card = model_.card;
   const c10::Device device = device_->torch();
   const c10::OptionalDeviceGuard guard(device);
-  const auto embed_exactly = [&](const HostBatch& batch) {
+  const auto embed_exactly = [&](const encode::HostBatch& batch) {
     return embed_as_card(batch, Dtype::kFp32);
   };
   std::optional<torch::jit::Module> module = load_module(model_.path, device);
@@ -166,7 +168,7 @@ void TorchScriptEncoder::load(const EncoderOptions& options) {
   };
   freeze();
   check_shapes(Dtype::kFp32);
-  if (device_->kind() == DeviceKind::kCpu && dtype_ != Dtype::kFp32) {
+  if (device_->kind() == device::DeviceKind::kCpu && dtype_ != Dtype::kFp32) {
     slowdown_ = slowdown_without_support(to_scalar_type(dtype_), linear_shapes(*program_->graph()));
   }
   json golden = check_golden(card, embed_exactly, "at float32");
@@ -201,22 +203,25 @@ void TorchScriptEncoder::load(const EncoderOptions& options) {
   } else {
     report_["drift"] = measure_drift(
         card, exact,
-        sample_vectors(card, [&](const HostBatch& batch) { return embed_as_card(batch, dtype_); }),
+        sample_vectors(
+            card, [&](const encode::HostBatch& batch) { return embed_as_card(batch, dtype_); }),
         dtype_);
   }
   report_["golden"] = card.golden.empty() ? json("unchecked") : std::move(golden);
 }
 
-RowsPolicy TorchScriptEncoder::rows_policy() const {
-  const bool cpu = device_->kind() == DeviceKind::kCpu;
+plan::RowsPolicy TorchScriptEncoder::rows_policy() const {
+  const bool cpu = device_->kind() == device::DeviceKind::kCpu;
   return model_.card.modality == Modality::kImage
-             ? RowsPolicy{.part_tokens = 0, .rows_fixed = cpu ? kCpuPartImages : kGpuPartImages}
-             : RowsPolicy{.part_tokens = cpu ? kCpuPartTokens : kGpuPartTokens, .rows_fixed = 0};
+             ? plan::RowsPolicy{.part_tokens = 0,
+                                .rows_fixed = cpu ? plan::kCpuPartImages : plan::kGpuPartImages}
+             : plan::RowsPolicy{.part_tokens = cpu ? plan::kCpuPartTokens : plan::kGpuPartTokens,
+                                .rows_fixed = 0};
 }
 
-void TorchScriptEncoder::choose_cpu_kernels(const EncoderOptions& options) {
+void TorchScriptEncoder::choose_cpu_kernels(const encode::EncoderOptions& options) {
   choices_ = json::object({{"kernels", "mkl"}});
-  if (device_->kind() != DeviceKind::kCpu || !program_->frozen()) {
+  if (device_->kind() != device::DeviceKind::kCpu || !program_->frozen()) {
     return;
   }
   const bool chosen_before = options.choices.is_object() && options.choices.contains("kernels");
@@ -245,14 +250,15 @@ InputSizes TorchScriptEncoder::convolution_sizes() {
   if (packable_convolutions(*program_->graph()).empty()) {
     return {};
   }
-  const EncoderCard& card = model_.card;
+  const encode::EncoderCard& card = model_.card;
   const bool image = card.modality == Modality::kImage;
-  const HostBatch batch = image ? probe_batch(card, 1, std::array{0U}) : shape_batches(card).back();
+  const encode::HostBatch batch =
+      image ? probe_batch(card, 1, std::array{0U}) : shape_batches(card).back();
   InputSizes sizes = program_->input_sizes(&packable_convolutions,
                                            input_tensors(card, batch, device_->torch(), dtype_));
   for (std::vector<std::int64_t>& size : sizes) {
     if (image && !size.empty()) {
-      size.front() *= kCpuPartImages;
+      size.front() *= plan::kCpuPartImages;
     }
   }
   return sizes;
@@ -265,8 +271,8 @@ void TorchScriptEncoder::log_kernels(Log& log) const {
 }
 
 void TorchScriptEncoder::check_shapes(Dtype dtype) {
-  const EncoderCard& card = model_.card;
-  for (const HostBatch& batch : shape_batches(card)) {
+  const encode::EncoderCard& card = model_.card;
+  for (const encode::HostBatch& batch : shape_batches(card)) {
     torch::jit::IValue result;
     try {
       result = program_->run(input_tensors(card, batch, device_->torch(), dtype));
@@ -290,9 +296,9 @@ void TorchScriptEncoder::check_shapes(Dtype dtype) {
   }
 }
 
-EmbeddingBlock TorchScriptEncoder::embed(const HostBatch& batch, Dtype dtype, Pooling pooling,
-                                         Normalize normalize) {
-  const EncoderCard& card = model_.card;
+encode::EmbeddingBlock TorchScriptEncoder::embed(const encode::HostBatch& batch, Dtype dtype,
+                                                 Pooling pooling, Normalize normalize) {
+  const encode::EncoderCard& card = model_.card;
   const torch::jit::IValue result =
       program_->run(input_tensors(card, batch, device_->torch(), dtype));
   const at::Tensor output = output_tensor(card, result);
@@ -300,8 +306,9 @@ EmbeddingBlock TorchScriptEncoder::embed(const HostBatch& batch, Dtype dtype, Po
   return pooled_block(card, batch, output, pooling, normalize);
 }
 
-std::vector<EmbeddingBlock> TorchScriptEncoder::embed_parts(std::span<const HostBatch> parts) {
-  const auto embed_part = [&](const HostBatch& part) {
+std::vector<encode::EmbeddingBlock> TorchScriptEncoder::embed_parts(
+    std::span<const encode::HostBatch> parts) {
+  const auto embed_part = [&](const encode::HostBatch& part) {
     const LiveBytesGuard counted(live_);
     const c10::InferenceMode inference;
     const c10::OptionalDeviceGuard guard(device_->torch());
@@ -310,14 +317,15 @@ std::vector<EmbeddingBlock> TorchScriptEncoder::embed_parts(std::span<const Host
   if (threads_) {
     return threads_->encode(parts, embed_part);
   }
-  std::vector<EmbeddingBlock> blocks;
-  for (const HostBatch& part : parts) {
+  std::vector<encode::EmbeddingBlock> blocks;
+  for (const encode::HostBatch& part : parts) {
     blocks.push_back(embed_part(part));
   }
   return blocks;
 }
 
-std::vector<EmbeddingBlock> TorchScriptEncoder::encode(std::span<const HostBatch> parts) {
+std::vector<encode::EmbeddingBlock> TorchScriptEncoder::encode(
+    std::span<const encode::HostBatch> parts) {
   FailureKind kind{};
   std::string text;
   try {
@@ -329,7 +337,7 @@ std::vector<EmbeddingBlock> TorchScriptEncoder::encode(std::span<const HostBatch
     text = failure_text(failure);
   }
   // Out of the handler: the failed call's tensors are gone.
-  const HostBatch& first = parts.front();
+  const encode::HostBatch& first = parts.front();
   const std::string where =
       (parts.size() > 1 ? std::to_string(parts.size()) + " parts, the first " : "") +
       std::to_string(first.rows) + " x " + std::to_string(first.width) + " on " + device_->name();
@@ -348,15 +356,15 @@ std::vector<EmbeddingBlock> TorchScriptEncoder::encode(std::span<const HostBatch
 
 }  // namespace
 
-ModelFile read_torchscript_model(const std::string& path,
-                                 const std::optional<std::string>& card_path,
-                                 const std::optional<std::string>& sha256) {
-  require_archive(path);
-  return read_model_file(path, card_path, sha256, embedded_card);
+encode::ModelFile read_torchscript_model(const std::string& path,
+                                         const std::optional<std::string>& card_path,
+                                         const std::optional<std::string>& sha256) {
+  encode::require_archive(path);
+  return encode::read_model_file(path, card_path, sha256, embedded_card);
 }
 
-std::unique_ptr<Encoder> make_encoder(const ModelFile& model, const EncoderOptions& options,
-                                      Log& log) {
+std::unique_ptr<encode::Encoder> make_encoder(const encode::ModelFile& model,
+                                              const encode::EncoderOptions& options, Log& log) {
   try {
     return std::make_unique<TorchScriptEncoder>(model, options, log);
   } catch (const DeviceOutOfMemory& failure) {
@@ -371,10 +379,10 @@ std::unique_ptr<Encoder> make_encoder(const ModelFile& model, const EncoderOptio
   }
 }
 
-std::unique_ptr<Encoder> make_encoder(const EncoderOptions& options, Log& log) {
+std::unique_ptr<encode::Encoder> make_encoder(const encode::EncoderOptions& options, Log& log) {
   return make_encoder(
       read_torchscript_model(options.model_path, options.card_path, options.model_sha256), options,
       log);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -12,18 +12,18 @@
 #include "encode/encoder.hpp"
 #include "encode/model_file.hpp"
 
-namespace longhaul {
+namespace longhaul::torch_room {
 
 // Hash and card of a model file. Runs nothing of the model.
-ModelFile read_torchscript_model(const std::string& path,
-                                 const std::optional<std::string>& card_path = std::nullopt,
-                                 const std::optional<std::string>& sha256 = std::nullopt);
+encode::ModelFile read_torchscript_model(const std::string& path,
+                                         const std::optional<std::string>& card_path = std::nullopt,
+                                         const std::optional<std::string>& sha256 = std::nullopt);
 
 // Loads and freezes the model, checks its contract with two shapes and its golden vectors.
 // `options` has pooling and normalize as the run wants them: the card's are not looked at.
-std::unique_ptr<Encoder> make_encoder(const ModelFile& model, const EncoderOptions& options,
-                                      Log& log);
+std::unique_ptr<encode::Encoder> make_encoder(const encode::ModelFile& model,
+                                              const encode::EncoderOptions& options, Log& log);
 // The same for a model that was not read before.
-std::unique_ptr<Encoder> make_encoder(const EncoderOptions& options, Log& log);
+std::unique_ptr<encode::Encoder> make_encoder(const encode::EncoderOptions& options, Log& log);
 
-}  // namespace longhaul
+}  // namespace longhaul::torch_room

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 // Keeps a whole image, to hand it on turned.
@@ -110,4 +110,4 @@ std::optional<Defect> decode(Bytes file, const DecodeOptions& options, RowSink& 
   return defect;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

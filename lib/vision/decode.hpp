@@ -11,11 +11,11 @@
 #include <optional>
 #include <string>
 
-#include "base/outcome.hpp"
+#include "domain/outcome.hpp"
 #include "vision/image_kind.hpp"
 #include "vision/row_sink.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 
 enum class Exif { kIgnore, kApply };
 
@@ -47,4 +47,4 @@ std::optional<Defect> decode_webp_animation(Bytes file, RowSink& sink);  // its 
 std::optional<Defect> decode_other(ImageKind kind, Bytes file, const DecodeOptions& options,
                                    RowSink& sink);
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

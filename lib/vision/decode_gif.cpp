@@ -8,7 +8,7 @@
 
 #include "vision/decode.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 struct Source {
@@ -203,4 +203,4 @@ std::optional<Defect> decode_gif(Bytes file, const DecodeOptions& options, RowSi
   return std::nullopt;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

@@ -8,7 +8,7 @@
 
 #include "vision/decode.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 template <auto Free>
@@ -134,4 +134,4 @@ std::optional<Defect> decode_heif(Bytes file, const DecodeOptions& options, RowS
   return std::nullopt;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

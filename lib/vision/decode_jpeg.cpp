@@ -12,7 +12,7 @@
 
 #include "vision/decode.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 // A progressive image may ask for any number of passes over all its pixels; cameras and encoders
@@ -242,4 +242,4 @@ std::optional<Defect> decode_jpeg(Bytes file, const DecodeOptions& options, RowS
   return std::nullopt;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

@@ -9,7 +9,7 @@
 #include "vision/decode.hpp"
 #include "vision/tiff_header.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 struct Size {
@@ -296,4 +296,4 @@ std::optional<Defect> decode_other(ImageKind kind, Bytes file, const DecodeOptio
   return std::nullopt;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

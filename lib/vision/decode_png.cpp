@@ -7,7 +7,7 @@
 
 #include "vision/decode.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 struct Source {
@@ -160,4 +160,4 @@ std::optional<Defect> decode_png(Bytes file, const DecodeOptions& options, RowSi
   return std::nullopt;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

@@ -4,7 +4,7 @@
 
 #include "vision/decode.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 struct Delete {
@@ -33,4 +33,4 @@ std::optional<Defect> decode_webp_animation(Bytes file, RowSink& sink) {
   return std::nullopt;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

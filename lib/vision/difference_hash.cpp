@@ -1,6 +1,6 @@
 #include "vision/difference_hash.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 constexpr std::uint32_t kColumns = 9;
@@ -36,4 +36,4 @@ std::uint64_t DifferenceHash::value() {
   return bits;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

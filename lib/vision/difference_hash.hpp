@@ -11,7 +11,7 @@
 #include "vision/resample.hpp"
 #include "vision/row_sink.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 
 class DifferenceHash : public RowSink {
  public:
@@ -26,4 +26,4 @@ class DifferenceHash : public RowSink {
   std::vector<std::uint8_t> grey_;  // one row, brightness in the first channel
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

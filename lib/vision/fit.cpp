@@ -5,7 +5,7 @@
 
 #include "base/error.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 // Python's round((outer - inner) / 2): half to even.
@@ -15,7 +15,7 @@ std::uint64_t centre_offset(std::uint64_t outer, std::uint64_t inner) {
   return floor + (twice % 2 == 1 && floor % 2 == 1 ? 1 : 0);
 }
 
-Filter filter_of(const ImageSpec& spec) {
+Filter filter_of(const encode::ImageSpec& spec) {
   if (spec.interpolation == "bicubic") {
     return Filter::kBicubic;
   }
@@ -29,7 +29,7 @@ Filter filter_of(const ImageSpec& spec) {
 
 }  // namespace
 
-FitGeometry fit_geometry(const ImageSpec& spec, std::uint32_t width, std::uint32_t height) {
+FitGeometry fit_geometry(const encode::ImageSpec& spec, std::uint32_t width, std::uint32_t height) {
   if (!spec.crop) {
     return {spec.size, spec.size, 0, 0};
   }
@@ -45,7 +45,7 @@ FitGeometry fit_geometry(const ImageSpec& spec, std::uint32_t width, std::uint32
   return fit;
 }
 
-Fit::Fit(const ImageSpec& spec) : spec_(spec), filter_(filter_of(spec)) {
+Fit::Fit(const encode::ImageSpec& spec) : spec_(spec), filter_(filter_of(spec)) {
   if (spec.size == 0 || spec.size > 16384) {
     throw Error(ExitCode::kBadData, "the card's image.size " + std::to_string(spec.size) +
                                         " is not between 1 and 16384");
@@ -87,4 +87,4 @@ void Fit::finish(std::span<std::uint8_t> pixels) {
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

@@ -12,7 +12,7 @@
 #include "vision/resample.hpp"
 #include "vision/row_sink.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 
 // The image after the resize, and the window of it that the crop keeps.
 struct FitGeometry {
@@ -24,12 +24,12 @@ struct FitGeometry {
 
 // torchvision's Resize and CenterCrop: the longer side is int(resize * long / short), the crop's
 // offset is rounded half to even. Without a crop both sides become `size`.
-FitGeometry fit_geometry(const ImageSpec& spec, std::uint32_t width, std::uint32_t height);
+FitGeometry fit_geometry(const encode::ImageSpec& spec, std::uint32_t width, std::uint32_t height);
 
 class Fit : public RowSink {
  public:
   // Throws Error(kBadData) for a specification that cannot be met.
-  explicit Fit(const ImageSpec& spec);
+  explicit Fit(const encode::ImageSpec& spec);
 
   void begin(std::uint32_t width, std::uint32_t height) override;
   void row(const std::uint8_t* rgbx) override;
@@ -37,9 +37,9 @@ class Fit : public RowSink {
   void finish(std::span<std::uint8_t> pixels);
 
  private:
-  ImageSpec spec_;
+  encode::ImageSpec spec_;
   Filter filter_;
   std::optional<Resampler> resampler_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

@@ -13,7 +13,7 @@
 #include "base/text.hpp"
 #include "vision/image_kind.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 class Descriptor {
@@ -67,7 +67,8 @@ std::optional<Defect> read_up_to(int file, std::uint64_t offset, std::size_t end
 
 }  // namespace
 
-std::optional<Defect> read_image_bytes(const ImagePlace& place, std::vector<std::uint8_t>& bytes) {
+std::optional<Defect> read_image_bytes(const input::ImagePlace& place,
+                                       std::vector<std::uint8_t>& bytes) {
   bytes.clear();
   const Descriptor file(place.path);
   if (file.number() < 0) {
@@ -104,4 +105,4 @@ std::optional<Defect> read_image_bytes(const ImagePlace& place, std::vector<std:
   return std::nullopt;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

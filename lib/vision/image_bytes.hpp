@@ -8,14 +8,15 @@
 #include <optional>
 #include <vector>
 
-#include "base/outcome.hpp"
+#include "domain/outcome.hpp"
 #include "input/image_place.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 
 // Larger files are not images that are decoded here.
 constexpr std::uint64_t kMaxImageBytes = 1ULL << 30;
 
-std::optional<Defect> read_image_bytes(const ImagePlace& place, std::vector<std::uint8_t>& bytes);
+std::optional<Defect> read_image_bytes(const input::ImagePlace& place,
+                                       std::vector<std::uint8_t>& bytes);
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

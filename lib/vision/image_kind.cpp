@@ -4,7 +4,7 @@
 #include <array>
 #include <cstring>
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 bool has(Bytes bytes, std::size_t at, std::string_view text) {
@@ -175,4 +175,4 @@ int exif_orientation(ImageKind kind, Bytes file) {
   }
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-namespace longhaul {
+namespace longhaul::vision {
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -44,4 +44,4 @@ int tiff_orientation(Bytes tiff);
 // The same of a whole file of that kind.
 int exif_orientation(ImageKind kind, Bytes file);
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

@@ -12,7 +12,7 @@
 #include "vision/fit.hpp"
 #include "vision/image_bytes.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 // Hands rows to two sinks.
@@ -39,7 +39,7 @@ std::uint64_t microseconds(double seconds) {
 
 }  // namespace
 
-ImagePreprocessor::ImagePreprocessor(const ImageSettings& settings)
+ImagePreprocessor::ImagePreprocessor(const prepare::ImageSettings& settings)
     : settings_(settings), workers_(std::max<std::uint32_t>(settings.workers, 1)) {
   const Fit check(settings.image);
 }
@@ -48,8 +48,8 @@ double ImagePreprocessor::seconds() const {
   return settings_.seconds ? settings_.seconds() : 0;
 }
 
-Prepared ImagePreprocessor::measure(Record record) const {
-  Prepared prepared;
+prepare::Prepared ImagePreprocessor::measure(Record record) const {
+  prepare::Prepared prepared;
   prepared.defect = record.defect;
   prepared.record = std::move(record);
   prepared.tokens = 1;
@@ -59,13 +59,13 @@ Prepared ImagePreprocessor::measure(Record record) const {
   return prepared;
 }
 
-std::optional<Defect> ImagePreprocessor::prepare_image(Prepared& prepared,
+std::optional<Defect> ImagePreprocessor::prepare_image(prepare::Prepared& prepared,
                                                        std::span<std::uint8_t> pixels) const {
   try {
     const double start = seconds();
     std::vector<std::uint8_t> bytes;
     std::optional<Defect> defect =
-        read_image_bytes(place_from_payload(prepared.record.payload), bytes);
+        read_image_bytes(input::place_from_payload(prepared.record.payload), bytes);
     const double read = seconds();
     totals_.reading_us += microseconds(read - start);
     totals_.bytes += bytes.size();
@@ -97,12 +97,12 @@ std::optional<Defect> ImagePreprocessor::prepare_image(Prepared& prepared,
   }
 }
 
-Assembled ImagePreprocessor::assemble(std::span<Prepared* const> records, std::uint32_t,
-                                      std::uint32_t rows) const {
+prepare::Assembled ImagePreprocessor::assemble(std::span<prepare::Prepared* const> records,
+                                               std::uint32_t, std::uint32_t rows) const {
   const std::size_t image_bytes = std::size_t{3} * settings_.image.size * settings_.image.size;
   const std::size_t total_rows = std::max<std::size_t>(rows, records.size());
-  Assembled assembled;
-  HostBatch& batch = assembled.batch;
+  prepare::Assembled assembled;
+  encode::HostBatch& batch = assembled.batch;
   batch.pixels.resize(total_rows * image_bytes);
   std::vector<std::optional<Defect>> defects(records.size());
   workers_.run(records.size(), [&](std::size_t i) {
@@ -146,4 +146,4 @@ nlohmann::json ImagePreprocessor::report() const {
           {"seconds_decoding", of(totals_.decoding_us)}};
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

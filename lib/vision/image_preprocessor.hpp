@@ -11,16 +11,16 @@
 #include "prepare/image_settings.hpp"
 #include "prepare/preprocessor.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 
-class ImagePreprocessor : public Preprocessor {
+class ImagePreprocessor : public prepare::Preprocessor {
  public:
   // Throws Error(kBadData) for a card that cannot be served.
-  explicit ImagePreprocessor(const ImageSettings& settings);
+  explicit ImagePreprocessor(const prepare::ImageSettings& settings);
 
-  Prepared measure(Record record) const override;
-  Assembled assemble(std::span<Prepared* const> records, std::uint32_t width,
-                     std::uint32_t rows) const override;
+  prepare::Prepared measure(Record record) const override;
+  prepare::Assembled assemble(std::span<prepare::Prepared* const> records, std::uint32_t width,
+                              std::uint32_t rows) const override;
   nlohmann::json report() const override;
 
  private:
@@ -31,12 +31,13 @@ class ImagePreprocessor : public Preprocessor {
     std::atomic<std::uint64_t> decoding_us{0};
   };
 
-  std::optional<Defect> prepare_image(Prepared& prepared, std::span<std::uint8_t> pixels) const;
+  std::optional<Defect> prepare_image(prepare::Prepared& prepared,
+                                      std::span<std::uint8_t> pixels) const;
   double seconds() const;
 
-  ImageSettings settings_;
+  prepare::ImageSettings settings_;
   mutable WorkerPool workers_;
   mutable Totals totals_;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

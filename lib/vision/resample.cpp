@@ -16,7 +16,7 @@
 #define LONGHAUL_WIDE
 #endif
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 constexpr int kWeightBits = 22;  // 32 less 8 for the pixel and 2 for overshoot and sign
@@ -288,4 +288,4 @@ const std::uint8_t* Resampler::result_row(std::uint32_t y) {
   return line_.data();
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-namespace longhaul {
+namespace longhaul::vision {
 
 enum class Filter { kBilinear, kBicubic, kLanczos };
 
@@ -74,4 +74,4 @@ class Resampler {
   std::uint32_t next_output_ = 0;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

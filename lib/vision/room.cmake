@@ -45,7 +45,7 @@ longhaul_room(vision
   SOURCES decode.cpp decode_gif.cpp decode_jpeg.cpp decode_png.cpp decode_other.cpp
           decode_webp_animation.cpp ${heif_source} difference_hash.cpp fit.cpp image_bytes.cpp
           image_kind.cpp image_preprocessor.cpp resample.cpp tiff_header.cpp
-  LINKS base input encode prepare
+  LINKS base domain input encode prepare
   PRIVATE JPEG::JPEG PNG::PNG longhaul_opencv longhaul_image_codecs Threads::Threads)
 if(NOT LONGHAUL_SANITIZE)
   # A second build of the inner loops for newer processors; the sanitizers start too late for it.

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace longhaul {
+namespace longhaul::vision {
 
 class RowSink {
  public:
@@ -16,4 +16,4 @@ class RowSink {
   virtual void row(const std::uint8_t* rgbx) = 0;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace longhaul {
+namespace longhaul::vision {
 namespace {
 
 enum Tag : std::uint32_t {
@@ -151,4 +151,4 @@ std::optional<TiffHeader> read_tiff_header(Bytes file, std::optional<Defect>& de
   return header;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

@@ -6,10 +6,10 @@
 #include <optional>
 #include <vector>
 
-#include "base/outcome.hpp"
+#include "domain/outcome.hpp"
 #include "vision/image_kind.hpp"
 
-namespace longhaul {
+namespace longhaul::vision {
 
 struct TiffHeader {
   std::uint64_t width = 0;
@@ -31,4 +31,4 @@ struct TiffHeader {
 // of the directory, lie beyond the end of the file.
 std::optional<TiffHeader> read_tiff_header(Bytes file, std::optional<Defect>& defect);
 
-}  // namespace longhaul
+}  // namespace longhaul::vision

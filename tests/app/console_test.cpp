@@ -135,7 +135,7 @@ TEST_CASE("plain lines come every half minute, a bar ten times a second, JSON on
 }
 
 TEST_CASE("auto is nothing when quiet, and lines where standard error is no terminal") {
-  RunConfig config;
+  config::RunConfig config;
   captured([&] { CHECK(resolve_style(config, "xterm") == ProgressStyle::kLines); });
   config.progress = ProgressStyle::kBar;
   CHECK(resolve_style(config, "dumb") == ProgressStyle::kBar);

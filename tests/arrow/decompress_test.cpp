@@ -12,18 +12,19 @@
 #include "input/input_helpers.hpp"
 
 using namespace longhaul;
-using namespace longhaul::test;
+using namespace longhaul::arrow_room;
+using namespace longhaul::input::test;
 
 namespace {
 
-constexpr Compression kAll[] = {Compression::kGzip, Compression::kZstd, Compression::kBzip2,
-                                Compression::kLz4};
+constexpr input::Compression kAll[] = {input::Compression::kGzip, input::Compression::kZstd,
+                                       input::Compression::kBzip2, input::Compression::kLz4};
 
-std::string compressed(const std::string& text, Compression compression) {
-  const auto kind = compression == Compression::kGzip    ? arrow::Compression::GZIP
-                    : compression == Compression::kBzip2 ? arrow::Compression::BZ2
-                    : compression == Compression::kLz4   ? arrow::Compression::LZ4_FRAME
-                                                         : arrow::Compression::ZSTD;
+std::string compressed(const std::string& text, input::Compression compression) {
+  const auto kind = compression == input::Compression::kGzip    ? arrow::Compression::GZIP
+                    : compression == input::Compression::kBzip2 ? arrow::Compression::BZ2
+                    : compression == input::Compression::kLz4   ? arrow::Compression::LZ4_FRAME
+                                                                : arrow::Compression::ZSTD;
   auto codec = arrow::util::Codec::Create(kind).ValueOrDie();
   // As a stream: not every codec of Arrow compresses in one call.
   const auto sink = arrow::io::BufferOutputStream::Create().ValueOrDie();
@@ -33,7 +34,7 @@ std::string compressed(const std::string& text, Compression compression) {
   return sink->Finish().ValueOrDie()->ToString();
 }
 
-std::string decompressed(const std::string& stored, Compression compression,
+std::string decompressed(const std::string& stored, input::Compression compression,
                          std::size_t most = 1 << 20, std::size_t block = 1000) {
   const auto source = decompress(std::make_unique<MemorySource>(stored, most), compression, "x.gz");
   std::string out;
@@ -95,29 +96,31 @@ TEST_CASE("a compressed file cut anywhere is damaged, whatever was read before")
 
 TEST_CASE("damage inside a compressed file is found, with the byte") {
   const std::string text = sample();
-  std::string stored = compressed(text, Compression::kGzip);
+  std::string stored = compressed(text, input::Compression::kGzip);
   stored[stored.size() / 2] = static_cast<char>(stored[stored.size() / 2] ^ 0x55);
-  const auto error = thrown_by([&] { decompressed(stored, Compression::kGzip); });
+  const auto error = thrown_by([&] { decompressed(stored, input::Compression::kGzip); });
   CHECK(error.code == 65);
   CHECK(error.says("(compressed): damaged"));
-  CHECK(thrown_by([&] { decompressed("id,seq\na,MK\n", Compression::kGzip); }).code == 65);
-  CHECK(thrown_by([&] { decompressed("id,seq\na,MK\n", Compression::kZstd); }).code == 65);
+  CHECK(thrown_by([&] { decompressed("id,seq\na,MK\n", input::Compression::kGzip); }).code == 65);
+  CHECK(thrown_by([&] { decompressed("id,seq\na,MK\n", input::Compression::kZstd); }).code == 65);
   CHECK(thrown_by([&] {
-          decompressed(compressed("a", Compression::kGzip) + "more", Compression::kGzip);
+          decompressed(compressed("a", input::Compression::kGzip) + "more",
+                       input::Compression::kGzip);
         }).code == 65);
 }
 
 TEST_CASE("compressed text is read like plain text, but cannot be entered in the middle") {
   const TemporaryFolder folder;
   const std::string text = sample();
-  InputSettings plain;
+  input::InputSettings plain;
   plain.inputs = {folder.write("a.csv", text)};
   const auto expected = drain(*open_input(plain));
   REQUIRE(expected.size() == 3000);
   for (const std::string name : {"a.csv.gz", "a.csv.zst"}) {
-    const auto compression = name.back() == 'z' ? Compression::kGzip : Compression::kZstd;
+    const auto compression =
+        name.back() == 'z' ? input::Compression::kGzip : input::Compression::kZstd;
     const std::string stored = compressed(text, compression);
-    InputSettings settings;
+    input::InputSettings settings;
     settings.inputs = {folder.write(name, stored)};
     auto reader = open_input(settings, arrow_backends());
     CHECK(reader->progress().bytes_total == stored.size());
@@ -133,8 +136,8 @@ TEST_CASE("compressed text is read like plain text, but cannot be entered in the
     CHECK(reader->seek({0, "source=0 byte=0 line=0"}));
     CHECK(drain(*reader).size() == 3000);
   }
-  InputSettings settings;
-  settings.inputs = {folder.write("b.csv.gz", compressed("", Compression::kGzip))};
+  input::InputSettings settings;
+  settings.inputs = {folder.write("b.csv.gz", compressed("", input::Compression::kGzip))};
   CHECK(thrown_by([&] { open_input(settings, arrow_backends()); }).says("empty"));
 }
 
@@ -142,7 +145,7 @@ TEST_CASE("how a file is compressed is seen in it, whatever its name says") {
   const TemporaryFolder folder;
   const std::string text = sample();
   const auto records = [&](const std::string& name, const std::string& stored) {
-    InputSettings settings;
+    input::InputSettings settings;
     settings.inputs = {folder.write(name, stored)};
     auto reader = open_input(settings, arrow_backends());
     const std::size_t count = drain(*reader).size();
@@ -154,18 +157,19 @@ TEST_CASE("how a file is compressed is seen in it, whatever its name says") {
     CHECK(records("a.csv", once) == 3000);
     CHECK(records("a.csv.gz", once) == 3000);
     CHECK(records("a", once) == 3000);
-    CHECK(records("twice.csv.gz", compressed(once, Compression::kGzip)) == 3000);
+    CHECK(records("twice.csv.gz", compressed(once, input::Compression::kGzip)) == 3000);
   }
   CHECK(records("plain.csv.gz", text) == 3000);
   CHECK(records("plain.csv.bz2", text) == 3000);
   std::string deep = text;
   for (int layer = 0; layer < 5; ++layer) {
-    deep = compressed(deep, Compression::kGzip);
+    deep = compressed(deep, input::Compression::kGzip);
   }
   const auto error = thrown_by([&] { records("deep.csv.gz", deep); });
   CHECK(error.code == 65);
   CHECK(error.says("more than 4 times over"));
-  const std::string cut = compressed(compressed(text, Compression::kBzip2), Compression::kGzip);
+  const std::string cut =
+      compressed(compressed(text, input::Compression::kBzip2), input::Compression::kGzip);
   const auto damaged = thrown_by([&] { records("cut.csv.gz", cut.substr(0, cut.size() / 2)); });
   CHECK(damaged.code == 65);
   CHECK(damaged.says("cut.csv.gz, byte "));
@@ -174,13 +178,13 @@ TEST_CASE("how a file is compressed is seen in it, whatever its name says") {
 TEST_CASE("text that is not compressed is entered in the middle under any name") {
   const TemporaryFolder folder;
   const std::string text = sample();
-  InputSettings settings;
+  input::InputSettings settings;
   settings.inputs = {folder.write("a.csv.gz", text)};
   auto reader = open_input(settings, arrow_backends());
   for (int i = 0; i < 1500; ++i) {
     reader->next();
   }
-  const InputPosition position = reader->position();
+  const input::InputPosition position = reader->position();
   auto other = open_input(settings, arrow_backends());
   REQUIRE(other->seek(position));
   CHECK(other->next()->id == "r1500");

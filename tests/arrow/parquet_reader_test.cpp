@@ -11,7 +11,8 @@
 #include "input/input_helpers.hpp"
 
 using namespace longhaul;
-using namespace longhaul::test;
+using namespace longhaul::arrow_room;
+using namespace longhaul::input::test;
 
 namespace {
 
@@ -52,9 +53,9 @@ std::string write_parquet(const std::string& path, const std::vector<Column>& co
 using Text = std::optional<std::string>;
 using Number = std::optional<std::int64_t>;
 
-Lines read(const std::string& path, SourceSettings settings = {}) {
+Lines read(const std::string& path, input::SourceSettings settings = {}) {
   settings.path = settings.name = path;
-  settings.format = InputFormat::kParquet;
+  settings.format = input::InputFormat::kParquet;
   return drain(*open_parquet(settings));
 }
 
@@ -109,7 +110,7 @@ TEST_CASE("ids and kept columns of other types are text, null an empty one") {
                      {"seq", array_of<arrow::StringBuilder, std::string>({"MK", "LV", "GG"})},
                      {"label", labels},
                      {"list", list}});
-  SourceSettings settings;
+  input::SourceSettings settings;
   settings.keep_columns = {"label", "flag", "list", "set"};
   settings.listed = {std::nullopt, std::nullopt, std::nullopt, "train"};
   CHECK(read(path, settings) == Lines{"7|MK|0.5|true|[3]|train @0:0", "|LV||false||train @0:0",
@@ -118,14 +119,14 @@ TEST_CASE("ids and kept columns of other types are text, null an empty one") {
   const auto error = thrown_by([&] { read(path, settings); });
   CHECK(error.code == 2);
   CHECK(error.says("'unused', 'id', 'flag', 'seq', 'label', 'list'"));
-  settings = SourceSettings();
+  settings = input::SourceSettings();
   settings.sequence_column = "id";
   CHECK(thrown_by([&] { read(path, settings); }).says("is int64, not text"));
 }
 
 TEST_CASE("reading Parquet goes on from every row as if it had not stopped") {
   const TemporaryFolder folder;
-  InputSettings settings;
+  input::InputSettings settings;
   settings.inputs = {many_rows(folder, 5000, 1700), folder.write("b.csv", "id,seq\nx,MK\ny,LV\n")};
   auto reader = open_input(settings, arrow_backends());
   const auto all = drain(*reader);

@@ -6,7 +6,7 @@
 
 #include "expect.hpp"
 
-namespace longhaul {
+namespace longhaul::config {
 namespace {
 
 ResolvedConfig shipped(const std::filesystem::path& path) {
@@ -32,8 +32,8 @@ TEST_CASE("the shipped configurations are accepted") {
 
 TEST_CASE("the original pipeline's configuration has its settings, and -b 8 its training step's") {
   const RunConfig config = shipped(configs() / "original_pipeline.json").config;
-  CHECK(config.pooling == "mean-compat");
-  CHECK(config.order == "input");
+  CHECK(config.pooling == Pooling::kMeanCompat);
+  CHECK(config.order == Order::kInput);
   CHECK(config.batch_size == 32U);
   CHECK(config.clear_cache_every == 10);
   CHECK(config.too_long == TooLong::kTruncate);
@@ -41,4 +41,4 @@ TEST_CASE("the original pipeline's configuration has its settings, and -b 8 its 
 }
 
 }  // namespace
-}  // namespace longhaul
+}  // namespace longhaul::config

@@ -8,7 +8,7 @@
 #include "base/error.hpp"
 #include "config/run_config.hpp"
 
-namespace longhaul::test {
+namespace longhaul::config::test {
 
 // The whole line a user would see; fails unless `action` ends in a usage error.
 inline std::string usage_error(const std::function<void()>& action) {
@@ -22,4 +22,4 @@ inline std::string usage_error(const std::function<void()>& action) {
   return "";
 }
 
-}  // namespace longhaul::test
+}  // namespace longhaul::config::test

@@ -1,7 +1,7 @@
 // Where settings come from, and which source wins.
 #include "expect.hpp"
 
-namespace longhaul {
+namespace longhaul::config {
 namespace {
 
 using nlohmann::json;
@@ -24,12 +24,12 @@ TEST_CASE("a flag goes before the environment, that before the file, that before
   const ResolvedConfig resolved = resolve_config({{"window", "256"}}, environment, file);
   CHECK(resolved.config.window == 256);
   CHECK(resolved.origins.at("window") == Origin::kFlag);
-  CHECK(resolved.config.order == "length");
+  CHECK(resolved.config.order == Order::kLength);
   CHECK(resolved.origins.at("order") == Origin::kEnvironment);
   CHECK(resolved.variables.at("order") == "LONGHAUL_ORDER");
   CHECK(resolved.config.threads == 3U);
   CHECK(resolved.origins.at("threads") == Origin::kFile);
-  CHECK(resolved.config.dtype == "fp32");
+  CHECK(resolved.config.dtype == Dtype::kFp32);
   CHECK(resolved.origins.at("dtype") == Origin::kDefault);
 }
 
@@ -299,4 +299,4 @@ TEST_CASE("a configuration file is JSON without repeated keys") {
 }
 
 }  // namespace
-}  // namespace longhaul
+}  // namespace longhaul::config

@@ -4,7 +4,7 @@
 #include "config/suggest.hpp"
 #include "expect.hpp"
 
-namespace longhaul {
+namespace longhaul::config {
 namespace {
 
 using nlohmann::json;
@@ -112,4 +112,4 @@ TEST_CASE("a mistyped word finds its neighbour, a strange one finds none") {
 }
 
 }  // namespace
-}  // namespace longhaul
+}  // namespace longhaul::config

@@ -1,7 +1,7 @@
 // Settings that contradict each other are refused, by name.
 #include "expect.hpp"
 
-namespace longhaul {
+namespace longhaul::config {
 namespace {
 
 using test::usage_error;
@@ -75,4 +75,4 @@ TEST_CASE("model, input and output must be named") {
 }
 
 }  // namespace
-}  // namespace longhaul
+}  // namespace longhaul::config

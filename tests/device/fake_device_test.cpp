@@ -10,11 +10,14 @@
 #include "plan/window.hpp"
 
 using namespace longhaul;
+using namespace longhaul::fakes;
+using namespace longhaul::device;
 
 namespace {
 
-HostBatch batch_of(const std::vector<std::vector<std::int64_t>>& rows, std::uint32_t width) {
-  HostBatch batch;
+encode::HostBatch batch_of(const std::vector<std::vector<std::int64_t>>& rows,
+                           std::uint32_t width) {
+  encode::HostBatch batch;
   batch.rows = batch.used_rows = static_cast<std::uint32_t>(rows.size());
   batch.width = width;
   for (const auto& row : rows) {
@@ -30,7 +33,7 @@ std::vector<std::uint64_t> failed_calls(const FakeDeviceSettings& settings, int 
   std::vector<std::uint64_t> failed;
   for (int i = 0; i < calls; ++i) {
     try {
-      device.enter(1, 8, 1 * cost_per_row(8));
+      device.enter(1, 8, 1 * plan::cost_per_row(8));
     } catch (const DeviceOutOfMemory&) {
       failed.push_back(device.calls());
     }
@@ -57,8 +60,8 @@ TEST_CASE("a fake device has a capacity") {
   settings.bytes_per_cost = 10;
   settings.capacity_bytes = 1400;
   FakeDevice device(settings);
-  device.enter(4, 8, 4 * cost_per_row(8));
-  CHECK_THROWS_AS(device.enter(5, 8, 5 * cost_per_row(8)), DeviceOutOfMemory);
+  device.enter(4, 8, 4 * plan::cost_per_row(8));
+  CHECK_THROWS_AS(device.enter(5, 8, 5 * plan::cost_per_row(8)), DeviceOutOfMemory);
   CHECK(device.failures() == 1);
 }
 
@@ -69,8 +72,8 @@ TEST_CASE("caches grow until they are released, leaks never go") {
   settings.cache_bytes = 50;
   settings.leak_bytes = 7;
   FakeDevice device(settings);
-  device.enter(1, 8, 1 * cost_per_row(8));
-  device.enter(1, 8, 1 * cost_per_row(8));
+  device.enter(1, 8, 1 * plan::cost_per_row(8));
+  device.enter(1, 8, 1 * plan::cost_per_row(8));
   CHECK(device.memory().allocated == 1014U);
   CHECK(device.memory().reserved == 1114U);
   device.release_cache();
@@ -85,9 +88,9 @@ TEST_CASE("a driver counter that wraps is dropped by the time it is a reading") 
   RecordingLog log;
   MemorySanity sanity(log);
   HostMemory host;
-  device.enter(1, 8, 1 * cost_per_row(8));
+  device.enter(1, 8, 1 * plan::cost_per_row(8));
   CHECK(take_reading(host, device, sanity).device.driver);
-  device.enter(1, 8, 1 * cost_per_row(8));
+  device.enter(1, 8, 1 * plan::cost_per_row(8));
   CHECK_FALSE(take_reading(host, device, sanity).device.driver);
   CHECK(log.warnings().size() == 1);
 }
@@ -97,7 +100,7 @@ TEST_CASE("on a CPU the device's allocated bytes are the live ones of the readin
   RecordingLog log;
   MemorySanity sanity(log);
   HostMemory host;
-  device.enter(4, 8, 4 * cost_per_row(8));
+  device.enter(4, 8, 4 * plan::cost_per_row(8));
   const MemoryReading reading = take_reading(host, device, sanity);
   CHECK(reading.live_cpu == 100U << 20);
   CHECK(reading.live_cpu_peak > reading.live_cpu);
@@ -108,9 +111,9 @@ TEST_CASE("a fake vector depends on the record and its padded length alone") {
   FakeEncoder encoder({});
   const std::vector<std::int64_t> a{0, 4, 5, 2};
   const std::vector<std::int64_t> b{0, 6, 7, 8, 2};
-  const EmbeddingBlock both = encoder.encode(batch_of({a, b}, 8));
-  const EmbeddingBlock alone = encoder.encode(batch_of({b}, 8));
-  const EmbeddingBlock wider = encoder.encode(batch_of({b}, 16));
+  const encode::EmbeddingBlock both = encoder.encode(batch_of({a, b}, 8));
+  const encode::EmbeddingBlock alone = encoder.encode(batch_of({b}, 8));
+  const encode::EmbeddingBlock wider = encoder.encode(batch_of({b}, 16));
   const std::vector<float> second(both.values.begin() + 8, both.values.end());
   CHECK(second == alone.values);
   CHECK(alone.values == encoder.vector_of(b, 8, 1));
@@ -133,7 +136,7 @@ TEST_CASE("rows that are told to be NaN are, always or only in company") {
 
 TEST_CASE("a fake encoder refuses a batch that breaks the contract") {
   FakeEncoder encoder({});
-  HostBatch batch = batch_of({{0, 4, 5, 2}}, 8);
+  encode::HostBatch batch = batch_of({{0, 4, 5, 2}}, 8);
   batch.tokens[6] = 5;
   CHECK_THROWS_AS(encoder.encode(batch), Error);
   batch = batch_of({{0, 4, 5, 2}}, 8);
@@ -142,7 +145,8 @@ TEST_CASE("a fake encoder refuses a batch that breaks the contract") {
 }
 
 TEST_CASE("the fake model's card is a card") {
-  const EncoderCard card = parse_card(fake_card_text({{"fake", true}, {"dimension", 16}}), "fake");
+  const encode::EncoderCard card =
+      encode::parse_card(fake_card_text({{"fake", true}, {"dimension", 16}}), "fake");
   CHECK(card.dimension == 16);
   CHECK(card.alphabet.tokens.size() == 33);
   CHECK(card.alphabet.pad == 1);

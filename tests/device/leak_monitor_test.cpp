@@ -8,6 +8,7 @@
 #include "device/trend.hpp"
 
 using namespace longhaul;
+using namespace longhaul::device;
 
 namespace {
 

@@ -8,6 +8,7 @@
 #include <fstream>
 
 using namespace longhaul;
+using namespace longhaul::device;
 namespace fs = std::filesystem;
 
 namespace {

@@ -4,6 +4,8 @@
 #include "fakes/recording_log.hpp"
 
 using namespace longhaul;
+using namespace longhaul::fakes;
+using namespace longhaul::device;
 
 namespace {
 

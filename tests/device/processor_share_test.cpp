@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-namespace longhaul {
+namespace longhaul::device {
 namespace {
 
 namespace fs = std::filesystem;
@@ -75,4 +75,4 @@ TEST_CASE("the affinity of this process is known") {
 #endif
 
 }  // namespace
-}  // namespace longhaul
+}  // namespace longhaul::device

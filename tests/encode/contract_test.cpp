@@ -6,6 +6,8 @@
 #include "fakes/fake_encoder.hpp"
 
 using namespace longhaul;
+using namespace longhaul::fakes;
+using namespace longhaul::encode;
 
 namespace {
 

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 
 using namespace longhaul;
+using namespace longhaul::encode;
 
 namespace {
 

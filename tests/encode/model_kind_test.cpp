@@ -8,7 +8,7 @@
 #include "base/error.hpp"
 #include "encode/zip_directory.hpp"
 
-namespace longhaul {
+namespace longhaul::encode {
 namespace {
 
 using namespace std::literals;
@@ -259,4 +259,4 @@ TEST_CASE("What is not there is known by its name") {
   check_refused("/no/such/file", {"no such model file"}, ExitCode::kIo);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::encode

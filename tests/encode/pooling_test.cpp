@@ -5,6 +5,7 @@
 #include <limits>
 
 using namespace longhaul;
+using namespace longhaul::encode;
 
 namespace {
 

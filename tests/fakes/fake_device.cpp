@@ -5,7 +5,7 @@
 
 #include "base/error.hpp"
 
-namespace longhaul {
+namespace longhaul::fakes {
 namespace {
 
 constexpr std::uint64_t kTotal = 4ULL << 30;
@@ -20,22 +20,22 @@ std::optional<T> maybe(const nlohmann::json& model, const char* key) {
 
 std::string FakeDevice::name() const {
   switch (settings_.kind) {
-    case DeviceKind::kCuda:
+    case device::DeviceKind::kCuda:
       return "cuda:0 fake";
-    case DeviceKind::kMps:
+    case device::DeviceKind::kMps:
       return "mps";
-    case DeviceKind::kCpu:
+    case device::DeviceKind::kCpu:
       break;
   }
   return "cpu";
 }
 
-DeviceMemory FakeDevice::memory() const {
+device::DeviceMemory FakeDevice::memory() const {
   const std::lock_guard lock(mutex_);
-  DeviceMemory memory;
+  device::DeviceMemory memory;
   memory.allocated = settings_.base_bytes + leaked_;
   memory.allocated_peak = std::max(std::exchange(peak_, 0), *memory.allocated);
-  if (settings_.kind == DeviceKind::kCpu) {
+  if (settings_.kind == device::DeviceKind::kCpu) {
     return memory;
   }
   const std::uint64_t reserved = *memory.allocated + cached_;
@@ -44,7 +44,7 @@ DeviceMemory FakeDevice::memory() const {
     *memory.driver += kGarbage;
   }
   memory.out_of_memory_count = failures_;
-  if (settings_.kind == DeviceKind::kCuda) {
+  if (settings_.kind == device::DeviceKind::kCuda) {
     memory.reserved = reserved;
     memory.total = kTotal;
     memory.free = kTotal - reserved;
@@ -95,9 +95,9 @@ void FakeDevice::enter(std::uint32_t rows, std::uint32_t width, double cost) {
 FakeDeviceSettings fake_device_settings(const nlohmann::json& model) {
   FakeDeviceSettings settings;
   const std::string kind = model.value("device", "cpu");
-  settings.kind = kind == "cuda"  ? DeviceKind::kCuda
-                  : kind == "mps" ? DeviceKind::kMps
-                                  : DeviceKind::kCpu;
+  settings.kind = kind == "cuda"  ? device::DeviceKind::kCuda
+                  : kind == "mps" ? device::DeviceKind::kMps
+                                  : device::DeviceKind::kCpu;
   settings.fail_at = model.value("fail_at", settings.fail_at);
   settings.fail_times = model.value("fail_times", settings.fail_times);
   settings.capacity_cost = maybe<double>(model, "capacity_cost");
@@ -113,4 +113,4 @@ FakeDeviceSettings fake_device_settings(const nlohmann::json& model) {
   return settings;
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::fakes

@@ -12,10 +12,10 @@
 
 #include "device/device.hpp"
 
-namespace longhaul {
+namespace longhaul::fakes {
 
 struct FakeDeviceSettings {
-  DeviceKind kind = DeviceKind::kCpu;
+  device::DeviceKind kind = device::DeviceKind::kCpu;
   // Running out of memory. Calls are numbered from 1 and count retries.
   std::vector<std::uint64_t> fail_at;   // these calls fail, and
   std::uint64_t fail_times = 1;         // so many calls from each on; 0: all from there on
@@ -33,13 +33,13 @@ struct FakeDeviceSettings {
   std::optional<std::uint64_t> wrap_at;
 };
 
-class FakeDevice : public Device {
+class FakeDevice : public device::Device {
  public:
   explicit FakeDevice(FakeDeviceSettings settings) : settings_(std::move(settings)) {}
 
-  DeviceKind kind() const override { return settings_.kind; }
+  device::DeviceKind kind() const override { return settings_.kind; }
   std::string name() const override;
-  DeviceMemory memory() const override;
+  device::DeviceMemory memory() const override;
   void release_cache() override;
   void synchronize() override {}
 
@@ -68,4 +68,4 @@ class FakeDevice : public Device {
 
 FakeDeviceSettings fake_device_settings(const nlohmann::json& model);
 
-}  // namespace longhaul
+}  // namespace longhaul::fakes

@@ -14,7 +14,7 @@
 #include "base/hash.hpp"
 #include "encode/pooling.hpp"
 
-namespace longhaul {
+namespace longhaul::fakes {
 namespace {
 
 constexpr std::int64_t kPad = 1;
@@ -29,7 +29,7 @@ std::uint64_t next_random(std::uint64_t& state) {
   return z ^ (z >> 31U);
 }
 
-std::span<const std::int64_t> row_of(const HostBatch& batch, std::uint32_t row) {
+std::span<const std::int64_t> row_of(const encode::HostBatch& batch, std::uint32_t row) {
   return std::span(batch.tokens).subspan(std::size_t{row} * batch.width, batch.width);
 }
 
@@ -82,7 +82,7 @@ std::vector<float> FakeEncoder::vector_of(std::span<const std::int64_t> tokens, 
     value = static_cast<float>(next_random(state) >> 40U) / 8388608.0F - 1.0F;
   }
   if (normalize_ == Normalize::kL2) {
-    normalize_rows(vector, settings_.dimension);
+    encode::normalize_rows(vector, settings_.dimension);
   }
   const auto is_one_in = [&](std::uint64_t every) { return every > 0 && content % every == 0; };
   if (is_one_in(settings_.nan_every) || is_one_in(settings_.nan_in_half) ||
@@ -95,7 +95,7 @@ std::vector<float> FakeEncoder::vector_of(std::span<const std::int64_t> tokens, 
   return vector;
 }
 
-void FakeEncoder::check(const HostBatch& batch) const {
+void FakeEncoder::check(const encode::HostBatch& batch) const {
   const bool sizes_agree = batch.used_rows <= batch.rows && batch.rows > 0 &&
                            batch.lengths.size() == batch.rows &&
                            batch.tokens.size() == std::size_t{batch.rows} * batch.width;
@@ -118,11 +118,11 @@ void FakeEncoder::check(const HostBatch& batch) const {
   }
 }
 
-std::vector<EmbeddingBlock> FakeEncoder::encode(std::span<const HostBatch> parts) {
+std::vector<encode::EmbeddingBlock> FakeEncoder::encode(std::span<const encode::HostBatch> parts) {
   std::uint32_t rows = 0;
   std::uint32_t width = 0;
   double cost = 0;
-  for (const HostBatch& part : parts) {
+  for (const encode::HostBatch& part : parts) {
     check(part);
     rows += part.rows;
     width = std::max(width, part.width);
@@ -130,8 +130,8 @@ std::vector<EmbeddingBlock> FakeEncoder::encode(std::span<const HostBatch> parts
   }
   device_.enter(rows, width, cost);
   misbehave();
-  std::vector<EmbeddingBlock> blocks;
-  for (const HostBatch& part : parts) {
+  std::vector<encode::EmbeddingBlock> blocks;
+  for (const encode::HostBatch& part : parts) {
     blocks.push_back(encode_part(part));
   }
   if (settings_.rows_per_second > 0) {
@@ -155,8 +155,9 @@ void FakeEncoder::misbehave() {
   }
 }
 
-EmbeddingBlock FakeEncoder::encode_part(const HostBatch& batch) {
-  EmbeddingBlock block{.rows = batch.used_rows, .dimension = settings_.dimension, .values = {}};
+encode::EmbeddingBlock FakeEncoder::encode_part(const encode::HostBatch& batch) {
+  encode::EmbeddingBlock block{
+      .rows = batch.used_rows, .dimension = settings_.dimension, .values = {}};
   for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
     const std::vector<float> vector =
         vector_of(row_of(batch, row).first(batch.lengths[row]), batch.width, batch.rows);
@@ -229,7 +230,7 @@ nlohmann::json read_fake_model(const std::string& path) {
   return model;
 }
 
-std::unique_ptr<Encoder> make_fake_encoder(const EncoderOptions& options, Log&) {
+std::unique_ptr<encode::Encoder> make_fake_encoder(const encode::EncoderOptions& options, Log&) {
   FakeEncoderSettings settings = fake_encoder_settings(read_fake_model(options.model_path));
   for (auto* call : {&settings.error_at, &settings.hang_at, &settings.kill_at,
                      &settings.thread_out_of_memory_at, &settings.device.wrap_at}) {
@@ -242,4 +243,4 @@ std::unique_ptr<Encoder> make_fake_encoder(const EncoderOptions& options, Log&) 
   return std::make_unique<FakeEncoder>(std::move(settings), options.pooling, options.normalize);
 }
 
-}  // namespace longhaul
+}  // namespace longhaul::fakes

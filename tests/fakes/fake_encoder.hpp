@@ -31,7 +31,7 @@
 #include "encode/encoder.hpp"
 #include "fakes/fake_device.hpp"
 
-namespace longhaul {
+namespace longhaul::fakes {
 
 struct FakeEncoderSettings {
   std::uint32_t dimension = 8;
@@ -55,17 +55,17 @@ struct FakeEncoderSettings {
 
 FakeEncoderSettings fake_encoder_settings(const nlohmann::json& model);
 
-class FakeEncoder : public Encoder {
+class FakeEncoder : public encode::Encoder {
  public:
   explicit FakeEncoder(FakeEncoderSettings settings, Pooling pooling = Pooling::kMean,
                        Normalize normalize = Normalize::kNone);
 
-  using Encoder::encode;
-  std::vector<EmbeddingBlock> encode(std::span<const HostBatch> parts) override;
+  using encode::Encoder::encode;
+  std::vector<encode::EmbeddingBlock> encode(std::span<const encode::HostBatch> parts) override;
   std::uint32_t dimension() const override { return settings_.dimension; }
   FakeDevice& device() override { return device_; }
   std::uint32_t concurrency() const override { return std::numeric_limits<std::uint32_t>::max(); }
-  RowsPolicy rows_policy() const override {
+  plan::RowsPolicy rows_policy() const override {
     return {.part_tokens = settings_.part_tokens, .rows_fixed = 1};
   }
   nlohmann::json choices() const override;
@@ -76,9 +76,9 @@ class FakeEncoder : public Encoder {
                                std::uint32_t rows) const;
 
  private:
-  void check(const HostBatch& batch) const;
+  void check(const encode::HostBatch& batch) const;
   void misbehave();
-  EmbeddingBlock encode_part(const HostBatch& batch);
+  encode::EmbeddingBlock encode_part(const encode::HostBatch& batch);
 
   const FakeEncoderSettings settings_;
   const Pooling pooling_;
@@ -93,6 +93,6 @@ nlohmann::json read_fake_model(const std::string& path);  // Error(kBadData) whe
 
 // In the program each encoder is checked by a few calls before its run: the calls that the model
 // numbers are those of the run.
-std::unique_ptr<Encoder> make_fake_encoder(const EncoderOptions& options, Log& log);
+std::unique_ptr<encode::Encoder> make_fake_encoder(const encode::EncoderOptions& options, Log& log);
 
-}  // namespace longhaul
+}  // namespace longhaul::fakes

@@ -8,9 +8,9 @@
 
 #include "store/embedding_store.hpp"
 
-namespace longhaul {
+namespace longhaul::fakes {
 
-class MemoryStore : public EmbeddingStore {
+class MemoryStore : public store::EmbeddingStore {
  public:
   bool put_vector(std::uint64_t row, std::span<const float> vector) override {
     if (!vectors.emplace(row, std::vector<float>(vector.begin(), vector.end())).second) {
@@ -23,15 +23,15 @@ class MemoryStore : public EmbeddingStore {
   void complete_window(std::span<const RecordRow> rows) override {
     records.insert(records.end(), rows.begin(), rows.end());
   }
-  void commit(const Progress& progress) override { commits.push_back(progress); }
-  void drop_window(const Progress&) override {}
+  void commit(const store::Progress& progress) override { commits.push_back(progress); }
+  void drop_window(const store::Progress&) override {}
   void note(const nlohmann::json&) override {}
   void finish(std::uint64_t, const nlohmann::ordered_json&, const nlohmann::json&) override {}
   void write_report(const nlohmann::ordered_json&) override {}
 
   std::map<std::uint64_t, std::vector<float>> vectors;
   std::vector<RecordRow> records;
-  std::vector<Progress> commits;
+  std::vector<store::Progress> commits;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::fakes

@@ -7,7 +7,7 @@
 
 #include "base/log.hpp"
 
-namespace longhaul {
+namespace longhaul::fakes {
 
 class RecordingLog : public Log {
  public:
@@ -26,4 +26,4 @@ class RecordingLog : public Log {
   std::vector<std::pair<LogLevel, std::string>> lines;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::fakes

@@ -2,7 +2,7 @@
 // a part of its steps.
 #pragma once
 
-namespace longhaul {
+namespace longhaul::fakes {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;
@@ -10,4 +10,4 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
-}  // namespace longhaul
+}  // namespace longhaul::fakes

@@ -7,7 +7,7 @@
 
 #include "input/record_reader.hpp"
 
-namespace longhaul {
+namespace longhaul::fakes {
 
 inline Record sequence_record(std::uint64_t ordinal, std::string residues) {
   Record record;
@@ -33,7 +33,7 @@ inline std::vector<Record> generated_records(std::uint64_t count, std::uint32_t 
   return records;
 }
 
-class VectorReader : public RecordReader {
+class VectorReader : public input::RecordReader {
  public:
   // With `passes_over` one thing is left out before each record.
   explicit VectorReader(std::vector<Record> records, bool passes_over = false)
@@ -49,14 +49,16 @@ class VectorReader : public RecordReader {
     return records_[at_++];
   }
   const std::vector<std::string>& kept_columns() const override { return kept_columns_; }
-  InputPosition position() const override { return {at_, "at=" + std::to_string(at_), left_out_}; }
-  bool seek(const InputPosition& position) override {
+  input::InputPosition position() const override {
+    return {at_, "at=" + std::to_string(at_), left_out_};
+  }
+  bool seek(const input::InputPosition& position) override {
     at_ = position.ordinal;
     left_out_ = position.left_out;
     return true;
   }
-  InputProgress progress() const override { return {at_, records_.size(), std::nullopt}; }
-  std::vector<SourceIdentity> sources() const override { return {}; }
+  input::InputProgress progress() const override { return {at_, records_.size(), std::nullopt}; }
+  std::vector<input::SourceIdentity> sources() const override { return {}; }
 
  private:
   std::vector<Record> records_;
@@ -66,4 +68,4 @@ class VectorReader : public RecordReader {
   std::size_t at_ = 0;
 };
 
-}  // namespace longhaul
+}  // namespace longhaul::fakes

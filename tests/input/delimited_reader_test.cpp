@@ -5,7 +5,8 @@
 #include "input_helpers.hpp"
 
 using namespace longhaul;
-using namespace longhaul::test;
+using namespace longhaul::input;
+using namespace longhaul::input::test;
 
 namespace {
 
@@ -426,7 +427,7 @@ TEST_CASE("a table without a header is told so, with the header it lacks") {
   CHECK(comment.says("line 2: '#id,sequence' would be its header"));
   CHECK(comment.says("sed '2s/^[# ]*//'"));
   CHECK(said("id,peptide\nr1,MKLVW\n").says("--sequence-column"));
-  RecordingLog log;
+  fakes::RecordingLog log;
   InputNotes notes(&log);
   SourceSettings named = settings_for();
   named.sequence_column = "MKLVW";

@@ -14,7 +14,7 @@
 
 #include "input/image_source.hpp"
 
-namespace longhaul::test {
+namespace longhaul::input::test {
 
 namespace fs = std::filesystem;
 
@@ -48,7 +48,7 @@ class Folder {
   fs::path path_;
 };
 
-inline std::vector<Record> all(ImageSource& source) {
+inline std::vector<Record> all(input::ImageSource& source) {
   std::vector<Record> records;
   for (Record record; source.next(record); record = {}) {
     records.push_back(record);
@@ -108,4 +108,4 @@ inline std::string pax_record(const std::string& key, const std::string& value) 
   return std::to_string(size) + rest;
 }
 
-}  // namespace longhaul::test
+}  // namespace longhaul::input::test

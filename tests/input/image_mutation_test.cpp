@@ -9,7 +9,8 @@
 #include "input/image_reader.hpp"
 
 using namespace longhaul;
-using namespace longhaul::test;
+using namespace longhaul::input;
+using namespace longhaul::input::test;
 
 namespace {
 

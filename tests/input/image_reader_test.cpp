@@ -13,13 +13,13 @@
 #include "input/image_source.hpp"
 
 namespace fs = std::filesystem;
-using namespace longhaul::test;
+using namespace longhaul::input::test;
 using longhaul::Error;
 using longhaul::ExitCode;
-using longhaul::ImageSource;
-using longhaul::InputSettings;
 using longhaul::Reason;
 using longhaul::Record;
+using longhaul::input::ImageSource;
+using longhaul::input::InputSettings;
 
 namespace {
 
@@ -32,7 +32,7 @@ InputSettings settings_of(const std::vector<std::string>& inputs) {
 
 ExitCode code_of(const InputSettings& settings) {
   try {
-    longhaul::open_images(settings);
+    longhaul::input::open_images(settings);
   } catch (const Error& error) {
     return error.code();
   }
@@ -50,7 +50,7 @@ TEST_CASE("a folder is walked depth first, each folder's entries in bytewise ord
   }
   REQUIRE(::mkfifo(folder.path("pipe").c_str(), 0600) == 0);
   fs::create_symlink("c.txt", folder.path("link.md"));
-  const auto source = longhaul::open_image_folder(folder.path());
+  const auto source = longhaul::input::open_image_folder(folder.path());
   const std::vector<Record> records = all(*source);
   CHECK(ids(records) == std::vector<std::string>{"B.webp", "a/a.tif", "a/b/c.jpeg", "a/z.PNG",
                                                  "a.bmp", "b.jpg", "d.txt/1.jpg", "z.TIFF"});
@@ -74,21 +74,22 @@ TEST_CASE(
     folder.file("x" + std::to_string(i * 7 % 40) + ".txt");
   }
   folder.file("zz.txt");
-  const std::vector<std::string> whole = ids(all(*longhaul::open_image_folder(folder.path())));
+  const std::vector<std::string> whole =
+      ids(all(*longhaul::input::open_image_folder(folder.path())));
   REQUIRE(whole.size() == 80);
   for (const std::size_t held : {1U, 3U, 39U, 40U, 41U}) {
-    auto source = longhaul::open_image_folder(folder.path(), held);
+    auto source = longhaul::input::open_image_folder(folder.path(), held);
     REQUIRE(ids(all(*source)) == whole);
     REQUIRE(source->left_out().counts() == Counts{{".json files", 40}, {".txt files", 41}});
   }
-  auto source = longhaul::open_image_folder(folder.path(), 7);
+  auto source = longhaul::input::open_image_folder(folder.path(), 7);
   for (std::size_t at = 0; at < whole.size(); ++at) {
     const std::string cursor = source->cursor();
     longhaul::LeftOut left_out = source->left_out();
     for (const char c : cursor) {
       REQUIRE((c > ' ' && c < 0x7F));
     }
-    auto entered = longhaul::open_image_folder(folder.path(), 7);
+    auto entered = longhaul::input::open_image_folder(folder.path(), 7);
     REQUIRE(entered->seek(cursor));
     REQUIRE(ids(all(*entered)) ==
             std::vector<std::string>(whole.begin() + static_cast<std::ptrdiff_t>(at), whole.end()));
@@ -105,12 +106,12 @@ TEST_CASE("a walk goes on behind a place that is no longer there") {
   for (const char* name : {"a/1.jpg", "a/2.jpg", "b/1.jpg"}) {
     folder.file(name);
   }
-  auto source = longhaul::open_image_folder(folder.path());
+  auto source = longhaul::input::open_image_folder(folder.path());
   Record record;
   REQUIRE(source->next(record));
   const std::string cursor = source->cursor();
   fs::remove_all(folder.path("a"));
-  auto entered = longhaul::open_image_folder(folder.path());
+  auto entered = longhaul::input::open_image_folder(folder.path());
   REQUIRE(entered->seek(cursor));
   CHECK(ids(all(*entered)) == std::vector<std::string>{"b/1.jpg"});
 }
@@ -126,7 +127,7 @@ TEST_CASE("links are followed; loops are passed over, and links to nothing are r
   fs::create_directory_symlink("a", folder.path("again"));
   fs::create_directory_symlink("../a", folder.path("a/.hidden"));
   REQUIRE(::mkfifo(folder.path("pipe.png").c_str(), 0600) == 0);
-  auto source = longhaul::open_image_folder(folder.path());
+  auto source = longhaul::input::open_image_folder(folder.path());
   const std::vector<Record> records = all(*source);
   CHECK(ids(records) == std::vector<std::string>{"a/1.jpg", "a/2.jpg", "again/1.jpg", "again/2.jpg",
                                                  "dangling.jpg", "pipe.png"});
@@ -147,7 +148,7 @@ TEST_CASE("a folder that cannot be read is a rejected record, and the walk goes 
   // The superuser can read every folder: be somebody else for a moment.
   const bool superuser = ::geteuid() == 0;
   REQUIRE((!superuser || ::seteuid(65534) == 0));
-  auto source = longhaul::open_image_folder(folder.path());
+  auto source = longhaul::input::open_image_folder(folder.path());
   const std::vector<Record> records = all(*source);
   REQUIRE((!superuser || ::seteuid(0) == 0));
   fs::permissions(folder.path("a"), fs::perms::owner_all);
@@ -159,7 +160,7 @@ TEST_CASE("a folder that cannot be read is a rejected record, and the walk goes 
 TEST_CASE("names of 255 bytes are read") {
   const Folder folder;
   folder.file(std::string(251, 'n') + ".jpg");
-  CHECK(all(*longhaul::open_image_folder(folder.path())).at(0).id.size() == 255);
+  CHECK(all(*longhaul::input::open_image_folder(folder.path())).at(0).id.size() == 255);
 }
 
 TEST_CASE("several inputs follow each other, and any place in them can be entered") {
@@ -173,8 +174,8 @@ TEST_CASE("several inputs follow each other, and any place in them can be entere
       folder.file("list.csv", "path,label\n" + folder.path("one/1.jpg") + ",\"a,b\"\nnone.jpg,c\n");
   InputSettings settings =
       settings_of({folder.path("one"), folder.path("two"), tar, folder.path("single.jpg")});
-  const auto reader = longhaul::open_images(settings);
-  std::vector<longhaul::InputPosition> positions;
+  const auto reader = longhaul::input::open_images(settings);
+  std::vector<longhaul::input::InputPosition> positions;
   std::vector<Record> records;
   for (;;) {
     positions.push_back(reader->position());
@@ -190,7 +191,7 @@ TEST_CASE("several inputs follow each other, and any place in them can be entere
   CHECK(records[2].source == folder.path("two"));
   CHECK(records[5].ordinal == 5);
   for (std::size_t at = 0; at < positions.size(); ++at) {
-    const auto entered = longhaul::open_images(settings);
+    const auto entered = longhaul::input::open_images(settings);
     REQUIRE(entered->seek(positions[at]));
     for (std::size_t i = at; i < records.size(); ++i) {
       const std::optional<Record> record = entered->next();
@@ -204,7 +205,7 @@ TEST_CASE("several inputs follow each other, and any place in them can be entere
   InputSettings listed = settings_of({});
   listed.files_from = list;
   listed.keep_columns = {"label"};
-  const auto from_list = longhaul::open_images(listed);
+  const auto from_list = longhaul::input::open_images(listed);
   const std::optional<Record> first = from_list->next();
   REQUIRE(first);
   CHECK(first->kept == std::vector<std::string>{"a,b"});
@@ -242,8 +243,8 @@ TEST_CASE("a list that is a pipe is read once, and to its end") {
       settings.files_from = folder.path("list.csv");
       fs::create_symlink("/dev/fd/" + std::to_string(ends[0]), *settings.files_from);
     }
-    const auto reader = longhaul::open_images(settings);
-    const longhaul::InputPosition beginning = reader->position();
+    const auto reader = longhaul::input::open_images(settings);
+    const longhaul::input::InputPosition beginning = reader->position();
     std::vector<Record> records;
     while (std::optional<Record> record = reader->next()) {
       records.push_back(std::move(*record));
@@ -270,7 +271,7 @@ TEST_CASE("a pipe's list can be entered further on, while nothing of it was read
   ::close(ends[1]);
   InputSettings settings = settings_of({folder.path("one")});
   settings.files_from = "/dev/fd/" + std::to_string(ends[0]);
-  const auto reader = longhaul::open_images(settings);
+  const auto reader = longhaul::input::open_images(settings);
   REQUIRE(reader->seek({3, "source=1 after=2", {}}));
   CHECK(reader->next()->id == "c.png");
   CHECK_FALSE(reader->next());
@@ -287,8 +288,8 @@ TEST_CASE("a bad line of a list is a rejected record with its line, wherever rea
                                                     folder.path("1.jpg") + ",z\n");
   settings.keep_columns = {"label"};
   settings.id_column = "id";
-  const auto reader = longhaul::open_images(settings);
-  std::vector<longhaul::InputPosition> places;
+  const auto reader = longhaul::input::open_images(settings);
+  std::vector<longhaul::input::InputPosition> places;
   std::vector<std::string> seen;
   for (;;) {
     places.push_back(reader->position());
@@ -304,7 +305,7 @@ TEST_CASE("a bad line of a list is a rejected record with its line, wherever rea
                                          "c 5  4 fields where the header has 3",
                                          "d 6  1 fields where the header has 3", "e 7 z"});
   for (std::size_t at = 0; at < places.size(); ++at) {
-    const auto entered = longhaul::open_images(settings);
+    const auto entered = longhaul::input::open_images(settings);
     REQUIRE(entered->seek(places[at]));
     std::size_t rest = 0;
     while (entered->next()) {
@@ -314,7 +315,7 @@ TEST_CASE("a bad line of a list is a rejected record with its line, wherever rea
   }
   settings = settings_of({});
   settings.files_from = folder.file("all_bad.csv", "path\n\"\"\n\"\"\n");
-  const auto bad = longhaul::open_images(settings);
+  const auto bad = longhaul::input::open_images(settings);
   CHECK(bad->next()->id == "line 2");
   CHECK(bad->next()->defect->reason == Reason::kEmpty);
   CHECK_FALSE(bad->next());
@@ -325,7 +326,7 @@ TEST_CASE("the number of images becomes known for the progress display") {
   for (int i = 0; i < 300; ++i) {
     folder.file(std::to_string(i % 7) + "/" + std::to_string(i) + ".png");
   }
-  const auto reader = longhaul::open_images(settings_of({folder.path()}));
+  const auto reader = longhaul::input::open_images(settings_of({folder.path()}));
   for (int i = 0; i < 1000 && !reader->progress().records_total; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
@@ -336,8 +337,8 @@ TEST_CASE("a digest knows names, sizes and times of images, but not where their 
   const Folder one;
   const Folder two;
   const auto digest_of = [](const Folder& folder) {
-    longhaul::InputDigest digest;
-    const auto reader = longhaul::open_images(settings_of({folder.path()}));
+    longhaul::input::InputDigest digest;
+    const auto reader = longhaul::input::open_images(settings_of({folder.path()}));
     while (const auto record = reader->next()) {
       digest.add(*record);
     }

@@ -8,7 +8,8 @@
 #include "input/image_reader.hpp"
 
 using namespace longhaul;
-using namespace longhaul::test;
+using namespace longhaul::input;
+using namespace longhaul::input::test;
 
 namespace {
 
@@ -126,7 +127,7 @@ TEST_CASE("an archive cut anywhere is never complete without a word, whatever it
   CHECK(warnings > 8);
 
   // The program's reader says it, once.
-  RecordingLog log;
+  fakes::RecordingLog log;
   InputSettings settings;
   settings.images = true;
   settings.inputs = {folder.file("open.tar", members)};

@@ -17,7 +17,7 @@
 #include "input/record_reader.hpp"
 #include "input/source_reader.hpp"
 
-namespace longhaul::test {
+namespace longhaul::input::test {
 
 // Bytes in memory, given out at most `most` at a time.
 class MemorySource : public ByteSource {
@@ -76,7 +76,7 @@ inline std::string shown(const Record& record) {
   return text + " @" + std::to_string(record.line) + ":" + std::to_string(record.byte);
 }
 
-inline std::vector<std::string> drain(SourceReader& reader) {
+inline std::vector<std::string> drain(input::SourceReader& reader) {
   std::vector<std::string> all;
   for (Record record; reader.next(record); record = Record{}) {
     all.push_back(shown(record));
@@ -84,7 +84,7 @@ inline std::vector<std::string> drain(SourceReader& reader) {
   return all;
 }
 
-inline std::vector<Record> drain(RecordReader& reader) {
+inline std::vector<Record> drain(input::RecordReader& reader) {
   std::vector<Record> all;
   while (auto record = reader.next()) {
     all.push_back(std::move(*record));
@@ -109,4 +109,4 @@ Thrown thrown_by(Call&& call) {
   return {};
 }
 
-}  // namespace longhaul::test
+}  // namespace longhaul::input::test

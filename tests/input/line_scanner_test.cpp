@@ -7,7 +7,8 @@
 #include "input_helpers.hpp"
 
 using namespace longhaul;
-using namespace longhaul::test;
+using namespace longhaul::input;
+using namespace longhaul::input::test;
 
 namespace {
 

@@ -5,7 +5,9 @@
 #include "input_helpers.hpp"
 
 using namespace longhaul;
-using namespace longhaul::test;
+using namespace longhaul::fakes;
+using namespace longhaul::input;
+using namespace longhaul::input::test;
 
 namespace {
 

@@ -8,14 +8,15 @@
 #include "plan/window.hpp"
 
 using namespace longhaul;
+using namespace longhaul::plan;
 
 namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::uint32_t kWidth = 128;
 
-MemoryReading host(std::uint64_t rss_mib, std::uint64_t peak_mib) {
-  MemoryReading reading;
+device::MemoryReading host(std::uint64_t rss_mib, std::uint64_t peak_mib) {
+  device::MemoryReading reading;
   reading.rss = rss_mib * kMiB;
   reading.peak_rss = peak_mib * kMiB;
   return reading;
@@ -203,7 +204,7 @@ TEST_CASE("what a batch took is measured by live bytes where they are counted") 
   GovernorSettings settings = starting_at(1e6);
   settings.host_limit_bytes = 2000 * kMiB;
   MemoryGovernor governor(settings);
-  MemoryReading reading = host(500, 1500);  // loading the model went up to 1,500
+  device::MemoryReading reading = host(500, 1500);  // loading the model went up to 1,500
   reading.live_cpu = 200 * kMiB;
   reading.live_cpu_peak = 200 * kMiB;
   governor.observe(reading);
@@ -222,7 +223,7 @@ TEST_CASE("what a batch took is measured by live bytes where they are counted") 
 
 TEST_CASE("a cgroup that others fill lowers the budget though our own memory is small") {
   MemoryGovernor governor(starting_at(16384));
-  MemoryReading reading = host(500, 500);
+  device::MemoryReading reading = host(500, 500);
   reading.cgroup_limit = 8000 * kMiB;
   reading.cgroup_used = 600 * kMiB;
   governor.observe(reading);
@@ -241,7 +242,7 @@ TEST_CASE("a cgroup that others fill lowers the budget though our own memory is 
 
 TEST_CASE("an address space limit is kept away from like any other") {
   MemoryGovernor governor(starting_at(16384));
-  MemoryReading reading = host(500, 500);
+  device::MemoryReading reading = host(500, 500);
   reading.address_space_limit = 3000 * kMiB;
   reading.address_space = 2900 * kMiB;
   governor.observe(reading);
@@ -258,7 +259,7 @@ TEST_CASE("where host and device share memory one limit covers both") {
   settings.host_limit_bytes = 2000 * kMiB;
   settings.shared_memory = true;
   MemoryGovernor governor(settings);
-  MemoryReading reading = host(400, 400);
+  device::MemoryReading reading = host(400, 400);
   reading.device.driver = 100 * kMiB;
   governor.observe(reading);
   CHECK_FALSE(governor.near_limit());
@@ -279,7 +280,7 @@ TEST_CASE("a device limit works like the host's, on what the allocator holds") {
   GovernorSettings settings = starting_at(16384);
   settings.device_limit_bytes = 1000 * kMiB;
   MemoryGovernor governor(settings);
-  MemoryReading reading;
+  device::MemoryReading reading;
   reading.device.allocated = 300 * kMiB;
   reading.device.reserved = 300 * kMiB;
   governor.observe(reading);
@@ -296,9 +297,9 @@ TEST_CASE("an unknown reading changes nothing") {
   GovernorSettings settings = starting_at(16384);
   settings.host_limit_bytes = 1000 * kMiB;
   MemoryGovernor governor(settings);
-  governor.observe(MemoryReading{});
+  governor.observe(device::MemoryReading{});
   governor.succeeded(kWidth, 16384);
-  governor.observe(MemoryReading{});
+  governor.observe(device::MemoryReading{});
   CHECK(governor.budget(kWidth) == 16384);
   CHECK_FALSE(governor.near_limit());
 }

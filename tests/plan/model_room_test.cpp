@@ -5,20 +5,21 @@
 #include "base/error.hpp"
 
 using namespace longhaul;
+using namespace longhaul::plan;
 
 namespace {
 
 constexpr std::uint64_t kGiB = 1ULL << 30;
 
-MemoryReading machine() {
-  MemoryReading reading;
+device::MemoryReading machine() {
+  device::MemoryReading reading;
   reading.rss = kGiB;
   reading.total = 32 * kGiB;
   reading.available = 20 * kGiB;
   return reading;
 }
 
-std::string refusal(std::uint64_t model, const MemoryReading& reading,
+std::string refusal(std::uint64_t model, const device::MemoryReading& reading,
                     std::optional<std::uint64_t> limit = std::nullopt) {
   try {
     require_room_for_model(model, reading, limit);
@@ -43,7 +44,7 @@ TEST_CASE("a model that cannot fit is refused with the figures") {
         "the model cannot be loaded: it needs about 6.0 GiB of memory (2 copies of 3.0 GiB while "
         "loading) and the memory limit leaves 5.0 GiB (1.0 GiB of 6.0 GiB in use)");
   CHECK(refusal(11 * kGiB, machine()).find("this machine leaves 20.0 GiB") != std::string::npos);
-  MemoryReading reading = machine();
+  device::MemoryReading reading = machine();
   reading.cgroup_limit = 8 * kGiB;
   reading.cgroup_used = 3 * kGiB;
   CHECK(refusal(3 * kGiB, reading).find("the cgroup's limit leaves 5.0 GiB") != std::string::npos);

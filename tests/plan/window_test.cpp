@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 using namespace longhaul;
+using namespace longhaul::plan;
 
 TEST_CASE("a rung depends on the record's own length alone") {
   CHECK(rung_of(1, std::nullopt) == 8);

@@ -4,9 +4,9 @@
 #include <map>
 #include <string>
 
-using longhaul::DuplicateFilter;
 using longhaul::Hash128;
 using longhaul::hash128;
+using longhaul::prepare::DuplicateFilter;
 
 TEST_CASE("the first image of a content is kept, later ones name its row") {
   DuplicateFilter filter(DuplicateFilter::Key::kContent);

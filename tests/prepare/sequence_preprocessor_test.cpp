@@ -5,11 +5,12 @@
 #include "base/error.hpp"
 
 using namespace longhaul;
+using namespace longhaul::prepare;
 
 namespace {
 
-Alphabet small_alphabet() {
-  Alphabet alphabet;
+encode::Alphabet small_alphabet() {
+  encode::Alphabet alphabet;
   alphabet.tokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "A", "C", "D"};
   alphabet.pad = 0;
   alphabet.unknown = 1;
@@ -113,7 +114,7 @@ TEST_CASE("what is certainly no residue is never the unknown token, and the reme
   CHECK(remedy(*measured("AZD").defect).find("--unknown token") != std::string_view::npos);
   Record record;
   record.payload = "AZD";
-  Alphabet without = small_alphabet();
+  encode::Alphabet without = small_alphabet();
   without.unknown.reset();
   const Prepared prepared = SequencePreprocessor(without, {}).measure(record);
   CHECK(remedy(*prepared.defect) == "correct the sequence");
@@ -130,7 +131,7 @@ TEST_CASE("gaps are removed and counted when asked, before all else") {
   CHECK(measured("ACD", remove).hash == measured("ACD").hash);
   CHECK(measured("-.-", remove).defect->reason == Reason::kEmpty);
   // An alphabet that has them as tokens takes them as they are, unless they are to go.
-  Alphabet aligned = small_alphabet();
+  encode::Alphabet aligned = small_alphabet();
   aligned.tokens.emplace_back("-");
   aligned.allowed += "-";
   Record record;
@@ -180,7 +181,7 @@ TEST_CASE("a batch is padded to its width and filled with dummy rows") {
 }
 
 TEST_CASE("alphabets that cannot serve are refused") {
-  Alphabet alphabet = small_alphabet();
+  encode::Alphabet alphabet = small_alphabet();
   alphabet.allowed = "ACDE";
   CHECK_THROWS_AS(SequencePreprocessor(alphabet, {}), Error);
   alphabet = small_alphabet();

@@ -15,6 +15,8 @@
 #include "run/pipeline.hpp"
 
 using namespace longhaul;
+using namespace longhaul::fakes;
+using namespace longhaul::run;
 
 namespace {
 
@@ -28,7 +30,7 @@ struct Result {
   std::uint64_t failures = 0;
   std::uint64_t releases = 0;
   nlohmann::json governor;
-  LeakVerdict leak{};
+  device::LeakVerdict leak{};
   std::vector<std::string> warnings;
   std::vector<std::vector<float>> expected;  // by row
 };
@@ -36,7 +38,7 @@ struct Result {
 struct Scene {
   FakeEncoderSettings encoder;
   PipelineSettings pipeline;
-  GovernorSettings governor{
+  plan::GovernorSettings governor{
       .start_budget = 4000, .host_limit_bytes = std::nullopt, .device_limit_bytes = std::nullopt};
   std::vector<Record> records = generated_records(300, 120);
   LeakAction on_leak = LeakAction::kContinue;
@@ -44,10 +46,10 @@ struct Scene {
 };
 
 // What a row must be: a function of the record alone.
-std::vector<float> expected_vector(const FakeEncoder& encoder, const Prepared& prepared,
-                                   const EncoderCard& card) {
+std::vector<float> expected_vector(const FakeEncoder& encoder, const prepare::Prepared& prepared,
+                                   const encode::EncoderCard& card) {
   const std::vector<std::int64_t> tokens(prepared.token_ids.begin(), prepared.token_ids.end());
-  const std::uint32_t width = rung_of(prepared.tokens, card.max_tokens);
+  const std::uint32_t width = plan::rung_of(prepared.tokens, card.max_tokens);
   const auto in_rows = [&](std::uint32_t rows) { return encoder.vector_of(tokens, width, rows); };
   const std::vector<float> vector = in_rows(encoder.rows_policy().rows(width));
   const bool finite =
@@ -56,16 +58,16 @@ std::vector<float> expected_vector(const FakeEncoder& encoder, const Prepared& p
 }
 
 Result play(Scene scene) {
-  const EncoderCard card = parse_card(fake_card_text({{"fake", true}}), "fake");
-  const SequencePreprocessor preprocessor(card.alphabet, {});
+  const encode::EncoderCard card = encode::parse_card(fake_card_text({{"fake", true}}), "fake");
+  const prepare::SequencePreprocessor preprocessor(card.alphabet, {});
   FakeEncoder encoder(scene.encoder);
   VectorReader reader(scene.records);
   MemoryStore store;
-  MemoryGovernor governor(scene.governor);
-  LeakMonitor leaks;
+  plan::MemoryGovernor governor(scene.governor);
+  device::LeakMonitor leaks;
   RecordingLog log;
-  MemorySanity sanity(log);
-  HostMemory host("/nowhere");  // the device's counters alone
+  device::MemorySanity sanity(log);
+  device::HostMemory host("/nowhere");  // the device's counters alone
   std::chrono::steady_clock::time_point now{};
   scene.pipeline.window.records = kWindow;
   scene.pipeline.parts = encoder.rows_policy();
@@ -237,7 +239,7 @@ TEST_CASE("whatever the device's capacity, everything that fits alone is written
 
 TEST_CASE("records that do not fit alone are rejected, and only they") {
   Scene scene;
-  scene.encoder.device.capacity_cost = cost_per_row(64);
+  scene.encoder.device.capacity_cost = plan::cost_per_row(64);
   const Result result = play(scene);
   std::set<std::uint64_t> too_big;
   for (const Record& record : scene.records) {
@@ -286,12 +288,12 @@ TEST_CASE("rows that are not finite are computed again, and rejected if they sta
 TEST_CASE(
     "where the rows of a part make the bits, no batch, limit or failure that leaves parts whole "
     "changes one") {
-  for (const DeviceKind kind : {DeviceKind::kCpu, DeviceKind::kCuda}) {
+  for (const device::DeviceKind kind : {device::DeviceKind::kCpu, device::DeviceKind::kCuda}) {
     Scene scene;
     scene.records = generated_records(700, 120);
     scene.encoder.device.kind = kind;
     scene.encoder.rows_matter = true;
-    scene.encoder.part_tokens = kind == DeviceKind::kCpu ? 512 : 2048;
+    scene.encoder.part_tokens = kind == device::DeviceKind::kCpu ? 512 : 2048;
     // What one part of the widest costs, and no more, and plenty.
     const double one = 1.1 * static_cast<double>(scene.encoder.part_tokens);
     for (const double budget : {one, 3 * one, 1e6}) {
@@ -301,7 +303,7 @@ TEST_CASE(
            {std::optional<std::uint32_t>(1), std::optional<std::uint32_t>(3),
             std::optional<std::uint32_t>(16), std::optional<std::uint32_t>()}) {
         for (const std::uint64_t fail_at : {0U, 6U, 9U}) {  // the first batches are one part
-          INFO((kind == DeviceKind::kCpu ? "cpu" : "cuda")
+          INFO((kind == device::DeviceKind::kCpu ? "cpu" : "cuda")
                << ", budget " << budget << ", rows " << rows.value_or(0) << ", fails at "
                << fail_at);
           scene.pipeline.batch_rows = rows;
@@ -329,7 +331,7 @@ TEST_CASE("a part that does not fit is computed in pieces, and its rows are coun
   for (const bool by_failure : {false, true}) {
     scene.encoder.device.capacity_rows =
         by_failure ? std::optional<std::uint32_t>(4) : std::nullopt;
-    scene.governor.start_budget = by_failure ? 4000 : 5 * cost_per_row(48);
+    scene.governor.start_budget = by_failure ? 4000 : 5 * plan::cost_per_row(48);
     const Result result = play(scene);
     CHECK((result.failures > 0) == by_failure);
     std::uint64_t others = 0;
@@ -369,7 +371,7 @@ TEST_CASE("caches are released every N batches and at the end") {
 
 TEST_CASE("a counter that lies changes nothing but the warning") {
   Scene scene;
-  scene.encoder.device.kind = DeviceKind::kMps;
+  scene.encoder.device.kind = device::DeviceKind::kMps;
   scene.governor.device_limit_bytes = 1ULL << 30;
   scene.pipeline.batch_rows = 4;
   scene.read_memory = true;
@@ -388,7 +390,7 @@ TEST_CASE("a leaking encoder is noticed while it runs, and stops or recycles it 
   scene.read_memory = true;
   scene.encoder.device.leak_bytes = 5000;
   const Result warned = play(scene);
-  CHECK(warned.leak == LeakVerdict::kGrowing);
+  CHECK(warned.leak == device::LeakVerdict::kGrowing);
   REQUIRE(warned.warnings.size() == 1);
   CHECK(warned.warnings[0].find("live tensors") != std::string::npos);
   CHECK(warned.report.end == RunEnd::kComplete);
@@ -399,6 +401,6 @@ TEST_CASE("a leaking encoder is noticed while it runs, and stops or recycles it 
   CHECK(play(scene).report.end == RunEnd::kInterrupted);
   scene.encoder.device.leak_bytes = 0;
   const Result sound = play(scene);
-  CHECK(sound.leak == LeakVerdict::kFlat);
+  CHECK(sound.leak == device::LeakVerdict::kFlat);
   CHECK(sound.report.end == RunEnd::kComplete);
 }

@@ -3,11 +3,13 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.hpp"
+#include "domain/counters.hpp"
 #include "fakes/recording_log.hpp"
 #include "fakes/vector_reader.hpp"
-#include "run/counters.hpp"
 
 using namespace longhaul;
+using namespace longhaul::fakes;
+using namespace longhaul::run;
 
 namespace {
 const Defect kGap{Reason::kInvalidCharacter, "'-' (a gap) at residue 3 of 9", "use --gaps remove"};

@@ -4,6 +4,7 @@
 #include <string>
 
 using namespace longhaul;
+using namespace longhaul::run;
 
 TEST_CASE("an id repeats when it was given before") {
   RepeatedIds ids;

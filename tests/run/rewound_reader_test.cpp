@@ -5,6 +5,8 @@
 #include "fakes/vector_reader.hpp"
 
 using namespace longhaul;
+using namespace longhaul::fakes;
+using namespace longhaul::run;
 
 namespace {
 

@@ -6,21 +6,23 @@
 #include "prepare/sequence_preprocessor.hpp"
 
 using namespace longhaul;
+using namespace longhaul::fakes;
+using namespace longhaul::run;
 
 namespace {
 
-SequencePreprocessor small_preprocessor() {
-  Alphabet alphabet;
+prepare::SequencePreprocessor small_preprocessor() {
+  encode::Alphabet alphabet;
   alphabet.tokens = {"[PAD]", "A", "C", "D"};
   alphabet.allowed = "ACD";
-  return SequencePreprocessor(alphabet, {});
+  return prepare::SequencePreprocessor(alphabet, {});
 }
 
 }  // namespace
 
 TEST_CASE("windows are consecutive records, in length order inside") {
   VectorReader reader(generated_records(10, 40));
-  const SequencePreprocessor preprocessor = small_preprocessor();
+  const prepare::SequencePreprocessor preprocessor = small_preprocessor();
   WindowSource source(reader, preprocessor, {.records = 4, .order = {}}, 0, {});
   std::uint64_t expected = 0;
   std::vector<std::size_t> sizes;
@@ -30,7 +32,7 @@ TEST_CASE("windows are consecutive records, in length order inside") {
     CHECK(window->start.ordinal == expected);
     CHECK(window->hash_at_start == hash);
     hash = window->hash_at_end;
-    for (const Prepared& prepared : window->records) {
+    for (const prepare::Prepared& prepared : window->records) {
       CHECK(prepared.record.ordinal == expected++);
     }
     CHECK(window->end.ordinal == expected);
@@ -48,7 +50,7 @@ TEST_CASE("in input order no group is cut by a window's edge, whatever is reject
     records[bad].payload = "BAD";
   }
   VectorReader reader(std::move(records));
-  const SequencePreprocessor preprocessor = small_preprocessor();
+  const prepare::SequencePreprocessor preprocessor = small_preprocessor();
   const WindowSettings settings{
       .records = 10,
       .order = {.order = Order::kInput, .group_rows = 8, .max_tokens = std::nullopt}};
@@ -71,7 +73,7 @@ TEST_CASE("in input order no group is cut by a window's edge, whatever is reject
 
 TEST_CASE("a window entered again at its start is the same window") {
   VectorReader reader(generated_records(100, 60));
-  const SequencePreprocessor preprocessor = small_preprocessor();
+  const prepare::SequencePreprocessor preprocessor = small_preprocessor();
   WindowSource source(reader, preprocessor, {.records = 32, .order = {}}, 0, {});
   source.next();
   const auto second = source.next();
@@ -91,7 +93,7 @@ TEST_CASE("a window entered again at its start is the same window") {
 
 TEST_CASE("the window that meets the end of the input knows how many records there are") {
   VectorReader reader(generated_records(50, 20));
-  const SequencePreprocessor preprocessor = small_preprocessor();
+  const prepare::SequencePreprocessor preprocessor = small_preprocessor();
   WindowSource source(reader, preprocessor, {.records = 32, .order = {}}, 0, {});
   CHECK_FALSE(source.next()->progress.records_total);
   CHECK(source.next()->progress.records_total == 50);
@@ -99,7 +101,7 @@ TEST_CASE("the window that meets the end of the input knows how many records the
 
 TEST_CASE("a window of rejected records alone has an empty order") {
   VectorReader reader({sequence_record(0, "BAD"), sequence_record(1, "")});
-  const SequencePreprocessor preprocessor = small_preprocessor();
+  const prepare::SequencePreprocessor preprocessor = small_preprocessor();
   WindowSource source(reader, preprocessor, {.records = 4, .order = {}}, 0, {});
   const auto window = source.next();
   REQUIRE(window);
@@ -110,7 +112,7 @@ TEST_CASE("a window of rejected records alone has an empty order") {
 
 TEST_CASE("a window says what was left out up to its end, entered again or not") {
   VectorReader reader(generated_records(10, 40), true);
-  const SequencePreprocessor preprocessor = small_preprocessor();
+  const prepare::SequencePreprocessor preprocessor = small_preprocessor();
   WindowSource source(reader, preprocessor, {.records = 4, .order = {}}, 0, {});
   const auto first = source.next();
   const auto second = source.next();

@@ -8,6 +8,7 @@
 #include "score/npz.hpp"
 
 using namespace longhaul;
+using namespace longhaul::score;
 
 namespace {
 

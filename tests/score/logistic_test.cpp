@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 
 using namespace longhaul;
+using namespace longhaul::score;
 
 namespace {
 

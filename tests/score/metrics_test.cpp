@@ -4,6 +4,7 @@
 #include <vector>
 
 using namespace longhaul;
+using namespace longhaul::score;
 
 namespace {
 const std::vector<std::uint8_t> kTruth{0, 0, 1, 1, 1, 0, 1, 0};

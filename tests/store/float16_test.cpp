@@ -4,6 +4,7 @@
 #include <cmath>
 
 using namespace longhaul;
+using namespace longhaul::store;
 
 TEST_CASE("every half survives the way to float and back") {
   for (std::uint32_t half = 0; half <= 0xFFFF; ++half) {

@@ -9,6 +9,8 @@
 #include "store/verify.hpp"
 
 using namespace longhaul;
+using namespace longhaul::store::test;
+using namespace longhaul::store;
 using namespace longhaul::fakes;
 
 namespace {

@@ -5,7 +5,8 @@
 
 #include "base/hash.hpp"
 
-namespace longhaul::fakes {
+namespace longhaul::store::test {
+
 namespace {
 
 enum class Kind { kGood, kBad, kLateBad, kDuplicate };
@@ -70,7 +71,7 @@ class Driver {
   Driver(EmbeddingStore& store, const DriverPlan& plan, Acknowledged* acknowledged)
       : store_(store), plan_(plan), acknowledged_(acknowledged) {}
 
-  void run(const std::optional<Progress>& from) {
+  void run(const std::optional<store::Progress>& from) {
     if (from) {
       progress_ = *from;
       late_ = std::move(progress_.late);
@@ -153,12 +154,12 @@ class Driver {
 
 void drive(Files& files, const std::string& directory, const DriverPlan& plan,
            Acknowledged* acknowledged) {
-  const auto out = open_store(files, directory);
+  const auto out = store::open_store(files, directory);
   if (out->state() && out->state()->finish) {
     return;
   }
-  std::optional<Progress> from;
-  std::unique_ptr<EmbeddingStore> store;
+  std::optional<store::Progress> from;
+  std::unique_ptr<store::EmbeddingStore> store;
   if (out->state()) {
     from = out->state()->progress;
     store = out->resume(plan.layout);
@@ -176,4 +177,4 @@ std::vector<float> expected_vector(const DriverPlan& plan, std::uint64_t row) {
   return vector_of(kind == Kind::kDuplicate ? 0 : row, plan.layout.dimension);
 }
 
-}  // namespace longhaul::fakes
+}  // namespace longhaul::store::test

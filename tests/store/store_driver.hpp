@@ -9,7 +9,7 @@
 #include "base/files.hpp"
 #include "store/embedding_store.hpp"
 
-namespace longhaul::fakes {
+namespace longhaul::store::test {
 
 struct DriverPlan {
   std::uint64_t records = 22;
@@ -31,4 +31,4 @@ void drive(Files& files, const std::string& directory, const DriverPlan& plan,
 // The vector that record `row` must have; empty when it is rejected.
 std::vector<float> expected_vector(const DriverPlan& plan, std::uint64_t row);
 
-}  // namespace longhaul::fakes
+}  // namespace longhaul::store::test

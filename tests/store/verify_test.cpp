@@ -8,6 +8,8 @@
 #include "store/store_driver.hpp"
 
 using namespace longhaul;
+using namespace longhaul::store::test;
+using namespace longhaul::store;
 using namespace longhaul::fakes;
 
 namespace {

@@ -7,6 +7,7 @@
 #include "torch/fused_operators.hpp"
 
 using namespace longhaul;
+using namespace longhaul::torch_room;
 
 namespace {
 

@@ -11,8 +11,8 @@ namespace {
 struct LoadCudaFirst : Catch::TestEventListenerBase {
   using TestEventListenerBase::TestEventListenerBase;
   void testRunStarting(const Catch::TestRunInfo&) override {
-    if (longhaul::list_devices().front().starts_with("cuda")) {
-      longhaul::open_device("auto");
+    if (longhaul::torch_room::list_devices().front().starts_with("cuda")) {
+      longhaul::torch_room::open_device("auto");
     }
   }
 };

@@ -4,6 +4,7 @@
 #include "torch/devices.hpp"
 
 using namespace longhaul;
+using namespace longhaul::torch_room;
 using Catch::Matchers::Contains;
 
 namespace {
@@ -18,15 +19,15 @@ bool has(const std::string& kind) {
 }
 
 // What every device must do, whatever it is.
-void check_contract(Device& device) {
+void check_contract(device::Device& device) {
   CHECK_FALSE(device.name().empty());
   device.synchronize();
-  const DeviceMemory before = device.memory();
+  const device::DeviceMemory before = device.memory();
   CHECK(before.allocated);
   device.release_cache();
   device.release_cache();
   device.synchronize();
-  const DeviceMemory after = device.memory();
+  const device::DeviceMemory after = device.memory();
   CHECK(after.allocated == before.allocated);
   if (after.reserved) {
     CHECK(*after.reserved >= *after.allocated);
@@ -41,7 +42,7 @@ void check_contract(Device& device) {
 TEST_CASE("the CPU is always there and keeps the contract") {
   CHECK(list_devices().back() == "cpu");
   const auto device = open_device("cpu");
-  CHECK(device->kind() == DeviceKind::kCpu);
+  CHECK(device->kind() == device::DeviceKind::kCpu);
   check_contract(*device);
 }
 

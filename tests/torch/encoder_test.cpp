@@ -16,12 +16,13 @@
 #include "torch/torchscript_encoder.hpp"
 
 using namespace longhaul;
-using namespace longhaul::test;
+using namespace longhaul::torch_room;
+using namespace longhaul::torch_room::test;
 using Catch::Matchers::Contains;
 
 namespace {
 
-std::string refusal(const EncoderOptions& options, ExitCode code = ExitCode::kBadData) {
+std::string refusal(const encode::EncoderOptions& options, ExitCode code = ExitCode::kBadData) {
   NullLog log;
   try {
     make_encoder(options, log);
@@ -36,12 +37,12 @@ std::string refusal(const EncoderOptions& options, ExitCode code = ExitCode::kBa
   return "";
 }
 
-std::unique_ptr<Encoder> encoder_for(const std::string& name) {
+std::unique_ptr<encode::Encoder> encoder_for(const std::string& name) {
   NullLog log;
   return make_encoder(options_for(name), log);
 }
 
-std::vector<float> row_of(const EmbeddingBlock& block, std::size_t row) {
+std::vector<float> row_of(const encode::EmbeddingBlock& block, std::size_t row) {
   const auto first = block.values.begin() + static_cast<std::ptrdiff_t>(row * block.dimension);
   return {first, first + block.dimension};
 }
@@ -73,7 +74,7 @@ TEST_CASE("golden vectors of every form of output come out") {
 TEST_CASE("a module that changes itself still runs") {
   CHECK(encoder_for("plain")->report().at("frozen") == true);
   const auto encoder = encoder_for("counting");
-  const HostBatch batch = batch_of({1, 2}, 24);
+  const encode::HostBatch batch = batch_of({1, 2}, 24);
   CHECK(encoder->encode(batch).values == encoder_for("plain")->encode(batch).values);
 }
 
@@ -86,7 +87,7 @@ TEST_CASE("a card without golden vectors is said to be unchecked") {
 
 TEST_CASE("a record's bits are its own in a part of given rows: any neighbours, dummies, threads") {
   NullLog log;
-  EncoderOptions options = options_for("plain");
+  encode::EncoderOptions options = options_for("plain");
   options.cpu_kernels = GENERATE("mkl", "onednn");
   options.dtype = GENERATE(Dtype::kFp32, Dtype::kBf16, Dtype::kFp16);
   const std::uint32_t rows = GENERATE(1U, 2U, 3U, 8U, 25U);
@@ -103,7 +104,7 @@ TEST_CASE("a record's bits are its own in a part of given rows: any neighbours, 
     }
     // Two rounds of parts: the second puts each record beside others, at another place.
     for (const std::uint32_t shift : {0U, 7U}) {
-      std::vector<HostBatch> parts;
+      std::vector<encode::HostBatch> parts;
       std::vector<std::uint32_t> order;
       for (std::uint32_t start = 0; start < kRecords; start += rows) {
         std::vector<std::uint32_t> seeds;
@@ -114,7 +115,7 @@ TEST_CASE("a record's bits are its own in a part of given rows: any neighbours, 
         parts.push_back(filled(batch_of(seeds, 40), rows));
       }
       std::size_t at = 0;
-      for (const EmbeddingBlock& block : encoder->encode(parts)) {
+      for (const encode::EmbeddingBlock& block : encoder->encode(parts)) {
         for (std::size_t i = 0; i < block.rows; ++i, ++at) {
           const std::vector<float> row = row_of(block, i);
           INFO("threads " << threads << " shift " << shift << " record " << order[at]);
@@ -130,11 +131,11 @@ TEST_CASE("a record's bits are its own in a part of given rows: any neighbours, 
 
 TEST_CASE("fused CPU kernels change rounding only, and are found in every form of model") {
   NullLog log;
-  const HostBatch batch = batch_of({1, 2, 3, 4, 5}, 40);
+  const encode::HostBatch batch = batch_of({1, 2, 3, 4, 5}, 40);
   for (const char* name : {"plain", "tuple", "dict", "other_method", "unchecked"}) {
     INFO(name);
-    EncoderOptions options = options_for(name);
-    const ModelFile model = read_torchscript_model(model_path(name));
+    encode::EncoderOptions options = options_for(name);
+    const encode::ModelFile model = read_torchscript_model(model_path(name));
     options.cpu_kernels = "mkl";
     const auto plain = make_encoder(model, options, log);
     CHECK(plain->choices() == nlohmann::json({{"kernels", "mkl"}}));
@@ -156,7 +157,7 @@ TEST_CASE("fused CPU kernels change rounding only, and are found in every form o
 
 TEST_CASE("an earlier session's choice of kernels is taken over") {
   NullLog log;
-  EncoderOptions options = options_for("plain");
+  encode::EncoderOptions options = options_for("plain");
   for (const std::string kernels : {"mkl", "onednn"}) {
     options.choices = {{"kernels", kernels}};
     const auto encoder = make_encoder(options, log);
@@ -166,25 +167,25 @@ TEST_CASE("an earlier session's choice of kernels is taken over") {
 
 TEST_CASE("convolutions are packed, their sums and relus fused, and each image keeps its bits") {
   NullLog log;
-  const ModelFile model = read_torchscript_model(model_path("image_residual"));
+  const encode::ModelFile model = read_torchscript_model(model_path("image_residual"));
   const auto images = [&](const std::vector<std::uint32_t>& seeds) {
-    return filled(probe_batch(model.card, 1, seeds), kCpuPartImages);
+    return filled(probe_batch(model.card, 1, seeds), plan::kCpuPartImages);
   };
-  const std::vector<HostBatch> batch = {images({0, 1, 2, 3}), images({4, 5, 6})};
-  const auto values = [](const std::vector<EmbeddingBlock>& blocks) {
+  const std::vector<encode::HostBatch> batch = {images({0, 1, 2, 3}), images({4, 5, 6})};
+  const auto values = [](const std::vector<encode::EmbeddingBlock>& blocks) {
     std::vector<float> all;
-    for (const EmbeddingBlock& block : blocks) {
+    for (const encode::EmbeddingBlock& block : blocks) {
       all.insert(all.end(), block.values.begin(), block.values.end());
     }
     return all;
   };
-  EncoderOptions options = options_for("image_residual");
+  encode::EncoderOptions options = options_for("image_residual");
   options.cpu_kernels = "mkl";
   const auto expected = values(make_encoder(model, options, log)->encode(batch));
   options.cpu_kernels = GENERATE("auto", "onednn");
   const auto encoder = make_encoder(model, options, log);
   CHECK(encoder->choices() == nlohmann::json({{"kernels", "onednn"}}));
-  CHECK(encoder->rows_policy().rows(1) == kCpuPartImages);
+  CHECK(encoder->rows_policy().rows(1) == plan::kCpuPartImages);
   // The last sum is with numbers that are not of the result's shape.
   CHECK(encoder->report()["kernels"]["fused"] ==
         nlohmann::json({{"convolution", 7}, {"add", 3}, {"relu", 6}}));
@@ -193,7 +194,8 @@ TEST_CASE("convolutions are packed, their sums and relus fused, and each image k
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CHECK(actual[i] == Approx(expected[i]).margin(1e-5));
   }
-  const std::vector<HostBatch> otherwise = {images({0}), images({1, 2}), images({3, 4, 5, 6})};
+  const std::vector<encode::HostBatch> otherwise = {images({0}), images({1, 2}),
+                                                    images({3, 4, 5, 6})};
   CHECK(values(encoder->encode(otherwise)) == actual);
 }
 
@@ -208,7 +210,7 @@ TEST_CASE("kernels follow from what there is, never from a clock") {
 
 TEST_CASE("fused kernels hold less memory than the plain ones and packed copies together") {
   NullLog log;
-  EncoderOptions options = options_for("plain");
+  encode::EncoderOptions options = options_for("plain");
   options.cpu_kernels = "mkl";
   const auto plain = make_encoder(options, log)->device().memory().allocated;
   options.cpu_kernels = "onednn";
@@ -220,8 +222,8 @@ TEST_CASE("fused kernels hold less memory than the plain ones and packed copies 
 
 TEST_CASE("dummy rows give no vectors and change none") {
   const auto encoder = encoder_for("plain");
-  const EmbeddingBlock among_others = encoder->encode(batch_of({5, 6, 7, 8}, 32));
-  const EmbeddingBlock among_dummies = encoder->encode(filled(batch_of({5, 6}, 32), 4));
+  const encode::EmbeddingBlock among_others = encoder->encode(batch_of({5, 6, 7, 8}, 32));
+  const encode::EmbeddingBlock among_dummies = encoder->encode(filled(batch_of({5, 6}, 32), 4));
   CHECK(among_dummies.rows == 2);
   CHECK(std::equal(among_dummies.values.begin(), among_dummies.values.end(),
                    among_others.values.begin()));
@@ -229,11 +231,11 @@ TEST_CASE("dummy rows give no vectors and change none") {
 
 TEST_CASE("pooling and normalising are the run's, not the card's") {
   NullLog log;
-  EncoderOptions options = options_for("plain");
-  const HostBatch batch = batch_of({1, 2, 3}, 24);
-  const EmbeddingBlock mean = make_encoder(options, log)->encode(batch);
+  encode::EncoderOptions options = options_for("plain");
+  const encode::HostBatch batch = batch_of({1, 2, 3}, 24);
+  const encode::EmbeddingBlock mean = make_encoder(options, log)->encode(batch);
   options.normalize = Normalize::kL2;
-  const EmbeddingBlock unit = make_encoder(options, log)->encode(batch);
+  const encode::EmbeddingBlock unit = make_encoder(options, log)->encode(batch);
   const auto row = row_of(unit, 1);
   CHECK(std::inner_product(row.begin(), row.end(), row.begin(), 0.0) == Approx(1));
   options.normalize = Normalize::kNone;
@@ -245,7 +247,7 @@ TEST_CASE("pooling and normalising are the run's, not the card's") {
 
 TEST_CASE("bf16 stays near float32 and says how near") {
   NullLog log;
-  EncoderOptions options = options_for("plain");
+  encode::EncoderOptions options = options_for("plain");
   options.dtype = Dtype::kBf16;
   const auto encoder = make_encoder(options, log);
   const auto drift = encoder->report().at("drift");
@@ -256,7 +258,7 @@ TEST_CASE("bf16 stays near float32 and says how near") {
 }
 
 TEST_CASE("a model that overflows float16 is refused there and runs in float32") {
-  EncoderOptions options = options_for("large");
+  encode::EncoderOptions options = options_for("large");
   NullLog log;
   CHECK_NOTHROW(make_encoder(options, log));
   options.dtype = Dtype::kFp16;
@@ -272,9 +274,9 @@ TEST_CASE("models that break their card are refused before anything is embedded"
 }
 
 TEST_CASE("a card that does not fit the module is refused with the reason") {
-  const ModelFile read = read_torchscript_model(model_path("tuple"));
+  const encode::ModelFile read = read_torchscript_model(model_path("tuple"));
   const auto changed = [&](auto change) {
-    ModelFile model = read;
+    encode::ModelFile model = read;
     change(model.card);
     NullLog log;
     try {
@@ -285,15 +287,18 @@ TEST_CASE("a card that does not fit the module is refused with the reason") {
     }
     return std::string("accepted");
   };
-  CHECK(changed([](EncoderCard&) {}) == "accepted");
-  CHECK_THAT(changed([](EncoderCard& card) { card.output_key.reset(); }), Contains("output_key"));
-  CHECK_THAT(changed([](EncoderCard& card) { card.output_key = 2; }), Contains("Tuple of 2"));
-  CHECK_THAT(changed([](EncoderCard& card) { card.output_key = "x"; }), Contains("Tuple"));
-  CHECK_THAT(changed([](EncoderCard& card) { card.method = "encode"; }), Contains("forward"));
-  CHECK_THAT(changed([](EncoderCard& card) { card.output = OutputKind::kPooled; }),
+  CHECK(changed([](encode::EncoderCard&) {}) == "accepted");
+  CHECK_THAT(changed([](encode::EncoderCard& card) { card.output_key.reset(); }),
+             Contains("output_key"));
+  CHECK_THAT(changed([](encode::EncoderCard& card) { card.output_key = 2; }),
+             Contains("Tuple of 2"));
+  CHECK_THAT(changed([](encode::EncoderCard& card) { card.output_key = "x"; }), Contains("Tuple"));
+  CHECK_THAT(changed([](encode::EncoderCard& card) { card.method = "encode"; }),
+             Contains("forward"));
+  CHECK_THAT(changed([](encode::EncoderCard& card) { card.output = OutputKind::kPooled; }),
              Contains("output 'pooled' has 2 dimensions"));
-  CHECK_THAT(changed([](EncoderCard& card) { card.inputs.pop_back(); }), Contains("mask"));
-  CHECK_THAT(changed([](EncoderCard& card) { card.inputs.push_back(card.inputs[1]); }),
+  CHECK_THAT(changed([](encode::EncoderCard& card) { card.inputs.pop_back(); }), Contains("mask"));
+  CHECK_THAT(changed([](encode::EncoderCard& card) { card.inputs.push_back(card.inputs[1]); }),
              Contains("takes 2 inputs; the card lists 3"));
 }
 
@@ -306,7 +311,7 @@ TEST_CASE("a truncated archive, at any point, is one line and 65") {
     INFO(share);
     std::ofstream(path, std::ios::binary)
         << bytes.substr(0, static_cast<std::size_t>(share * static_cast<double>(bytes.size())));
-    EncoderOptions options = options_for("plain");
+    encode::EncoderOptions options = options_for("plain");
     options.model_path = path.string();
     CHECK_THAT(refusal(options), Contains(share > 0 ? "archive" : "empty"));
   }
@@ -314,7 +319,7 @@ TEST_CASE("a truncated archive, at any point, is one line and 65") {
 }
 
 TEST_CASE("a pinned model is taken, any other refused") {
-  EncoderOptions options = options_for("plain");
+  encode::EncoderOptions options = options_for("plain");
   const std::string hash = read_torchscript_model(options.model_path).sha256();
   CHECK(hash.size() == 64);
   options.model_sha256 = hash;
@@ -326,8 +331,8 @@ TEST_CASE("a pinned model is taken, any other refused") {
 
 TEST_CASE("out of memory inside TorchScript is told from a model that fails") {
   NullLog log;
-  const HostBatch few = batch_of({1, 2, 3}, 24);
-  const HostBatch many = batch_of({1, 2, 3, 4, 5, 6, 7, 8, 9}, 24);
+  const encode::HostBatch few = batch_of({1, 2, 3}, 24);
+  const encode::HostBatch many = batch_of({1, 2, 3, 4, 5, 6, 7, 8, 9}, 24);
   const auto greedy = encoder_for("greedy");
   const auto before = greedy->encode(few).values;
   const auto live = greedy->device().memory().allocated;

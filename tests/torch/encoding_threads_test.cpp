@@ -7,12 +7,13 @@
 #include <stdexcept>
 
 using namespace longhaul;
+using namespace longhaul::torch_room;
 
 namespace {
 
 // Row r has the tokens r, r, ... and the length r + 1.
-HostBatch numbered(std::uint32_t rows, std::uint32_t width) {
-  HostBatch batch;
+encode::HostBatch numbered(std::uint32_t rows, std::uint32_t width) {
+  encode::HostBatch batch;
   batch.rows = batch.used_rows = rows;
   batch.width = width;
   for (std::uint32_t row = 0; row < rows; ++row) {
@@ -23,8 +24,8 @@ HostBatch numbered(std::uint32_t rows, std::uint32_t width) {
 }
 
 // A row's vector is its first token and its length.
-EmbeddingBlock numbers_of(const HostBatch& part) {
-  EmbeddingBlock block{.rows = part.used_rows, .dimension = 2, .values = {}};
+encode::EmbeddingBlock numbers_of(const encode::HostBatch& part) {
+  encode::EmbeddingBlock block{.rows = part.used_rows, .dimension = 2, .values = {}};
   for (std::uint32_t row = 0; row < part.used_rows; ++row) {
     block.values.push_back(static_cast<float>(part.tokens[std::size_t{row} * part.width]));
     block.values.push_back(static_cast<float>(part.lengths[row]));
@@ -40,13 +41,13 @@ TEST_CASE("blocks come back in the parts' order, each part computed once by one 
   CHECK(threads.count() == 3);
   for (const std::uint32_t count : {1U, 2U, 3U, 7U, 100U}) {
     INFO(count);
-    std::vector<HostBatch> parts;
+    std::vector<encode::HostBatch> parts;
     for (std::uint32_t i = 0; i < count; ++i) {
       parts.push_back(numbered(1 + i % 5, 8));
     }
     std::atomic<std::uint32_t> computed{0};
     std::atomic<int> most{0};
-    const auto blocks = threads.encode(parts, [&](const HostBatch& part) {
+    const auto blocks = threads.encode(parts, [&](const encode::HostBatch& part) {
       ++computed;
       most = std::max(most.load(), at::get_num_threads());
       return numbers_of(part);
@@ -63,9 +64,9 @@ TEST_CASE("blocks come back in the parts' order, each part computed once by one 
 
 TEST_CASE("what a part throws is thrown, and the next batch is computed") {
   EncodingThreads threads(2);
-  const std::vector<HostBatch> parts = {numbered(4, 8), numbered(5, 8), numbered(4, 8)};
+  const std::vector<encode::HostBatch> parts = {numbered(4, 8), numbered(5, 8), numbered(4, 8)};
   CHECK_THROWS_AS(threads.encode(parts,
-                                 [](const HostBatch& part) -> EmbeddingBlock {
+                                 [](const encode::HostBatch& part) -> encode::EmbeddingBlock {
                                    if (part.rows == 5) {
                                      throw std::runtime_error("the second part");
                                    }

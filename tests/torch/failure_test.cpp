@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 using namespace longhaul;
+using namespace longhaul::torch_room;
 
 TEST_CASE("memory that ran out is known by its text, whoever says it") {
   for (const char* text : {

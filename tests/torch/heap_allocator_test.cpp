@@ -13,6 +13,7 @@
 #include "torch/failure.hpp"
 
 using namespace longhaul;
+using namespace longhaul::torch_room;
 
 namespace {
 

@@ -7,7 +7,8 @@
 #include "torch/torchscript_encoder.hpp"
 
 using namespace longhaul;
-using namespace longhaul::test;
+using namespace longhaul::torch_room;
+using namespace longhaul::torch_room::test;
 using nlohmann::json;
 
 TEST_CASE("a module's parameters, methods and inputs are told") {
@@ -43,11 +44,11 @@ TEST_CASE("a draft finds the part of a tuple, a dict or an image model's output"
 
 TEST_CASE("a draft is refused as a card until its nulls are filled in") {
   json card = draft_card(model_path("no_card"));
-  CHECK_THROWS_AS(parse_card(card.dump(), "draft"), Error);
-  const EncoderCard whole = read_torchscript_model(model_path("plain")).card;
+  CHECK_THROWS_AS(encode::parse_card(card.dump(), "draft"), Error);
+  const encode::EncoderCard whole = read_torchscript_model(model_path("plain")).card;
   card["alphabet"] = whole.text.at("alphabet");
   card["pooling"] = "mean";
-  CHECK_THROWS_AS(parse_card(card.dump(), "draft"), Error);  // normalize is still null
+  CHECK_THROWS_AS(encode::parse_card(card.dump(), "draft"), Error);  // normalize is still null
   card["normalize"] = "none";
-  CHECK(parse_card(card.dump(), "draft").dimension == 16);
+  CHECK(encode::parse_card(card.dump(), "draft").dimension == 16);
 }

@@ -6,14 +6,14 @@
 #include "encode/batch.hpp"
 #include "encode/encoder.hpp"
 
-namespace longhaul::test {
+namespace longhaul::torch_room::test {
 
 inline std::string model_path(const std::string& name) {
   return std::string(LONGHAUL_TEST_MODELS) + "/" + name + ".ts";
 }
 
-inline EncoderOptions options_for(const std::string& name) {
-  EncoderOptions options;
+inline encode::EncoderOptions options_for(const std::string& name) {
+  encode::EncoderOptions options;
   options.model_path = model_path(name);
   options.device = "cpu";
   options.threads = 1;
@@ -35,8 +35,8 @@ inline std::vector<std::int64_t> token_row(std::uint32_t seed, std::uint32_t res
   return row;
 }
 
-inline HostBatch batch_of(const std::vector<std::uint32_t>& seeds, std::uint32_t width) {
-  HostBatch batch;
+inline encode::HostBatch batch_of(const std::vector<std::uint32_t>& seeds, std::uint32_t width) {
+  encode::HostBatch batch;
   batch.rows = batch.used_rows = static_cast<std::uint32_t>(seeds.size());
   batch.width = width;
   for (const std::uint32_t seed : seeds) {
@@ -48,4 +48,4 @@ inline HostBatch batch_of(const std::vector<std::uint32_t>& seeds, std::uint32_t
   return batch;
 }
 
-}  // namespace longhaul::test
+}  // namespace longhaul::torch_room::test

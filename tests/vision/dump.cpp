@@ -21,20 +21,20 @@ int main(int argc, char** argv) {
     std::cerr << "usage: vision_dump SIZE:RESIZE:INTERPOLATION:crop|squash:ignore|apply FILE...\n";
     return 2;
   }
-  longhaul::ImageSettings settings;
+  longhaul::prepare::ImageSettings settings;
   settings.image.size = static_cast<std::uint32_t>(std::stoul(fields[0]));
   settings.image.resize = static_cast<std::uint32_t>(std::stoul(fields[1]));
   settings.image.interpolation = fields[2];
   settings.image.crop = fields[3] == "crop";
   settings.image.exif = fields[4];
   settings.likeness = fields.size() > 5;
-  const longhaul::ImagePreprocessor preprocessor(settings);
+  const longhaul::vision::ImagePreprocessor preprocessor(settings);
   for (int i = 2; i < argc; ++i) {
     longhaul::Record record;
     record.payload = argv[i];
-    longhaul::Prepared prepared = preprocessor.measure(record);
-    longhaul::Prepared* const one = &prepared;
-    const longhaul::Assembled assembled = preprocessor.assemble({&one, 1}, 1, 0);
+    longhaul::prepare::Prepared prepared = preprocessor.measure(record);
+    longhaul::prepare::Prepared* const one = &prepared;
+    const longhaul::prepare::Assembled assembled = preprocessor.assemble({&one, 1}, 1, 0);
     if (!assembled.rejected.empty()) {
       const longhaul::Defect& defect = assembled.rejected.front().defect;
       std::cout << to_string(defect.reason) << ' ' << defect.message << '\n';

@@ -5,10 +5,10 @@
 
 #include "base/error.hpp"
 
-using longhaul::Fit;
-using longhaul::fit_geometry;
-using longhaul::FitGeometry;
-using longhaul::ImageSpec;
+using longhaul::encode::ImageSpec;
+using longhaul::vision::Fit;
+using longhaul::vision::fit_geometry;
+using longhaul::vision::FitGeometry;
 
 namespace {
 

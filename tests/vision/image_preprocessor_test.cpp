@@ -17,12 +17,10 @@
 #include "vision/image_kind.hpp"
 
 namespace fs = std::filesystem;
-using longhaul::Assembled;
-using longhaul::ImagePreprocessor;
-using longhaul::ImageSettings;
-using longhaul::Prepared;
+using namespace longhaul;
 using longhaul::Reason;
 using longhaul::Record;
+using longhaul::vision::ImagePreprocessor;
 
 namespace {
 
@@ -64,16 +62,16 @@ class Folder {
   fs::path path_;
 };
 
-ImageSettings settings_of(std::uint32_t workers) {
-  ImageSettings settings;
+prepare::ImageSettings settings_of(std::uint32_t workers) {
+  prepare::ImageSettings settings;
   settings.image.size = settings.image.resize = kSize;
   settings.workers = workers;
   return settings;
 }
 
 struct Batch {
-  std::vector<Prepared> prepared;
-  Assembled assembled;
+  std::vector<prepare::Prepared> prepared;
+  prepare::Assembled assembled;
 };
 
 Batch assemble(const ImagePreprocessor& preprocessor, const std::vector<std::string>& payloads,
@@ -85,8 +83,8 @@ Batch assemble(const ImagePreprocessor& preprocessor, const std::vector<std::str
     record.payload = payload;
     batch.prepared.push_back(preprocessor.measure(record));
   }
-  std::vector<Prepared*> records;
-  for (Prepared& prepared : batch.prepared) {
+  std::vector<prepare::Prepared*> records;
+  for (prepare::Prepared& prepared : batch.prepared) {
     records.push_back(&prepared);
   }
   batch.assembled = preprocessor.assemble(records, 1, rows);
@@ -111,7 +109,7 @@ TEST_CASE("a bad image leaves its row to the next one, and dummy rows fill the b
   for (const std::uint32_t workers : {1U, 2U, 5U}) {
     const ImagePreprocessor preprocessor(settings_of(workers));
     const Batch batch = assemble(preprocessor, payloads, 7);
-    const Assembled& assembled = batch.assembled;
+    const prepare::Assembled& assembled = batch.assembled;
     CHECK(assembled.accepted == std::vector<std::uint32_t>{0, 2, 5});
     REQUIRE(assembled.rejected.size() == 3);
     CHECK(assembled.rejected[0].index == 1);
@@ -134,11 +132,14 @@ TEST_CASE("an image carries the hash of its bytes, in a file or in an archive") 
   const std::string bytes = bytes_of(path);
   const std::string archive = folder.file("t.tar", std::string(512, 'h') + bytes + "tail");
   const ImagePreprocessor preprocessor(settings_of(2));
-  const Batch batch = assemble(
-      preprocessor,
-      {path, longhaul::to_payload({archive, longhaul::ImagePlace::Stretch{512, bytes.size()}}),
-       longhaul::to_payload({archive, longhaul::ImagePlace::Stretch{512, bytes.size() + 50}})},
-      0);
+  const Batch batch =
+      assemble(preprocessor,
+               {path,
+                longhaul::input::to_payload(
+                    {archive, longhaul::input::ImagePlace::Stretch{512, bytes.size()}}),
+                longhaul::input::to_payload(
+                    {archive, longhaul::input::ImagePlace::Stretch{512, bytes.size() + 50}})},
+               0);
   CHECK(batch.assembled.accepted == std::vector<std::uint32_t>{0, 1});
   CHECK(batch.prepared[0].hash == longhaul::hash128(bytes));
   CHECK(batch.prepared[1].hash == longhaul::hash128(bytes));
@@ -149,9 +150,9 @@ TEST_CASE("an image carries the hash of its bytes, in a file or in an archive") 
 
 TEST_CASE("duplicates are asked for in order and leave their rows") {
   const Folder folder;
-  ImageSettings settings = settings_of(3);
+  prepare::ImageSettings settings = settings_of(3);
   std::vector<std::uint64_t> asked;
-  settings.duplicate_of = [&](const Prepared& prepared) -> std::optional<std::uint64_t> {
+  settings.duplicate_of = [&](const prepare::Prepared& prepared) -> std::optional<std::uint64_t> {
     asked.push_back(prepared.record.ordinal);
     return prepared.record.ordinal % 2 == 1 ? std::optional<std::uint64_t>(0) : std::nullopt;
   };
@@ -169,7 +170,7 @@ TEST_CASE("any bytes can be asked for an orientation") {
   const std::string whole =
       std::string("II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0", 22);
   const auto orientation = [](const std::string& bytes) {
-    return longhaul::tiff_orientation(
+    return longhaul::vision::tiff_orientation(
         {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
   };
   CHECK(orientation(whole) == 6);

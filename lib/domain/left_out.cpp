@@ -1,4 +1,4 @@
-#include "input/left_out.hpp"
+#include "domain/left_out.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "base/outcome.hpp"
+#include "domain/outcome.hpp"
 
 #include <array>
 

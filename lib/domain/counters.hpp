@@ -7,8 +7,8 @@
 #include <span>
 #include <string>
 
-#include "input/left_out.hpp"
-#include "store/embedding_store.hpp"
+#include "domain/left_out.hpp"
+#include "domain/record_row.hpp"
 
 namespace longhaul {
 

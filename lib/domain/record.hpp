@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/outcome.hpp"
+#include "domain/outcome.hpp"
 
 namespace longhaul {
 

@@ -1,4 +1,4 @@
-#include "run/counters.hpp"
+#include "domain/counters.hpp"
 
 #include <algorithm>
 
