@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the C++ tests (ctest), the sanitizer builds of the core and the pytest suite, and counts
-what each runner reported."""
+what each runner reported. With LONGHAUL_LONG each fuzzing program as well, a minute and a test each."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -51,6 +52,13 @@ def format_check():
     return (1, 0, 0) if code == 0 else (0, 1, 0)
 
 
+def fuzz():
+    """passed, failed, skipped of the fuzzing programs, each of which is one test."""
+    names = sorted(source.name.removesuffix("_fuzz.cpp") for source in ROOT.glob("tests/fuzz/*_fuzz.cpp"))
+    failed = [name for name in names if run(["scripts/fuzz", "60", name]) != 0]
+    return len(names) - len(failed), len(failed), 0
+
+
 def main():
     total = [0, 0, 0]
 
@@ -74,6 +82,8 @@ def main():
             code = run(["ctest", "--test-dir", build, "--output-on-failure", "-j2", *chosen,
                         "--output-junit", junit])
             add(counts(junit) if junit.exists() else (0, 0, 0), code)
+        if os.environ.get("LONGHAUL_LONG"):
+            add(fuzz(), 0)
         junit = pathlib.Path(folder, "pytest.xml")
         # Two files at a time; a file's tests share its fixtures.
         code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/cli",

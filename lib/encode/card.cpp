@@ -301,13 +301,27 @@ GoldenVector parse_golden(const Fields& fields, std::uint32_t dimension) {
   return golden;
 }
 
+// Copying and printing a value take stack for each level of it.
+constexpr int kDeepest = 64;
+
 json parse_json(std::string_view text, const std::string& where) {
-  try {
-    return json::parse(text);
-  } catch (const json::parse_error& error) {
-    throw Error(ExitCode::kBadData, where + ": not JSON, at byte " + std::to_string(error.byte),
+  const auto refuse = [&](const std::string& why) {
+    throw Error(ExitCode::kBadData, where + ": " + why,
                 "correct the card, or draft one with: longhaul inspect MODEL --draft-card");
+  };
+  try {
+    return json::parse(text, [&](int depth, json::parse_event_t, const json&) {
+      if (depth > kDeepest) {
+        refuse("nested more than " + std::to_string(kDeepest) + " levels deep");
+      }
+      return true;
+    });
+  } catch (const json::parse_error& error) {
+    refuse("not JSON, at byte " + std::to_string(error.byte));
+  } catch (const json::out_of_range& error) {
+    refuse("holds a number beyond float64: " + printable(error.what(), 200));
   }
+  return {};
 }
 
 void check_version(const Fields& card) {

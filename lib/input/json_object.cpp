@@ -10,6 +10,9 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Printing a value takes stack for each level of it, and a line may be as long as memory allows.
+constexpr std::size_t kDeepest = 256;
+
 // "[json.exception.parse_error.101] parse error at line 1, column 9: syntax error while ..."
 std::string without_prefix(const std::string& what) {
   const std::size_t colon = what.find(": ");
@@ -69,7 +72,10 @@ class JsonObject::Events : public nlohmann::json_sax<Json> {
     return true;
   }
   bool enter() {
-    ++depth_;
+    if (++depth_ > kDeepest) {
+      error_ = "nested more than " + std::to_string(kDeepest) + " levels deep";
+      return false;
+    }
     return true;
   }
   bool leave() {

@@ -170,3 +170,34 @@ TEST_CASE("text that is not JSON is refused with the byte") {
     CHECK(std::string(error.what()).find("x.json: not JSON, at byte") == 0);
   }
 }
+
+TEST_CASE("a number beyond float64 is refused") {
+  std::string text = image_card().dump();
+  text.replace(text.find("0.0039"), 6, "1e999");
+  try {
+    parse_card(text, "x.json");
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::kBadData);
+    CHECK(std::string(error.what()).find("x.json: holds a number beyond float64") == 0);
+    CHECK_FALSE(error.remedy().empty());
+  }
+}
+
+TEST_CASE("a card nested deeper than the stack is refused, wherever that is") {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  for (const char* field : {"source", "card", "output_key"}) {
+    json card = sequence_card();
+    card[field] = "DEEP";
+    std::string text = card.dump();
+    text.replace(text.find("\"DEEP\""), 6, deep);
+    CAPTURE(field);
+    try {
+      parse_card(text, "x.json");
+      FAIL("accepted");
+    } catch (const Error& error) {
+      CHECK(error.code() == ExitCode::kBadData);
+      CHECK(std::string(error.what()).find("nested more than 64 levels deep") != std::string::npos);
+    }
+  }
+}

@@ -153,3 +153,22 @@ TEST_CASE("a JSON line over the cap is passed over") {
     CHECK(records[2].find("f|MK @3:") == 0);
   }
 }
+
+TEST_CASE("a value nested deeper than the stack makes its line a reject, used or not") {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  for (const std::string key : {"id", "x"}) {
+    const std::string line = R"({"sequence": "LV", ")" + key + "\": " + deep + "}";
+    auto reader = open_json_lines(
+        std::make_unique<MemorySource>(kFirst + "\n" + line + "\n" + kFirst), settings_for());
+    Record record;
+    REQUIRE(reader->next(record));
+    record = {};
+    REQUIRE(reader->next(record));
+    REQUIRE(record.defect);
+    CHECK(record.defect->reason == Reason::kBadJson);
+    CHECK(record.defect->message.find("256 levels") != std::string::npos);
+    record = {};
+    REQUIRE(reader->next(record));
+    CHECK_FALSE(record.defect);
+  }
+}
