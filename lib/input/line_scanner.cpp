@@ -164,7 +164,8 @@ void LineScanner::start() {
   const std::size_t wanted = std::clamp<std::size_t>(block_bytes_, 4, kSniffedBytes);
   while (end_ < wanted && refill()) {
   }
-  const std::string_view head(buffer_.data(), std::min(end_, kSniffedBytes));
+  // As far as was wanted, however much came: the same for a file and a pipe.
+  const std::string_view head(buffer_.data(), std::min(end_, wanted));
   check_is_text(head, name_, list_of_paths_);
   begin_ = behind_marks(0, end_);
 }

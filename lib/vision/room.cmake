@@ -60,7 +60,7 @@ set_target_properties(longhaul_vision_module PROPERTIES OUTPUT_NAME longhaul_vis
                       LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
 
 longhaul_test(vision
-  SOURCES fit_test.cpp image_preprocessor_test.cpp
+  SOURCES fit_test.cpp image_preprocessor_test.cpp tiff_header_test.cpp
   LINKS vision PRIVATE JPEG::JPEG PNG::PNG)
 if(LONGHAUL_TESTS)
   add_executable(vision_dump "${PROJECT_SOURCE_DIR}/tests/vision/dump.cpp")

@@ -44,7 +44,11 @@ class Directory {
     entry.count = *count;
     entry.at = at + 8;
     if (entry.size * entry.count > 4) {
-      entry.at = reader_.u32(at + 8).value_or(0);
+      const auto place = reader_.u32(at + 8);
+      if (!place) {
+        return std::nullopt;
+      }
+      entry.at = *place;
     }
     return entry;
   }

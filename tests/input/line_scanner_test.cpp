@@ -118,3 +118,16 @@ TEST_CASE("every mixture of line ends is split alike in blocks of any size") {
     }
   }
 }
+
+TEST_CASE("what is looked at to tell text from binary does not depend on how the bytes arrive") {
+  for (const std::size_t zero : {std::size_t{31}, std::size_t{32}, std::size_t{33}}) {
+    std::string bytes(100, 'x');
+    bytes[zero] = '\0';
+    for (const std::size_t most : {std::size_t{1}, std::size_t{7}, std::size_t{31}, bytes.size()}) {
+      CAPTURE(zero, most);
+      LineScanner lines(std::make_unique<MemorySource>(bytes, most), "x", 1000, 32);
+      Line line;
+      CHECK((thrown_by([&] { lines.next(line); }).code != 0) == (zero < 32));
+    }
+  }
+}
