@@ -33,6 +33,17 @@ std::string as_text(const JsonObject::Field& field, std::string_view line) {
   return field.text;
 }
 
+// The lines whose keys choose the columns: the first one, and those that end within what was asked
+// for. How much lies ahead beyond that depends on how the bytes come, by a file or by a pipe.
+std::string_view chosen_by(std::string_view ahead, const SourceSettings& settings) {
+  const std::size_t first = std::min(ahead.find_first_of("\r\n"), ahead.size());
+  const auto asked = static_cast<std::size_t>(
+      std::min<std::uint64_t>(settings.block_bytes, settings.max_line_bytes + 1));
+  const std::size_t most = std::max(first + 1, asked);
+  return ahead.size() < most ? ahead
+                             : ahead.substr(0, ahead.substr(0, most).find_last_of("\r\n") + 1);
+}
+
 }  // namespace
 
 JsonLinesReader::JsonLinesReader(std::unique_ptr<ByteSource> bytes, const SourceSettings& settings)
@@ -53,13 +64,14 @@ JsonLinesReader::JsonLinesReader(std::unique_ptr<ByteSource> bytes, const Source
 
 // Every key of the objects among the first lines.
 std::vector<std::string> JsonLinesReader::keys_ahead() {
-  std::string_view ahead = lines_.peek(settings_.block_bytes);
+  std::string_view ahead = chosen_by(lines_.peek(settings_.block_bytes), settings_);
   std::vector<std::string> keys;
   bool any_object = false;
   bool any_text = false;
   for (std::size_t line = 0; line < kLinesAhead && !ahead.empty(); ++line) {
     const std::size_t end = std::min(ahead.find_first_of("\r\n"), ahead.size());
-    const std::string_view text = ahead.substr(0, end);
+    const std::string_view text =
+        ahead.substr(0, std::min<std::uint64_t>(end, settings_.max_line_bytes));
     ahead.remove_prefix(std::min(end + 1, ahead.size()));
     const auto defect = object_.read(text);
     const bool first_text = !any_text && !is_blank(text);

@@ -172,3 +172,25 @@ TEST_CASE("a value nested deeper than the stack makes its line a reject, used or
     CHECK_FALSE(record.defect);
   }
 }
+
+TEST_CASE("the columns that are chosen do not depend on how the bytes arrive") {
+  const std::string text =
+      "{\"a\": 1}\n{\"b\": 2}\n" + kFirst + "\n" + R"({"id": "g", "seq": "MK"})";
+  for (std::size_t block = 4; block < text.size() + 4; ++block) {
+    const auto outcome = [&](std::size_t most) {
+      std::string said;
+      const Thrown thrown = thrown_by([&] {
+        auto bytes = std::make_unique<MemorySource>(text, most);
+        for (const std::string& record :
+             drain(*open_json_lines(std::move(bytes), settings_for(block)))) {
+          said += record + "\n";
+        }
+      });
+      return said + thrown.text;
+    };
+    for (std::size_t most = 1; most < 12; ++most) {
+      CAPTURE(block, most);
+      REQUIRE(outcome(most) == outcome(text.size()));
+    }
+  }
+}
