@@ -17,12 +17,12 @@ add_custom_target(longhaul_version
 
 # Everything but the encoder that is linked in: shared by the program and by longhaul-fake.
 set(app_sources
-  main.cpp bench.cpp commands.cpp config_options.cpp console.cpp duplicate_memory.cpp embed.cpp
-  embed_session.cpp evaluate.cpp exact_encoder.cpp help.cpp image_match.cpp input_hashes.cpp
-  inspect.cpp inspect_run.cpp memory_log.cpp output_state.cpp processor.cpp probe.cpp probe_cv.cpp
+  main.cpp bench.cpp commands.cpp config_options.cpp console.cpp embed.cpp
+  embed_session.cpp evaluate.cpp help.cpp 
+  inspect.cpp inspect_run.cpp processor.cpp probe.cpp probe_cv.cpp
   probe_fit.cpp probe_labels.cpp probe_predict.cpp process_setup.cpp progress.cpp progress_text.cpp
-  recompute.cpp recycle.cpp registry.cpp replay_paths.cpp retry_run.cpp run_choices.cpp
-  run_environment.cpp run_identity.cpp run_json.cpp run_report.cpp session_checks.cpp signals.cpp
+  recycle.cpp registry.cpp replay_paths.cpp 
+  run_environment.cpp session_display.cpp signals.cpp
   terminal_text.cpp usable_threads.cpp verify.cpp version.cpp vision_module.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
 add_library(longhaul_app OBJECT ${app_sources})
@@ -31,7 +31,8 @@ target_include_directories(longhaul_app PUBLIC "${PROJECT_SOURCE_DIR}/apps/longh
                                                "${PROJECT_BINARY_DIR}/generated")
 target_link_libraries(longhaul_app
   PUBLIC longhaul_base longhaul_config longhaul_input longhaul_prepare longhaul_encode
-         longhaul_arrow longhaul_device longhaul_store longhaul_run longhaul_score CLI11::CLI11
+         longhaul_arrow longhaul_device longhaul_store longhaul_run longhaul_session
+         longhaul_score CLI11::CLI11
          nlohmann_json::nlohmann_json spdlog::spdlog ${CMAKE_DL_LIBS}
   PRIVATE longhaul_warnings)
 

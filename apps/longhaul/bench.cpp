@@ -18,8 +18,9 @@
 #include "config/run_config.hpp"
 #include "registry.hpp"
 #include "run/pipeline.hpp"
-#include "run_choices.hpp"
 #include "run_environment.hpp"
+#include "session/auto_settings.hpp"
+#include "session/encoder_options.hpp"
 #include "terminal_text.hpp"
 #include "usable_threads.hpp"
 
@@ -134,15 +135,15 @@ class Bench {
       throw Error(ExitCode::kUsage, "bench measures sequence models", "time images with embed");
     }
     NullLog log;
-    const encode::EncoderOptions encoder = encoder_options(config_, model_.card, threads);
+    const encode::EncoderOptions encoder = session::encoder_options(config_, model_.card, threads);
     encoder_ = backend_.make_encoder(model_, encoder, log);
     preprocessor_ = make_preprocessor(config_, model_.card, threads, {});
-    const json choices = make_choices(config_, model_.card,
-                                      {.device_kind = device_kind(encoder_->device()),
-                                       .parts = encoder_->rows_policy(),
-                                       .choices = encoder_->choices()},
-                                      threads);
-    settings_ = pipeline_settings(config_, model_.card, choices, encoder_->concurrency());
+    const json choices = session::make_choices(config_, model_.card,
+                                               {.device_kind = device_kind(encoder_->device()),
+                                                .parts = encoder_->rows_policy(),
+                                                .choices = encoder_->choices()},
+                                               threads);
+    settings_ = session::pipeline_settings(config_, model_.card, choices, encoder_->concurrency());
   }
 
   json run() {
@@ -238,8 +239,8 @@ class Bench {
         {.dimension = encoder_->dimension(), .dtype = OutputDtype::kFp32, .kept_columns = {}},
         {{"bench", true}});
     GeneratedReader reader(model_.card, options_);
-    plan::MemoryGovernor governor(
-        governor_settings(config_, model_.card, settings_, device::MemoryReading(), *encoder_));
+    plan::MemoryGovernor governor(session::governor_settings(config_, model_.card, settings_,
+                                                             device::MemoryReading(), *encoder_));
     device::LeakMonitor leaks;
     NullLog log;
     run::PipelineHooks hooks;

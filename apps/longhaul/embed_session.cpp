@@ -4,29 +4,32 @@
 #include <set>
 
 #include "base/text.hpp"
-#include "duplicate_memory.hpp"
-#include "exact_encoder.hpp"
-#include "input_hashes.hpp"
-#include "memory_log.hpp"
-#include "output_state.hpp"
-#include "plan/model_room.hpp"
+#include "plan/model_memory_check.hpp"
 #include "prepare/image_settings.hpp"
 #include "progress.hpp"
 #include "recycle.hpp"
 #include "registry.hpp"
-#include "retry_run.hpp"
 #include "run/pipeline.hpp"
-#include "run_choices.hpp"
 #include "run_environment.hpp"
-#include "run_identity.hpp"
-#include "run_json.hpp"
-#include "run_report.hpp"
-#include "session_checks.hpp"
+#include "session/auto_settings.hpp"
+#include "session/encoder_options.hpp"
+#include "session/fp32_fallback.hpp"
+#include "session/input_hashes.hpp"
+#include "session/memory_log.hpp"
+#include "session/output_state.hpp"
+#include "session/resume_scan.hpp"
+#include "session/retry_run.hpp"
+#include "session/run_identity.hpp"
+#include "session/run_json.hpp"
+#include "session/run_report.hpp"
+#include "session/session_checks.hpp"
+#include "session_display.hpp"
 #include "signals.hpp"
 #include "store/retry_merge.hpp"
 #include "version.hpp"
 
 namespace longhaul::app {
+using namespace session;
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -41,6 +44,7 @@ class Session {
   explicit Session(const SessionInputs& inputs)
       : inputs_(inputs),
         config_(inputs.resolved.config),
+        workshop_(make_workshop(inputs.backend)),
         log_(*inputs.console),
         files_(posix_files()),
         started_(Clock::now() -
@@ -108,7 +112,7 @@ class Session {
 
   void read_card() {
     threads_ = config_.threads.value_or(inputs_.usable.threads);
-    model_ = inputs_.backend.read_model(config_.model, config_.card, config_.model_sha256);
+    model_ = workshop_.read_model(config_.model, config_.card, config_.model_sha256);
     options_ = encoder_options(config_, model_.card, threads_);
     if (follows_) {
       options_.choices = begin_.at("choices").at("encoder");
@@ -132,7 +136,8 @@ class Session {
   }
 
   ExitCode already_finished() {
-    require_finished_input(config_, model_.card, *directory_->state(), log_);
+    require_finished_input(config_, model_.card, *directory_->state(), workshop_,
+                           &StopSignals::requested, log_);
     log_.info(config_.output + " is complete: nothing to do");
     return close(finished_code());
   }
@@ -156,7 +161,7 @@ class Session {
     const device::MemoryReading before = sanity_.checked(host_memory_.read());
     plan::require_room_for_model(files_->open(config_.model, OpenMode::kRead)->size(), before,
                                  host_limit(config_, before));
-    encoder_ = inputs_.backend.make_encoder(model_, options_, log_);
+    encoder_ = workshop_.make_encoder(model_, options_, log_);
     log_.info(model_.card.name + " on " + encoder_->device().name() + ", " +
               std::string(to_string(config_.dtype)) + ", " +
               std::string(to_string(options_.pooling)) + ", " +
@@ -330,7 +335,7 @@ class Session {
             },
         .leak_suspected = [this](const std::string&) { return leak_action(config_); },
         .recall_ids = ids_of_earlier_sessions(),
-        .exact_encoder = exact_encoder(inputs_.backend, model_, options_, log_),
+        .exact_encoder = fp32_fallback(workshop_, model_, options_, log_),
     };
     const run::PipelineParts parts{*reader_,   *preprocessor_, *encoder_, *store_,
                                    *governor_, leaks,          log_};
@@ -475,7 +480,8 @@ class Session {
          .choices = choices_,
          .fingerprint = begin_.at("fingerprint"),
          .session = session_,
-         .earlier_sessions = previous_.value("sessions", nlohmann::json::array())},
+         .earlier_sessions = previous_.value("sessions", nlohmann::json::array()),
+         .versions = versions()},
         config_, model_);
     return retry_ ? retry_->report(std::move(run), settings, again_) : run;
   }
@@ -511,6 +517,7 @@ class Session {
 
   const SessionInputs& inputs_;
   const config::RunConfig& config_;
+  const Workshop workshop_;
   Log& log_;
   std::unique_ptr<Files> files_;
   const Clock::time_point started_;

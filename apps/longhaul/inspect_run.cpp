@@ -7,7 +7,7 @@
 
 #include "base/text.hpp"
 #include "domain/left_out.hpp"
-#include "output_state.hpp"
+#include "session/output_state.hpp"
 #include "terminal_text.hpp"
 
 namespace longhaul::app {
@@ -42,7 +42,7 @@ std::string session_text(const json& session) {
   return text;
 }
 
-std::string state_text(const OutputState& output) {
+std::string state_text(const session::OutputState& output) {
   if (output.state == "complete") {
     const json report = output.report;
     return "complete, exit code " + in_words(output.code) + ", bits " +
@@ -58,7 +58,7 @@ std::string state_text(const OutputState& output) {
          "; the command that began it continues";
 }
 
-void print_run(const std::string& path, const OutputState& output, std::size_t columns) {
+void print_run(const std::string& path, const session::OutputState& output, std::size_t columns) {
   const auto print_row = [columns](const std::string& name, const std::string& value) {
     std::cout << named_line(name, value, columns);
   };
@@ -104,7 +104,7 @@ void print_run(const std::string& path, const OutputState& output, std::size_t c
 
 ExitCode inspect_run(const std::string& path, bool as_json, std::size_t columns) {
   const std::unique_ptr<Files> files = posix_files();
-  const OutputState output = read_output_state(*files, path);
+  const session::OutputState output = session::read_output_state(*files, path);
   if (as_json) {
     std::cout << to_json(output).dump() << '\n';
   } else {

@@ -6,6 +6,7 @@
 #include "arrow/arrow_input.hpp"
 #include "base/error.hpp"
 #include "prepare/sequence_preprocessor.hpp"
+#include "session/encoder_options.hpp"
 #include "vision_module.hpp"
 
 namespace longhaul::app {
@@ -57,7 +58,7 @@ std::unique_ptr<input::RecordReader> make_reader(const config::RunConfig& config
 std::unique_ptr<prepare::Preprocessor> make_preprocessor(const config::RunConfig& config,
                                                          const encode::EncoderCard& card,
                                                          std::uint32_t workers,
-                                                         const DuplicateOf& duplicate_of) {
+                                                         const session::DuplicateOf& duplicate_of) {
   if (card.modality == Modality::kImage) {
     prepare::ImageSettings settings;
     settings.image = card.image;
@@ -71,7 +72,7 @@ std::unique_ptr<prepare::Preprocessor> make_preprocessor(const config::RunConfig
     };
     return load_image_preprocessor(settings);
   }
-  const std::optional<std::uint32_t> limit = max_tokens(config, card);
+  const std::optional<std::uint32_t> limit = session::max_tokens(config, card);
   return std::make_unique<prepare::SequencePreprocessor>(
       card.alphabet,
       prepare::SequencePolicy{.max_tokens = limit,
@@ -81,33 +82,11 @@ std::unique_ptr<prepare::Preprocessor> make_preprocessor(const config::RunConfig
                               .remove_gaps = config.gaps == Gaps::kRemove});
 }
 
-encode::EncoderOptions encoder_options(const config::RunConfig& config,
-                                       const encode::EncoderCard& card, std::uint32_t threads) {
-  encode::EncoderOptions options;
-  options.model_path = config.model;
-  options.device = config.device;
-  options.card_path = config.card;
-  options.model_sha256 = config.model_sha256;
-  options.pooling = config.pooling.value_or(card.pooling);
-  options.normalize = config.normalize.value_or(card.normalize);
-  options.dtype = config.dtype;
-  options.threads = threads;
-  options.cpu_kernels = config.cpu_kernels;
-  return options;
-}
-
-std::optional<std::uint32_t> max_tokens(const config::RunConfig& config,
-                                        const encode::EncoderCard& card) {
-  if (config.max_length && card.max_tokens) {
-    if (*config.max_length > *card.max_tokens) {
-      throw Error(ExitCode::kUsage,
-                  "--max-length " + std::to_string(*config.max_length) + " is above the " +
-                      std::to_string(*card.max_tokens) + " tokens this model can take",
-                  "leave it out to use the model's own limit");
-    }
-    return config.max_length;
-  }
-  return config.max_length ? config.max_length : card.max_tokens;
+session::Workshop make_workshop(const Backend& backend) {
+  return {.read_model = backend.read_model,
+          .make_encoder = backend.make_encoder,
+          .make_reader = &make_reader,
+          .make_preprocessor = &make_preprocessor};
 }
 
 }  // namespace longhaul::app

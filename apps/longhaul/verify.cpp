@@ -17,15 +17,16 @@
 #include "command.hpp"
 #include "config/run_config.hpp"
 #include "encode/contract.hpp"
-#include "exact_encoder.hpp"
-#include "image_match.hpp"
 #include "input/record_reader.hpp"
 #include "process_setup.hpp"
-#include "recompute.hpp"
 #include "registry.hpp"
 #include "replay_paths.hpp"
-#include "run_choices.hpp"
 #include "run_environment.hpp"
+#include "session/auto_settings.hpp"
+#include "session/encoder_options.hpp"
+#include "session/fp32_fallback.hpp"
+#include "session/image_match.hpp"
+#include "session/recompute.hpp"
 #include "usable_threads.hpp"
 
 namespace longhaul::app {
@@ -64,7 +65,7 @@ class VerifyCommand {
         environment_(environment),
         threads_(usable_threads(environment).threads),
         files_(posix_files()),
-        backend_(make_backend()) {}
+        workshop_(make_workshop(make_backend())) {}
 
   ExitCode run() {
     read_report();
@@ -135,7 +136,7 @@ class VerifyCommand {
   }
 
   encode::ModelFile read_model() const {
-    return backend_.read_model(config_->model, config_->card, std::nullopt);
+    return workshop_.read_model(config_->model, config_->card, std::nullopt);
   }
 
   // On the machine that made them, rows that claim it are the same bits. Nothing where the model or
@@ -149,22 +150,23 @@ class VerifyCommand {
     if (input_ != AtHand::kMatches) {
       return std::nullopt;
     }
-    encode::EncoderOptions options = encoder_options(*config_, model.card, threads_);
+    encode::EncoderOptions options = session::encoder_options(*config_, model.card, threads_);
     const json& choices = state_->begin.at("choices");
     options.choices = choices.at("encoder");
     options.device = choices.at("device").get<std::string>();
     NullLog log;
-    const std::unique_ptr<encode::Encoder> encoder = backend_.make_encoder(model, options, log);
+    const std::unique_ptr<encode::Encoder> encoder = workshop_.make_encoder(model, options, log);
     const std::unique_ptr<prepare::Preprocessor> preprocessor =
         make_preprocessor(*config_, model.card, 1, {});
     exact_ = report_.value("bits", "numeric") == "exact" &&
              state_->begin.value("bits_machine", json(nullptr)) ==
                  describe_bits_machine(encoder->device(), environment_);
-    const Recipe recipe{*preprocessor, *encoder, exact_encoder(backend_, model, options, log),
-                        model.card, choices};
+    const session::Recipe recipe{*preprocessor, *encoder,
+                                 session::fp32_fallback(workshop_, model, options, log), model.card,
+                                 choices};
     store::RecomputedRows again;
     for (Record& record : records) {
-      RecordAgain once = embed_again(recipe, std::move(record));
+      session::RecordAgain once = session::embed_again(recipe, std::move(record));
       exact_ = exact_ && !once.reshaped;
       again.vectors.push_back(std::move(once.vector));
     }
@@ -235,7 +237,7 @@ class VerifyCommand {
       }
       bool same = state_->progress && digest.value() == state_->progress->input_hash;
       if (!same && records == expected && !reader->sources_tell_all() && reader->seek(beginning)) {
-        same = !first_other_image(*reader, *files_, options_.output, records);
+        same = !session::first_other_image(*reader, *files_, options_.output, records);
       }
       input_ = same ? AtHand::kMatches : AtHand::kDiffers;
       if (!same) {
@@ -346,7 +348,7 @@ class VerifyCommand {
   const std::map<std::string, std::string>& environment_;
   const std::uint32_t threads_;
   std::unique_ptr<Files> files_;
-  Backend backend_;
+  session::Workshop workshop_;
   json report_;
   std::optional<config::RunConfig> config_;
   std::optional<store::StoreState> state_;

@@ -5,8 +5,8 @@
 #include <c10/core/CachingDeviceAllocator.h>
 
 #include "base/error.hpp"
-#include "torch/failure.hpp"
 #include "torch/torch_device.hpp"
+#include "torch/torch_errors.hpp"
 
 namespace longhaul::torch_room {
 namespace {

@@ -3,7 +3,7 @@ if(NOT LONGHAUL_TORCH)
 endif()
 longhaul_room(torch
   SOURCES convert_dtype.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp
-          devices.cpp encoding_threads.cpp failure.cpp fused_convolutions.cpp fused_graph.cpp
+          devices.cpp encoding_threads.cpp torch_errors.cpp fused_convolutions.cpp fused_graph.cpp
           fused_operators.cpp graph_nodes.cpp heap_allocator.cpp inspect_module.cpp kernel_choice.cpp mps_device.cpp
           packed_convolution.cpp process_settings.cpp product_peak.cpp script_program.cpp tensors.cpp
           torchscript_encoder.cpp
@@ -21,7 +21,7 @@ if(LONGHAUL_TESTS)
   set_tests_properties(torch_models PROPERTIES FIXTURES_SETUP torch_models)
   longhaul_test(torch
     SOURCES attention_test.cpp blas_test.cpp cuda_first.cpp device_test.cpp encoder_test.cpp
-            encoding_threads_test.cpp failure_test.cpp heap_allocator_test.cpp inspect_test.cpp
+            encoding_threads_test.cpp torch_errors_test.cpp heap_allocator_test.cpp inspect_test.cpp
     LINKS torch PRIVATE longhaul::torch nlohmann_json::nlohmann_json)
   target_compile_definitions(test_torch PRIVATE LONGHAUL_TEST_MODELS="${models}")
   set_tests_properties(torch PROPERTIES FIXTURES_REQUIRED torch_models)

@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "torch/failure.hpp"
+#include "torch/torch_errors.hpp"
 
 namespace longhaul::torch_room {
 namespace {

@@ -19,13 +19,13 @@
 #include "encode/model_kind.hpp"
 #include "torch/convert_dtype.hpp"
 #include "torch/encoding_threads.hpp"
-#include "torch/failure.hpp"
 #include "torch/fused_convolutions.hpp"
 #include "torch/fused_graph.hpp"
 #include "torch/kernel_choice.hpp"
 #include "torch/open_device.hpp"
 #include "torch/script_program.hpp"
 #include "torch/tensors.hpp"
+#include "torch/torch_errors.hpp"
 
 namespace longhaul::torch_room {
 namespace {

@@ -51,7 +51,7 @@ def messages():
                 helper, place = HELPERS[name]
                 for match in re.finditer(rf"(?<!void )\b{helper}\(", text):
                     found.append((name, " | ".join(arguments_at(text, match.end())[:place + 1])))
-            if name == "lib/base/outcome.cpp":
+            if name == "lib/domain/outcome.cpp":
                 for match in re.finditer(r"ReasonText\{(Reason::\w+,)", text):
                     found.append((name, " | ".join(arguments_at(text, match.start(1)))))
     return found

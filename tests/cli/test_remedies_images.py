@@ -19,7 +19,7 @@ from tiny_encoder import write_tiny_encoder
 from remedies import Trial, cannot_follow, follows
 
 INPUT = "lib/input/"
-OUTCOME = "lib/base/outcome.cpp"
+OUTCOME = "lib/domain/outcome.cpp"
 TABLE = "id,sequence\na,ACDEF\nb,MKLV\n"
 
 

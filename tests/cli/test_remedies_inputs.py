@@ -11,7 +11,7 @@ import pytest
 from remedies import Trial, cannot_follow, follows
 
 INPUT = "lib/input/"
-OUTCOME = "lib/base/outcome.cpp"
+OUTCOME = "lib/domain/outcome.cpp"
 
 
 @pytest.fixture

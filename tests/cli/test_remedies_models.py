@@ -51,7 +51,7 @@ def followed(t, code, remedy, wrong, right, *flags):
     shutil.rmtree(t.out)
 
 
-@follows(CARD, "where_ + ", "not JSON, at byte")
+@follows(CARD, "where_ + ", "where + ")
 def test_a_card_is_corrected_or_drafted(t):
     card = card_of(t, t.model)
     remedy = "correct the card, or draft one with: longhaul inspect MODEL --draft-card"
@@ -203,7 +203,7 @@ def test_models_that_break_the_contract(t):
     t.works(*t.embed("--overwrite"))
 
 
-@follows("lib/torch/failure.cpp", "not a TorchScript archive that can be read")
+@follows("lib/torch/torch_errors.cpp", "not a TorchScript archive that can be read")
 def test_a_damaged_archive(t):
     good = t.model
     t.model = t.folder / "copy.ts"
@@ -248,7 +248,7 @@ cannot_follow("lib/torch/devices.cpp", "the NVIDIA driver does not work", "hardw
 cannot_follow("lib/torch/cuda_device.cpp", "does not work", "hardware")
 cannot_follow("lib/torch/cuda_driver.cpp", "does not load", "hardware")
 cannot_follow("lib/torch/cuda_driver.cpp", "LibTorch's own folder", "internal")
-cannot_follow("lib/torch/failure.cpp", "does not fit", "more memory, or a smaller model: "
+cannot_follow("lib/torch/torch_errors.cpp", "does not fit", "more memory, or a smaller model: "
               "test_memory.py limits the memory")
 cannot_follow(ENCODER, "the device failed on a batch", "hardware")
 cannot_follow(ENCODER, "the model failed on a batch", "encoder_test.cpp has a model that fails for "
@@ -263,7 +263,7 @@ cannot_follow("apps/longhaul/vision_module.cpp", "cannot load the image module",
 cannot_follow("apps/longhaul/vision_module.cpp", "belongs to another build", "another build")
 
 
-@follows("lib/plan/model_room.cpp", "the model cannot be loaded")
+@follows("lib/plan/model_memory_check.cpp", "the model cannot be loaded")
 def test_a_limit_below_the_model(t):
     t.fails(71, "raise --memory-limit", *t.embed("--memory-limit", "1M"))
     t.works(*t.embed("--memory-limit", "8G"))

@@ -16,7 +16,7 @@ import pytest
 from remedies import Trial, cannot_follow, follows
 
 DIRECTORY = "lib/store/store_directory.cpp"
-RETRY = "apps/longhaul/retry_run.cpp"
+RETRY = "lib/session/retry_run.cpp"
 VERIFY = "apps/longhaul/verify.cpp"
 SCORE = "lib/score/run_directory.cpp"
 ANEW = "start anew with --overwrite"
@@ -139,7 +139,7 @@ cannot_follow("lib/store/journaled_store.cpp", "is claimed by", "rows that are l
 cannot_follow("lib/store/journal_state.cpp", "journal version", "another longhaul")
 
 
-@follows("apps/longhaul/run_identity.cpp", "was made from another input", "was made with ")
+@follows("lib/session/run_identity.cpp", "was made from another input", "was made with ")
 def test_another_input_or_setting(made):
     t = made
     kept = ["--keep-column", "label"]
@@ -211,7 +211,7 @@ cannot_follow("lib/store/retry_merge.cpp", "gives the retry up", "a retry that w
 
 
 @follows("lib/run/reject_policy.cpp", "raise --max-rejects")
-@follows("lib/base/outcome.cpp", "Reason::kEmpty", "Reason::kInvalidCharacter")
+@follows("lib/domain/outcome.cpp", "Reason::kEmpty", "Reason::kInvalidCharacter")
 def test_too_many_rejects(t):
     t.input.write_text("id,sequence\na,ACDEF\nb,AC?\nc,\n")
     line = t.fails(65, "correct the input, or raise --max-rejects", *t.embed("--max-rejects", 1))
@@ -225,7 +225,7 @@ def test_too_many_rejects(t):
 
 @follows(VERIFY, "does not verify")
 @follows(SCORE, "unknown status", "where row", "does not have one vector", "ends early",
-         "is said to be ok", "in(path, store_files::kReport)")
+         "is said to be ok", "in(path, store::store_files::kReport)")
 @pytest.mark.parametrize("name, damage", [
     ("records.csv", lambda p: edit(p, ",ok,", ",fine,")),
     ("records.csv", lambda p: edit(p, r"\n1,", "\n7,")),
@@ -265,7 +265,7 @@ def test_recomputing(made):
 
 
 @follows("apps/longhaul/inspect.cpp", "is a directory, not a model")
-@follows("apps/longhaul/output_state.cpp", "is no output of longhaul", "holds no run")
+@follows("lib/session/output_state.cpp", "is no output of longhaul", "holds no run")
 def test_inspecting(made):
     t = made
     t.fails(2, "--draft-card and --card go with a model file", "inspect", t.out, "--draft-card")
@@ -318,10 +318,10 @@ def test_a_replay_from_a_folder_that_is_gone(t):
     t.works("embed", t.model, t.input, "-o", t.folder / "new", "--config", t.out / "run.json", "-q")
 
 
-cannot_follow("apps/longhaul/output_state.cpp", "is being begun by", "a moment of a start")
+cannot_follow("lib/session/output_state.cpp", "is being begun by", "a moment of a start")
 cannot_follow("apps/longhaul/recycle.cpp", "cannot go back to", "a folder that goes while a run is "
               "going on: the same command is what test_recycle.py gives")
-cannot_follow("apps/longhaul/run_identity.cpp", "stopped while the input", "a stop in a moment that "
+cannot_follow("lib/session/run_identity.cpp", "stopped while the input", "a stop in a moment that "
               "test_stops.py cannot choose; the same command is what it gives")
 cannot_follow("lib/base/posix_files.cpp", "ulimit -f", "raising a limit of the system")
 

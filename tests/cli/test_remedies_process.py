@@ -18,8 +18,8 @@ from PIL import Image
 from remedies import Trial, follows
 
 FILES = "lib/base/posix_files.cpp"
-MEMORY = "apps/longhaul/duplicate_memory.cpp"
-STATE = "apps/longhaul/output_state.cpp"
+MEMORY = "lib/session/resume_scan.cpp"
+STATE = "lib/session/output_state.cpp"
 LOCK = "longhaul.lock"  # store_files::kLock
 
 
@@ -231,7 +231,7 @@ def catches(process, number):
     return int(mask, 16) >> (number - 1) & 1
 
 
-@follows("apps/longhaul/run_identity.cpp", "stopped while the input so far was read again")
+@follows("lib/session/run_identity.cpp", "stopped while the input so far was read again")
 def test_a_stop_while_a_file_is_read_again(t):
     t.model.write_text(json.dumps({"fake": True, "dimension": 8, "rows_per_second": 3000}))
     t.input.write_text("id,sequence\n" + "".join(f"r{i},ACDEFGHIK\n" for i in range(6000)))
@@ -332,7 +332,7 @@ def test_a_kept_column_called_likeness(i):
     assert "likeness" in (i.out / "records.csv").read_text().splitlines()[0]
 
 
-@follows("apps/longhaul/image_match.cpp", " is damaged")
+@follows("lib/session/image_match.cpp", " is damaged")
 def test_damaged_records_of_images_that_are_looked_at_again(i):
     stop_in_the_middle(i)
     os.utime(i.input / "001.png", (1, 1))  # the same bytes, but they must be read to know

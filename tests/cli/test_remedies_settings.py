@@ -188,14 +188,14 @@ cannot_follow("apps/longhaul/recycle.cpp", "could not start itself anew",
               "an exec that fails; the same command is what test_recycle.py gives after a kill")
 
 
-@follows("apps/longhaul/session_checks.cpp", "need files, not a stream")
+@follows("lib/session/session_checks.cpp", "need files, not a stream")
 def test_recycling_a_stream(t):
     t.fails(2, "write the stream to a file first", "embed", t.model, "/dev/stdin", "-o", t.out,
             "--format", "csv", "--recycle-every", 1, stdin=t.input.read_text())
     t.works(*t.embed("--recycle-every", 1))
 
 
-cannot_follow("apps/longhaul/session_checks.cpp", "not enough disk", "a full disk")
+cannot_follow("lib/session/session_checks.cpp", "not enough disk", "a full disk")
 cannot_follow("lib/base/posix_files.cpp", "cannot write", "a full disk: test_faults.py fills one")
 cannot_follow("lib/base/start_thread.cpp", "another thread", "raising a limit of the system: "
               "test_memory.py lowers it")
@@ -208,7 +208,7 @@ def test_duplicates_of_sequences(t):
     t.works(*t.embed())
 
 
-@follows("apps/longhaul/registry.cpp", "--max-length")
+@follows("lib/session/encoder_options.cpp", "--max-length")
 @follows("lib/prepare/sequence_preprocessor.cpp", "--max-length")
 def test_lengths(t):
     t.model.write_text(json.dumps({"fake": True, "max_tokens": 30}))

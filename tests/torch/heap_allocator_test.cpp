@@ -10,7 +10,7 @@
 #include <fstream>
 #include <vector>
 
-#include "torch/failure.hpp"
+#include "torch/torch_errors.hpp"
 
 using namespace longhaul;
 using namespace longhaul::torch_room;

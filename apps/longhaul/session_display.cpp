@@ -1,0 +1,20 @@
+#include "session_display.hpp"
+
+namespace longhaul::app {
+
+ProgressSnapshot to_show(const run::RunSnapshot& snapshot, Modality modality,
+                         std::chrono::duration<double> elapsed) {
+  return {.records_done = snapshot.records_done,
+          .records_total = snapshot.input.records_total,
+          .bytes_read = snapshot.input.bytes_read,
+          .bytes_total = snapshot.input.bytes_total,
+          .rejected = snapshot.records_rejected,
+          .batches = snapshot.batches,
+          .batch_rows = snapshot.batch_rows,
+          .width = modality == Modality::kImage ? 0 : snapshot.batch_width,
+          .rss = snapshot.memory.rss,
+          .device_allocated = snapshot.memory.device.allocated,
+          .elapsed = elapsed.count()};
+}
+
+}  // namespace longhaul::app

@@ -1,0 +1,36 @@
+#include "session/encoder_options.hpp"
+
+#include "base/error.hpp"
+
+namespace longhaul::session {
+
+encode::EncoderOptions encoder_options(const config::RunConfig& config,
+                                       const encode::EncoderCard& card, std::uint32_t threads) {
+  encode::EncoderOptions options;
+  options.model_path = config.model;
+  options.device = config.device;
+  options.card_path = config.card;
+  options.model_sha256 = config.model_sha256;
+  options.pooling = config.pooling.value_or(card.pooling);
+  options.normalize = config.normalize.value_or(card.normalize);
+  options.dtype = config.dtype;
+  options.threads = threads;
+  options.cpu_kernels = config.cpu_kernels;
+  return options;
+}
+
+std::optional<std::uint32_t> max_tokens(const config::RunConfig& config,
+                                        const encode::EncoderCard& card) {
+  if (config.max_length && card.max_tokens) {
+    if (*config.max_length > *card.max_tokens) {
+      throw Error(ExitCode::kUsage,
+                  "--max-length " + std::to_string(*config.max_length) + " is above the " +
+                      std::to_string(*card.max_tokens) + " tokens this model can take",
+                  "leave it out to use the model's own limit");
+    }
+    return config.max_length;
+  }
+  return config.max_length ? config.max_length : card.max_tokens;
+}
+
+}  // namespace longhaul::session

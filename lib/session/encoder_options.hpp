@@ -1,0 +1,22 @@
+// What a model is asked for: settings that make the numbers, with the card's defaults filled in.
+// Pure functions; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "config/run_config.hpp"
+#include "encode/card.hpp"
+#include "encode/encoder.hpp"
+
+namespace longhaul::session {
+
+encode::EncoderOptions encoder_options(const config::RunConfig& config,
+                                       const encode::EncoderCard& card, std::uint32_t threads);
+
+// Tokens per record that --max-length and the card allow; nothing: unlimited. Throws Error(kUsage)
+// for a --max-length above the card's.
+std::optional<std::uint32_t> max_tokens(const config::RunConfig& config,
+                                        const encode::EncoderCard& card);
+
+}  // namespace longhaul::session

@@ -1,0 +1,124 @@
+#include "session/output_state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "session/run_report.hpp"
+
+namespace longhaul::session {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+// The state of what is there, without the lock. A directory of other things is no output.
+std::optional<store::StoreState> read_state(Files& files, const std::string& directory) {
+  try {
+    return store::read_store(files, directory);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kMismatch) {
+      throw;
+    }
+    throw Error(ExitCode::kBadData,
+                printable(directory, 400) + " is no output of longhaul: " + error.what(),
+                "give a model file, or an output directory of longhaul embed");
+  }
+}
+
+std::string holder_of(Files& files, const std::string& directory) {
+  const std::string lock = directory + "/" + store::store_files::kLock;
+  if (!files.locked(lock)) {
+    return "";
+  }
+  const std::string holder = read_text(files, lock);
+  return holder.empty() ? "another process" : printable(holder, 400);
+}
+
+}  // namespace
+
+Counters committed_counters(const store::Progress& progress) {
+  Counters counters = counters_from_json(progress.counters);
+  counters.records += progress.position;
+  std::uint64_t without_vector = 0;
+  for (const LateOutcome& outcome : progress.late) {
+    if (outcome.status == Status::kRejected) {
+      ++counters.rejected;
+      ++counters.rejected_by_reason[std::string(
+          to_string(outcome.defect ? outcome.defect->reason : Reason::kUnreadable))];
+      ++without_vector;
+    } else if (outcome.status == Status::kDuplicate) {
+      ++counters.duplicates;
+      ++without_vector;
+    }
+  }
+  counters.ok += progress.position - std::min(progress.position, without_vector);
+  return counters;
+}
+
+std::optional<Counters> committed_counters(Files& files, const std::string& directory) {
+  try {
+    const std::optional<store::StoreState> state = store::read_store(files, directory);
+    return state && state->progress ? std::optional(committed_counters(*state->progress))
+                                    : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+ordered_json read_report(Files& files, const std::string& directory) {
+  const std::string path = directory + "/" + store::store_files::kReport;
+  if (!files.exists(path)) {
+    return ordered_json::object();
+  }
+  ordered_json report = ordered_json::parse(read_text(files, path), nullptr, false);
+  return report.is_object() ? report : ordered_json::object();
+}
+
+OutputState read_output_state(Files& files, const std::string& directory) {
+  const std::optional<store::StoreState> store = read_state(files, directory);
+  OutputState output;
+  output.holder = holder_of(files, directory);
+  if (!store) {
+    throw Error(ExitCode::kBadData,
+                printable(directory, 400) + (output.holder.empty()
+                                                 ? " holds no run: nothing was begun in it"
+                                                 : " is being begun by " + output.holder),
+                output.holder.empty()
+                    ? "give a model file, or an output directory of longhaul embed"
+                    : "look again in a moment");
+  }
+  output.report = read_report(files, directory);
+  output.counts = to_json(store->progress ? committed_counters(*store->progress) : Counters());
+  output.left_out = take_left_out(output.counts);
+  if (store->finish) {
+    output.state = "complete";
+    output.code = store->finish->at("code");
+    if (const json report = output.report; report.value("counts", json()).is_object()) {
+      output.counts = report.at("counts");  // what came after the last record too
+      output.left_out = report.value("left_out", json::object());
+    }
+  } else if (!output.holder.empty()) {
+    output.state = "running";
+  } else {
+    const json report = output.report;
+    const json state = report.value("state", json(nullptr));
+    const bool told =
+        state.is_string() && state != "running" && state != "recycled" && state != "complete";
+    output.state = told ? state.get<std::string>() : "stopped";
+    output.code = told ? report.value("code", json(nullptr)) : json(nullptr);
+  }
+  return output;
+}
+
+ordered_json to_json(const OutputState& output) {
+  ordered_json run = output.report;
+  run["state"] = output.state;
+  run["code"] = output.code;
+  run["counts"] = output.counts;
+  run["left_out"] = output.left_out;
+  return run;
+}
+
+}  // namespace longhaul::session

@@ -1,0 +1,31 @@
+// One record embedded again, as its run did it, for `longhaul verify --recompute`.
+// One thread; borrows what it is given. Throws Error.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "encode/encoder.hpp"
+#include "prepare/preprocessor.hpp"
+
+namespace longhaul::session {
+
+struct Recipe {
+  const prepare::Preprocessor& preprocessor;
+  encode::Encoder& encoder;
+  std::function<encode::Encoder&()> exact_encoder;  // see BatchEncoder
+  const encode::EncoderCard& card;
+  const nlohmann::json& choices;  // of the run
+};
+
+struct RecordAgain {
+  std::vector<float> vector;  // empty where it has none now
+  bool reshaped = false;      // it did not fit in the part it had: low bits may differ
+};
+
+// In a part of the rows it had, filled up with dummies; and once more, as the run did, where that
+// gives no numbers.
+RecordAgain embed_again(const Recipe& recipe, Record record);
+
+}  // namespace longhaul::session

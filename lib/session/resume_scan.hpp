@@ -1,0 +1,42 @@
+// What --skip-duplicates and the count of repeated ids remember over sessions: the accepted rows of
+// records.csv. One thread. Throws Error(kIo, kBadData) for a records.csv that cannot be read.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/files.hpp"
+#include "config/run_config.hpp"
+#include "input/record_reader.hpp"
+#include "prepare/duplicate_filter.hpp"
+#include "prepare/preprocessor.hpp"
+#include "run/repeated_ids.hpp"
+
+namespace longhaul::session {
+
+// The earlier row that a prepared record repeats; nothing for a first one.
+using DuplicateOf = std::function<std::optional<std::uint64_t>(const prepare::Prepared& prepared)>;
+
+// What --skip-duplicates compares.
+prepare::DuplicateFilter::Key duplicate_key(const config::RunConfig& config);
+
+// The kept columns of the input, and the one that --skip-duplicates dhash adds. Throws
+// Error(kUsage) when the input has one of that name.
+std::vector<std::string> output_columns(const config::RunConfig& config,
+                                        const input::RecordReader& reader);
+
+// Finds the first row like a prepared one and remembers each; `filter` must outlive it.
+DuplicateOf first_finder(prepare::DuplicateFilter& filter);
+
+// Puts the accepted rows of OUT/records.csv into the filter: their hash, or their likeness.
+void remember_rows(Files& files, const std::string& output, prepare::DuplicateFilter::Key key,
+                   prepare::DuplicateFilter& filter);
+
+// Gives the ids of the first `bytes` of OUT/records.csv to `ids`.
+void recall_ids(Files& files, const std::string& output, std::uint64_t bytes,
+                run::RepeatedIds& ids);
+
+}  // namespace longhaul::session

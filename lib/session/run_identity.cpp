@@ -1,0 +1,208 @@
+#include "session/run_identity.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "domain/counters.hpp"
+#include "run/rewound_reader.hpp"
+#include "session/encoder_options.hpp"
+#include "session/image_match.hpp"
+
+namespace longhaul::session {
+namespace {
+
+constexpr const char* kMaxPixels = "max-pixels";
+
+nlohmann::json or_null(const auto& optional) {
+  return optional ? nlohmann::json(*optional) : nlohmann::json(nullptr);
+}
+
+// What a setting was in runs of before it was recorded.
+nlohmann::json where_not_recorded(const std::string& name) {
+  const nlohmann::json defaults = {
+      {"skip-lines", 0}, {"gaps", "reject"}, {kMaxPixels, config::RunConfig{}.max_pixels}};
+  return defaults.value(name, nlohmann::json(nullptr));
+}
+
+}  // namespace
+
+Error other_input(const std::string& output, const std::string& what) {
+  return {ExitCode::kMismatch, output + " was made from another input: " + what,
+          "restore the input, or write to another --output"};
+}
+
+nlohmann::json fingerprint(const config::RunConfig& config, const encode::EncoderCard& card,
+                           const encode::EncoderOptions& options, const std::string& model_sha256,
+                           const std::string& device_kind) {
+  nlohmann::json fields = {
+      {"model_sha256", model_sha256},
+      {"card_sha256", sha256(card.text.dump())},
+      {"sequence-column", or_null(config.sequence_column)},
+      {"id-column", or_null(config.id_column)},
+      {"keep-column", config.keep_column},
+      {"skip-lines", config.skip_lines},
+      {"delimiter", or_null(config.delimiter)},
+      {"pooling", to_string(options.pooling)},
+      {"normalize", to_string(options.normalize)},
+      {"dtype", to_string(config.dtype)},
+      {"output-dtype", to_string(config.output_dtype)},
+      {"max-length", or_null(max_tokens(config, card))},
+      {"too-long", to_string(config.too_long)},
+      {"unknown", to_string(config.unknown)},
+      {"gaps", to_string(config.gaps)},
+      {"device", device_kind},
+  };
+  if (card.modality == Modality::kImage) {
+    fields[kMaxPixels] = config.max_pixels;
+  }
+  if (config.skip_duplicates != SkipDuplicates::kOff) {
+    fields["skip-duplicates"] = to_string(config.skip_duplicates);
+  }
+  if (options.pooling == Pooling::kMeanCompat) {
+    fields["order"] = to_string(config.order);
+    fields["batch-size"] = or_null(config.batch_size);
+  }
+  return fields;
+}
+
+bool same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now) {
+  for (const auto& [name, value] : now.items()) {
+    if (recorded.value(name, nlohmann::json(nullptr)) != value) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void require_same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now,
+                              const std::string& output) {
+  for (const auto& [name, value] : now.items()) {
+    const nlohmann::json before = recorded.value(name, where_not_recorded(name));
+    if (before != value) {
+      throw Error(ExitCode::kMismatch,
+                  output + " was made with " + name + " " + before.dump() + ", this run has " +
+                      value.dump(),
+                  "use the same setting, another --output, or --overwrite");
+    }
+  }
+}
+
+nlohmann::json describe_sources(const std::vector<input::SourceIdentity>& sources) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const input::SourceIdentity& source : sources) {
+    list.push_back({{"path", printable(source.path, 4096)},
+                    {"size", source.size},
+                    {"modified_ns", source.modified_ns},
+                    {"changed_ns", source.changed_ns},
+                    {"inode", source.inode},
+                    {"regular", source.regular}});
+  }
+  return list;
+}
+
+nlohmann::json recorded_sources(const store::StoreState& state) {
+  for (auto note = state.notes.rbegin(); note != state.notes.rend(); ++note) {
+    if (note->is_object() && note->contains("inputs")) {
+      return note->at("inputs");
+    }
+  }
+  return state.begin.at("inputs");
+}
+
+bool is_recorded_file(const nlohmann::json& before, const input::SourceIdentity& now) {
+  const auto is = [&before](const char* name, auto value) {
+    return before.value(name, nlohmann::json()) == value;
+  };
+  return is("size", now.size) && is("modified_ns", now.modified_ns) && is("inode", now.inode) &&
+         (!before.contains("changed_ns") || is("changed_ns", now.changed_ns));
+}
+
+InputMatch compare_sources(const nlohmann::json& recorded,
+                           const std::vector<input::SourceIdentity>& now) {
+  if (now.size() < recorded.size()) {
+    return InputMatch::kReadAgain;
+  }
+  for (std::size_t i = 0; i < recorded.size(); ++i) {
+    const nlohmann::json& before = recorded[i];
+    const input::SourceIdentity& source = now[i];
+    if (!source.regular || !before.at("regular").get<bool>() || !is_recorded_file(before, source)) {
+      return InputMatch::kReadAgain;
+    }
+  }
+  return InputMatch::kUnchanged;
+}
+
+void find_position(input::RecordReader& reader, InputMatch match, const store::Progress& progress,
+                   Files& files, const std::string& output, const std::function<bool()>& stop) {
+  const std::uint64_t records = progress.window_start;
+  if (records == 0 ||
+      (match == InputMatch::kUnchanged &&
+       reader.seek({records, progress.cursor, counters_from_json(progress.counters).left_out}))) {
+    return;
+  }
+  const input::InputPosition beginning = reader.position();
+  input::InputDigest digest;
+  for (std::uint64_t i = 0; i < records; ++i) {
+    if (i % 1024 == 0 && stop && stop()) {
+      throw Error(ExitCode::kInterrupted, "stopped while the input so far was read again",
+                  "give the same command again");
+    }
+    const std::optional<Record> record = reader.next();
+    if (!record) {
+      throw other_input(output, "it ends after " + format_count(i) + " records, " +
+                                    format_count(records) + " were embedded before");
+    }
+    digest.add(*record);
+  }
+  if (digest.value() == progress.input_hash) {
+    return;
+  }
+  if (reader.sources_tell_all() || !reader.seek(beginning)) {
+    throw other_input(
+        output, "the first " + format_count(records) + " records are not those that were embedded");
+  }
+  if (const auto other = first_other_image(reader, files, output, records)) {
+    throw other_input(output, *other);
+  }
+}
+
+bool keep_window(std::unique_ptr<input::RecordReader>& reader, store::Progress& progress) {
+  const std::uint64_t records =
+      progress.window_end ? *progress.window_end - progress.window_start : 0;
+  // A window that ended with the input grows when more follows.
+  auto rewound = std::make_unique<run::RewoundReader>(
+      std::move(reader), records + (progress.window_ends_input ? 1 : 0));
+  input::InputDigest digest(progress.input_hash);
+  for (const run::RewoundReader::Ahead& ahead : rewound->ahead()) {
+    digest.add(ahead.record);
+  }
+  const bool same = records > 0 && rewound->ahead().size() == records &&
+                    digest.value() == progress.window_end_hash;
+  reader = std::move(rewound);
+  if (!same) {
+    Counters counters = counters_from_json(progress.counters);
+    counters.stayed_not_finite -= std::min<std::uint64_t>(
+        counters.stayed_not_finite,
+        static_cast<std::uint64_t>(std::count_if(
+            progress.late.begin(), progress.late.end(), [](const LateOutcome& outcome) {
+              return outcome.defect && outcome.defect->reason == Reason::kNotFinite;
+            })));
+    progress.counters = to_json(counters);
+    progress.position = 0;
+    progress.late.clear();
+    progress.window_end.reset();
+    progress.window_end_hash.reset();
+    progress.window_ends_input = false;
+  }
+  return same;
+}
+
+void require_no_more(input::RecordReader& reader, const std::string& output) {
+  if (const std::optional<Record> record = reader.next()) {
+    throw other_input(output, "it goes on with " + printable(record->id, 400) +
+                                  ", which was not there when the run finished");
+  }
+}
+
+}  // namespace longhaul::session

@@ -1,0 +1,134 @@
+#include "session/session_checks.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "session/run_identity.hpp"
+
+namespace longhaul::session {
+
+void require_space(Files& files, const config::RunConfig& config, const input::RecordReader& reader,
+                   const OutputSize& size) {
+  const std::uint64_t rows = reader.progress().records_total.value_or(config.window);
+  const std::uint64_t per_row =
+      std::uint64_t{size.dimension} * (config.output_dtype == OutputDtype::kFp16 ? 2 : 4) + 8 + 160;
+  const std::uint64_t needed = rows * per_row;
+  const std::optional<std::uint64_t> free = files.free_bytes(config.output);
+  if (!size.begun && free && *free < needed) {
+    throw Error(ExitCode::kIo,
+                "not enough disk for " + config.output + ": " + format_bytes(needed) +
+                    " needed for " + format_count(rows) + " records, " + format_bytes(*free) +
+                    " free",
+                "free some space or choose another --output");
+  }
+}
+
+void require_recyclable(const config::RunConfig& config,
+                        const std::vector<input::SourceIdentity>& sources) {
+  const bool asked = config.recycle_every || config.on_leak == OnLeak::kRecycle;
+  const bool stream =
+      std::any_of(sources.begin(), sources.end(),
+                  [](const input::SourceIdentity& source) { return !source.regular; });
+  if (asked && stream) {
+    throw Error(ExitCode::kUsage, "--recycle-every and --on-leak recycle need files, not a stream",
+                "write the stream to a file first");
+  }
+}
+
+void require_finished_input(config::RunConfig config, const encode::EncoderCard& card,
+                            const store::StoreState& state, const Workshop& workshop,
+                            const std::function<bool()>& stop, Log& log) {
+  if (!state.progress) {
+    return;
+  }
+  config.allow_nucleotides = true;  // that was judged when it was embedded
+  std::unique_ptr<input::RecordReader> reader;
+  try {
+    reader = workshop.make_reader(config, card, stop, nullptr);
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::kBadData) {
+      throw other_input(config.output, error.what());
+    }
+    if (error.code() != ExitCode::kIo && error.code() != ExitCode::kUnavailable) {
+      throw;
+    }
+    log.info(std::string("the input is not at hand: ") + error.what());
+    return;
+  }
+  const nlohmann::json recorded = recorded_sources(state);
+  const std::vector<input::SourceIdentity> sources = reader->sources();
+  InputMatch match = compare_sources(recorded, sources);
+  if (!reader->sources_tell_all()) {
+    match = InputMatch::kReadAgain;
+  }
+  if (match == InputMatch::kUnchanged && recorded.size() == sources.size()) {
+    return;
+  }
+  const std::unique_ptr<Files> files = posix_files();
+  find_position(*reader, match, *state.progress, *files, config.output, stop);
+  require_no_more(*reader, config.output);
+}
+
+encode::Contract require_contract(encode::Encoder& encoder, const encode::EncoderCard& card,
+                                  const config::RunConfig& config,
+                                  const run::PipelineSettings& pipeline,
+                                  const plan::MemoryGovernor& governor, Log& log) {
+  constexpr std::uint32_t kUsualWidth = 128;
+  const encode::Contract contract =
+      check_contract(encoder, card,
+                     {.parts = pipeline.parts,
+                      .group_rows = pipeline.window.order.group_rows,
+                      .tolerance = encode::contract_tolerance(encoder.report()),
+                      .budget = governor.budget(kUsualWidth),
+                      .allow_batch_dependent = config.allow_batch_dependent});
+  for (const std::string& warning : contract.warnings) {
+    log.warning(warning);
+  }
+  return contract;
+}
+
+std::vector<std::string> numeric_reasons(const nlohmann::json& begin,
+                                         const nlohmann::json& bits_machine,
+                                         const encode::Contract& contract) {
+  std::vector<std::string> reasons;
+  if (begin.at("choices").contains("group_rows")) {
+    reasons.emplace_back("--order input: a record is computed in the shape of its batch");
+  }
+  if (!contract.exact) {
+    reasons.push_back("the model's contract: " + contract.report.at("verdict").get<std::string>());
+  }
+  if (const auto then = begin.value("bits_machine", nlohmann::json(nullptr));
+      then != bits_machine) {
+    reasons.push_back("sessions on unlike machines, binaries or settings of libraries: " +
+                      then.dump() + " and " + bits_machine.dump());
+  }
+  return reasons;
+}
+
+std::vector<input::SourceIdentity> files_to_hash(std::vector<input::SourceIdentity> sources,
+                                                 const config::RunConfig& config,
+                                                 const encode::EncoderCard& card) {
+  for (input::SourceIdentity& source : sources) {
+    source.regular =
+        source.regular && (card.modality != Modality::kImage || source.path == config.files_from);
+  }
+  return sources;
+}
+
+nlohmann::json previous_report(Files& files, const std::string& directory, Log& log) {
+  const std::string path = directory + "/" + store::store_files::kReport;
+  if (!files.exists(path)) {
+    return nlohmann::json::object();
+  }
+  nlohmann::json previous = nlohmann::json::parse(read_text(files, path), nullptr, false);
+  if (!previous.is_object() || !previous.value("sessions", nlohmann::json()).is_array() ||
+      !previous.value("bits", nlohmann::json()).is_string()) {
+    log.warning(path + " is damaged: it is written anew, without the sessions so far");
+    return nlohmann::json::object();
+  }
+  return previous;
+}
+
+}  // namespace longhaul::session

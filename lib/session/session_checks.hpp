@@ -1,0 +1,64 @@
+// What a session looks at before its work: room on the disk, whether it can be recycled, what the
+// sessions before it left in run.json. Free functions; one thread.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/files.hpp"
+#include "base/log.hpp"
+#include "config/run_config.hpp"
+#include "encode/card.hpp"
+#include "encode/contract.hpp"
+#include "input/record_reader.hpp"
+#include "plan/memory_governor.hpp"
+#include "run/pipeline.hpp"
+#include "session/workshop.hpp"
+#include "store/embedding_store.hpp"
+
+namespace longhaul::session {
+
+struct OutputSize {
+  std::uint32_t dimension = 0;
+  bool begun = false;  // its files are there already: nothing is known of what is still to come
+};
+// Throws Error(kIo) with needed and free bytes when the rows that are known, else one window, do
+// not fit on the disk.
+void require_space(Files& files, const config::RunConfig& config, const input::RecordReader& reader,
+                   const OutputSize& size);
+
+// Throws Error(kUsage) for recycling of what is read from a stream, which is gone after an exec.
+void require_recyclable(const config::RunConfig& config,
+                        const std::vector<input::SourceIdentity>& sources);
+
+// Of a run that is complete: Error(kMismatch) when the input is another now. Files that are gone
+// are no other input; a stream is read to its end.
+void require_finished_input(config::RunConfig config, const encode::EncoderCard& card,
+                            const store::StoreState& state, const Workshop& workshop,
+                            const std::function<bool()>& stop, Log& log);
+
+// The sources whose SHA-256 run.json tells. Of images records.csv has a hash each, so only a list
+// of them is read for it.
+std::vector<input::SourceIdentity> files_to_hash(std::vector<input::SourceIdentity> sources,
+                                                 const config::RunConfig& config,
+                                                 const encode::EncoderCard& card);
+
+// Tries on this machine, with this encoder, that vectors are their records' own; says what is not
+// so. Throws Error(kBadData) for a model that is not fit (encode/contract.hpp).
+encode::Contract require_contract(encode::Encoder& encoder, const encode::EncoderCard& card,
+                                  const config::RunConfig& config,
+                                  const run::PipelineSettings& pipeline,
+                                  const plan::MemoryGovernor& governor, Log& log);
+
+// Why the vectors of a session that ran as `begin` says may differ in their low bits from those of
+// another, on `bits_machine` now (run_environment.hpp); empty where they may not.
+std::vector<std::string> numeric_reasons(const nlohmann::json& begin,
+                                         const nlohmann::json& bits_machine,
+                                         const encode::Contract& contract);
+
+// run.json in a directory; an empty object when there is none, or, with a warning, a damaged one.
+nlohmann::json previous_report(Files& files, const std::string& directory, Log& log);
+
+}  // namespace longhaul::session
