@@ -138,11 +138,12 @@ class Bench {
     const encode::EncoderOptions encoder = session::encoder_options(config_, model_.card, threads);
     encoder_ = backend_.make_encoder(model_, encoder, log);
     preprocessor_ = make_preprocessor(config_, model_.card, threads, {});
-    const json choices = session::make_choices(config_, model_.card,
-                                               {.device_kind = device_kind(encoder_->device()),
-                                                .parts = encoder_->rows_policy(),
-                                                .choices = encoder_->choices()},
-                                               threads);
+    const session::Choices choices =
+        session::make_choices(config_, model_.card,
+                              {.device_kind = std::string(to_string(encoder_->device().kind())),
+                               .parts = encoder_->rows_policy(),
+                               .choices = encoder_->choices()},
+                              threads);
     settings_ = session::pipeline_settings(config_, model_.card, choices, encoder_->concurrency());
   }
 

@@ -8,10 +8,16 @@
 #include "config_options.hpp"
 #include "console.hpp"
 #include "device/memory_reading.hpp"
-#include "embed_session.hpp"
 #include "progress.hpp"
+#include "recycle.hpp"
+#include "registry.hpp"
 #include "replay_paths.hpp"
+#include "run_environment.hpp"
+#include "session/session.hpp"
+#include "session_display.hpp"
 #include "signals.hpp"
+#include "usable_threads.hpp"
+#include "version.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -46,6 +52,73 @@ device::FreedMemory freed_memory(const config::RunConfig& config) {
   return limited ? device::FreedMemory::kReturned : device::FreedMemory::kKept;
 }
 
+// What a session needs of this process; it borrows all of it.
+session::Host make_host(Files& files, const session::Workshop& workshop,
+                        const config::RunConfig& config, Context& context,
+                        const std::optional<std::string>& started_in) {
+  Console& console = *context.console;
+  const UsableThreads usable = usable_threads(context.environment);
+  const auto term = context.environment.find("TERM");
+  const ProgressStyle style =
+      resolve_style(config, term == context.environment.end() ? "" : term->second);
+  return {
+      .files = files,
+      .log = console,
+      .workshop = workshop,
+      .facts = {.threads = usable.threads,
+                .threads_from = usable.because,
+                .lock_holder = lock_holder(),
+                .versions = versions(),
+                .session = describe_session(context.arguments),
+                .machine = &describe_machine,
+                .bits_machine =
+                    [&context](const device::Device& device) {
+                      return describe_bits_machine(device, context.environment);
+                    }},
+      .now = &session::Clock::now,
+      .utc_now = &utc_now,
+      .stop = &StopSignals::requested,
+      .hold_stops = &StopSignals::hold,
+      .display =
+          [&console, style](Modality modality, session::Clock::time_point started) {
+            return std::make_unique<SessionDisplay>(console, style, modality, started);
+          },
+      .abandon = [&config,
+                  &context] { abandon_run(config.output, resume_command(context.arguments)); },
+      .start_anew =
+          [&context, started_in](const session::Continuation& next) {
+            recycle(context.arguments, next, started_in);
+          },
+  };
+}
+
+void print_json(const nlohmann::ordered_json& summary) {
+  std::cout << summary.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+            << std::endl;
+}
+
+ExitCode run(const config::ResolvedConfig& resolved, const ConfigOptions& options, Context& context,
+             const std::optional<std::string>& started_in) {
+  const config::RunConfig& config = resolved.config;
+  const StopSignals signals;
+  const session::Workshop workshop = make_workshop(make_backend(freed_memory(config)));
+  const std::unique_ptr<Files> files = posix_files();
+  const session::Host host = make_host(*files, workshop, config, context, started_in);
+  session::Request request{.resolved = resolved, .continuation = {}};
+  if (!options.continuation.empty()) {
+    request.continuation = continuation_from_text(options.continuation);
+  }
+  const session::SessionEnd end = session::run_session(request, host);
+  if (config.json) {
+    print_json(end.summary);
+  }
+  if (end.interrupted) {
+    context.console->fail("longhaul: interrupted; everything up to here is safe in " +
+                          config.output + "; continue with: " + resume_command(context.arguments));
+  }
+  return end.code;
+}
+
 ExitCode embed(const ConfigOptions& options, Context& context) {
   config::ResolvedConfig resolved = resolve_options(options, context.environment);
   const config::RunConfig& config = resolved.config;
@@ -69,24 +142,8 @@ ExitCode embed(const ConfigOptions& options, Context& context) {
   }
   require_positions(config);
   set_mps_watermarks(config);
-  const StopSignals signals;
-  const auto term = context.environment.find("TERM");
-  SessionInputs inputs{
-      .resolved = resolved,
-      .backend = make_backend(freed_memory(config)),
-      .console = &console,
-      .progress = resolve_style(config, term == context.environment.end() ? "" : term->second),
-      .command = resume_command(context.arguments),
-      .arguments = context.arguments,
-      .continuation = {},
-      .usable = usable_threads(context.environment),
-      .environment = context.environment,
-      .started_in = started_in};
-  if (!options.continuation.empty()) {
-    inputs.continuation = continuation_from_text(options.continuation);
-  }
   try {
-    return run_session(inputs);
+    return run(resolved, options, context, started_in);
   } catch (const Error& error) {
     if (config.json) {
       std::cout << nlohmann::json{{"code", to_int(error.code())},

@@ -38,12 +38,12 @@ std::string executable([[maybe_unused]] const std::string& first_argument) {
 
 }  // namespace
 
-std::string to_text(const Continuation& continuation) {
+std::string to_text(const session::Continuation& continuation) {
   return std::to_string(continuation.lock) + "," + std::to_string(continuation.spent.count()) +
          "," + std::to_string(continuation.recycles);
 }
 
-Continuation continuation_from_text(const std::string& text) {
+session::Continuation continuation_from_text(const std::string& text) {
   const std::size_t first = text.find(',');
   const std::size_t second = text.find(',', first + 1);
   if (first != std::string::npos && second != std::string::npos) {
@@ -59,7 +59,7 @@ Continuation continuation_from_text(const std::string& text) {
               "leave it out: the same command continues a run");
 }
 
-void recycle(const std::vector<std::string>& arguments, const Continuation& continuation,
+void recycle(const std::vector<std::string>& arguments, const session::Continuation& continuation,
              const std::optional<std::string>& directory) {
   if (directory && chdir(directory->c_str()) != 0) {
     throw Error(ExitCode::kIo, "cannot go back to " + *directory + ": " + std::strerror(errno),

@@ -4,24 +4,17 @@
 // Main thread, after every other thread has ended.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "session/continuation.hpp"
+
 namespace longhaul::app {
 
-// What one incarnation tells the next, on its command line.
-struct Continuation {
-  int lock = -1;                       // descriptor that holds the directory's lock
-  std::chrono::milliseconds spent{0};  // of --time-limit
-  std::uint64_t recycles = 0;
-};
-
-std::string to_text(const Continuation& continuation);
+std::string to_text(const session::Continuation& continuation);
 // Throws Error(kUsage): only the program itself writes this text.
-Continuation continuation_from_text(const std::string& text);
+session::Continuation continuation_from_text(const std::string& text);
 
 // The hidden flag that carries it.
 inline constexpr const char* kContinuationFlag = "--continuation";
@@ -31,7 +24,7 @@ inline constexpr const char* kContinuationFlag = "--continuation";
 // signals are held (signals.hpp) and heard by the next program. Goes back to `directory` first,
 // where the paths of the command line mean something. Returns only by throwing Error.
 [[noreturn]] void recycle(const std::vector<std::string>& arguments,
-                          const Continuation& continuation,
+                          const session::Continuation& continuation,
                           const std::optional<std::string>& directory);
 
 }  // namespace longhaul::app

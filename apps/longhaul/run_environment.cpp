@@ -114,16 +114,4 @@ std::string lock_holder() {
   return "process " + std::to_string(getpid()) + " on " + host_name() + " since " + utc_now();
 }
 
-std::string device_kind(const device::Device& device) {
-  switch (device.kind()) {
-    case device::DeviceKind::kCuda:
-      return "cuda";
-    case device::DeviceKind::kMps:
-      return "mps";
-    case device::DeviceKind::kCpu:
-      break;
-  }
-  return "cpu";
-}
-
 }  // namespace longhaul::app

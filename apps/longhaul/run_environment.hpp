@@ -22,7 +22,6 @@ nlohmann::json describe_bits_machine(const device::Device& device,
 std::string host_name();
 // What a session is before it knows its device: when, where, on what and with which command line.
 nlohmann::json describe_session(const std::vector<std::string>& arguments);
-std::string lock_holder();                              // "process 42 on host since ..."
-std::string device_kind(const device::Device& device);  // cpu, cuda, mps
+std::string lock_holder();  // "process 42 on host since ..."
 
 }  // namespace longhaul::app

@@ -1,6 +1,9 @@
 #include "session_display.hpp"
 
 namespace longhaul::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
 
 ProgressSnapshot to_show(const run::RunSnapshot& snapshot, Modality modality,
                          std::chrono::duration<double> elapsed) {
@@ -15,6 +18,22 @@ ProgressSnapshot to_show(const run::RunSnapshot& snapshot, Modality modality,
           .rss = snapshot.memory.rss,
           .device_allocated = snapshot.memory.device.allocated,
           .elapsed = elapsed.count()};
+}
+
+}  // namespace
+
+SessionDisplay::SessionDisplay(Console& console, ProgressStyle style, Modality modality,
+                               Clock::time_point started)
+    : modality_(modality), started_(started), display_(console, style, started) {}
+
+void SessionDisplay::update(const run::RunSnapshot& snapshot) {
+  const Clock::time_point now = Clock::now();
+  display_.update(to_show(snapshot, modality_, now - started_), now);
+}
+
+void SessionDisplay::finish(const run::RunSnapshot& snapshot) {
+  const Clock::time_point now = Clock::now();
+  display_.finish(to_show(snapshot, modality_, now - started_), now);
 }
 
 }  // namespace longhaul::app

@@ -1,16 +1,26 @@
-// A session's snapshots, as the display shows them. Pure; any thread.
+// Shows a session's snapshots in the console. One thread.
 #pragma once
 
 #include <chrono>
 
 #include "domain/numbers.hpp"
 #include "progress.hpp"
-#include "run/pipeline.hpp"
+#include "session/host.hpp"
 
 namespace longhaul::app {
 
-// What the display shows of a run that began `elapsed` ago.
-ProgressSnapshot to_show(const run::RunSnapshot& snapshot, Modality modality,
-                         std::chrono::duration<double> elapsed);
+class SessionDisplay : public session::Display {
+ public:
+  // `started` is when the session began; `modality` decides whether a batch has a width.
+  SessionDisplay(Console& console, ProgressStyle style, Modality modality,
+                 std::chrono::steady_clock::time_point started);
+  void update(const run::RunSnapshot& snapshot) override;
+  void finish(const run::RunSnapshot& snapshot) override;
+
+ private:
+  const Modality modality_;
+  const std::chrono::steady_clock::time_point started_;
+  ProgressDisplay display_;
+};
 
 }  // namespace longhaul::app

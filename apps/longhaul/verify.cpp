@@ -27,6 +27,7 @@
 #include "session/fp32_fallback.hpp"
 #include "session/image_match.hpp"
 #include "session/recompute.hpp"
+#include "session/run_begin.hpp"
 #include "usable_threads.hpp"
 
 namespace longhaul::app {
@@ -151,9 +152,9 @@ class VerifyCommand {
       return std::nullopt;
     }
     encode::EncoderOptions options = session::encoder_options(*config_, model.card, threads_);
-    const json& choices = state_->begin.at("choices");
-    options.choices = choices.at("encoder");
-    options.device = choices.at("device").get<std::string>();
+    const session::Choices choices = session::choices_from_json(state_->begin.at("choices"));
+    options.choices = choices.encoder;
+    options.device = choices.device;
     NullLog log;
     const std::unique_ptr<encode::Encoder> encoder = workshop_.make_encoder(model, options, log);
     const std::unique_ptr<prepare::Preprocessor> preprocessor =
@@ -163,7 +164,7 @@ class VerifyCommand {
                  describe_bits_machine(encoder->device(), environment_);
     const session::Recipe recipe{*preprocessor, *encoder,
                                  session::fp32_fallback(workshop_, model, options, log), model.card,
-                                 choices};
+                                 choices.rows_policy()};
     store::RecomputedRows again;
     for (Record& record : records) {
       session::RecordAgain once = session::embed_again(recipe, std::move(record));

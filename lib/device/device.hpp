@@ -7,12 +7,27 @@
 #include <optional>
 #include <string>
 
+#include "domain/words.hpp"
+
 namespace longhaul::device {
 
 // Whether this process's heap keeps what is freed (fast) or gives it back at once (small).
 enum class FreedMemory { kKept, kReturned };
 
 enum class DeviceKind { kCpu, kCuda, kMps };
+
+}  // namespace longhaul::device
+
+namespace longhaul {
+template <>
+struct Words<device::DeviceKind> {
+  static constexpr Word<device::DeviceKind> all[] = {{"cpu", device::DeviceKind::kCpu},
+                                                     {"cuda", device::DeviceKind::kCuda},
+                                                     {"mps", device::DeviceKind::kMps}};
+};
+}  // namespace longhaul
+
+namespace longhaul::device {
 
 // Bytes as the device's own counters give them; unsigned. Nothing where the device does not say.
 struct DeviceMemory {

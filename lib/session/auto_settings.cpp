@@ -30,47 +30,39 @@ std::optional<std::uint64_t> smaller(std::optional<std::uint64_t> a,
 
 }  // namespace
 
-nlohmann::json make_choices(const config::RunConfig& config, const encode::EncoderCard& card,
-                            const EncoderFacts& encoder, std::uint32_t threads) {
+Choices make_choices(const config::RunConfig& config, const encode::EncoderCard& card,
+                     const EncoderFacts& encoder, std::uint32_t threads) {
   const bool image = card.modality == Modality::kImage;
-  nlohmann::json choices = {
-      {"window", image ? std::min(config.window, kImageWindow) : config.window},
-      {"order", to_string(image ? Order::kInput : config.order)},
-      {"device", config.device == "auto" ? encoder.device_kind : config.device},
-      {"threads", threads},
-      {"encoder", encoder.choices}};
+  Choices choices;
+  choices.window = image ? std::min(config.window, kImageWindow) : config.window;
+  choices.order = image ? Order::kInput : config.order;
+  choices.device = config.device == "auto" ? encoder.device_kind : config.device;
+  choices.threads = threads;
+  choices.encoder = encoder.choices;
   // The bits depend on these, so no later session may change them.
   if (image) {
-    choices["part_images"] = encoder.parts.rows(1);
+    choices.part_images = encoder.parts.rows(1);
   } else if (config.order == Order::kInput) {
-    choices["group_rows"] = config.batch_size.value_or(kCompatRows);
+    choices.group_rows = config.batch_size.value_or(kCompatRows);
   } else if (encoder.parts.part_tokens > 0) {
-    choices["part_tokens"] = encoder.parts.part_tokens;
+    choices.part_tokens = encoder.parts.part_tokens;
   } else {
-    choices["part_rows"] = encoder.parts.rows_fixed;
+    choices.part_rows = encoder.parts.rows_fixed;
   }
   return choices;
 }
 
-plan::RowsPolicy rows_policy(const nlohmann::json& choices) {
-  plan::RowsPolicy policy;
-  policy.part_tokens = choices.value("part_tokens", std::uint64_t{0});
-  policy.rows_fixed = choices.value("part_images", choices.value("part_rows", 0U));
-  return policy;
-}
-
 run::PipelineSettings pipeline_settings(const config::RunConfig& config,
-                                        const encode::EncoderCard& card,
-                                        const nlohmann::json& choices, std::uint32_t concurrency) {
+                                        const encode::EncoderCard& card, const Choices& choices,
+                                        std::uint32_t concurrency) {
   run::PipelineSettings settings;
-  const bool input_order = choices.at("order") == "input";
-  settings.window.records = choices.at("window");
-  settings.window.order.order = input_order ? Order::kInput : Order::kLength;
+  settings.window.records = choices.window;
+  settings.window.order.order = choices.order;
   settings.window.order.max_tokens = card.max_tokens;
-  settings.parts = rows_policy(choices);
-  settings.window.order.group_rows = choices.value("group_rows", settings.parts.rows_fixed);
+  settings.parts = choices.rows_policy();
+  settings.window.order.group_rows = choices.group_rows.value_or(settings.parts.rows_fixed);
   const std::uint64_t parts = std::uint64_t{kPartsAhead} * concurrency;
-  if (choices.contains("group_rows")) {
+  if (choices.group_rows) {
     // A group is a part; one for each thread is in hand.
     settings.batch_rows = settings.window.order.group_rows * concurrency;
   } else if (config.batch_size) {
@@ -94,17 +86,16 @@ run::PipelineSettings pipeline_settings(const config::RunConfig& config,
   return settings;
 }
 
-nlohmann::json decided_settings(const nlohmann::json& choices,
-                                const encode::EncoderOptions& encoder) {
-  nlohmann::json values = {{"device", choices.at("device")},
+nlohmann::json decided_settings(const Choices& choices, const encode::EncoderOptions& encoder) {
+  nlohmann::json values = {{"device", choices.device},
                            {"threads", encoder.threads},
                            {"pooling", to_string(encoder.pooling)},
                            {"normalize", to_string(encoder.normalize)}};
-  if (const nlohmann::json& kernels = choices.at("encoder"); kernels.contains("kernels")) {
+  if (const nlohmann::json& kernels = choices.encoder; kernels.contains("kernels")) {
     values["cpu-kernels"] = kernels.at("kernels");
   }
-  if (choices.contains("group_rows")) {
-    values["batch-size"] = choices.at("group_rows");
+  if (choices.group_rows) {
+    values["batch-size"] = *choices.group_rows;
   }
   return values;
 }

@@ -12,6 +12,7 @@
 #include "encode/encoder.hpp"
 #include "plan/memory_governor.hpp"
 #include "run/pipeline.hpp"
+#include "session/run_begin.hpp"
 
 namespace longhaul::session {
 
@@ -23,21 +24,17 @@ struct EncoderFacts {
 };
 
 // Every automatic choice: for the first session of a run.
-nlohmann::json make_choices(const config::RunConfig& config, const encode::EncoderCard& card,
-                            const EncoderFacts& encoder, std::uint32_t threads);
+Choices make_choices(const config::RunConfig& config, const encode::EncoderCard& card,
+                     const EncoderFacts& encoder, std::uint32_t threads);
 
 // `choices` are make_choices()' of the first session; the rest is this session's own.
 // `concurrency`: how many parts the encoder computes at a time.
 run::PipelineSettings pipeline_settings(const config::RunConfig& config,
-                                        const encode::EncoderCard& card,
-                                        const nlohmann::json& choices, std::uint32_t concurrency);
-
-// How many rows are computed together, from a run's choices.
-plan::RowsPolicy rows_policy(const nlohmann::json& choices);
+                                        const encode::EncoderCard& card, const Choices& choices,
+                                        std::uint32_t concurrency);
 
 // What became of settings that were left open; a replay of run.json takes them over.
-nlohmann::json decided_settings(const nlohmann::json& choices,
-                                const encode::EncoderOptions& encoder);
+nlohmann::json decided_settings(const Choices& choices, const encode::EncoderOptions& encoder);
 
 run::LeakAction leak_action(const config::RunConfig& config);  // --on-leak
 

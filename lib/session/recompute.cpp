@@ -7,7 +7,6 @@
 #include "plan/memory_governor.hpp"
 #include "plan/window.hpp"
 #include "run/batch_encoder.hpp"
-#include "session/auto_settings.hpp"
 
 namespace longhaul::session {
 
@@ -20,7 +19,7 @@ RecordAgain embed_again(const Recipe& recipe, Record record) {
   const std::uint32_t width = image ? 1 : plan::rung_of(prepared.tokens, recipe.card.max_tokens);
   prepare::Prepared* const one = &prepared;
   const prepare::Assembled assembled =
-      recipe.preprocessor.assemble({&one, 1}, width, rows_policy(recipe.choices).rows(width));
+      recipe.preprocessor.assemble({&one, 1}, width, recipe.rows.rows(width));
   if (!assembled.rejected.empty()) {
     return {};
   }

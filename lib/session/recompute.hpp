@@ -3,10 +3,10 @@
 #pragma once
 
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "encode/encoder.hpp"
+#include "plan/rows_policy.hpp"
 #include "prepare/preprocessor.hpp"
 
 namespace longhaul::session {
@@ -16,7 +16,7 @@ struct Recipe {
   encode::Encoder& encoder;
   std::function<encode::Encoder&()> exact_encoder;  // see BatchEncoder
   const encode::EncoderCard& card;
-  const nlohmann::json& choices;  // of the run
+  plan::RowsPolicy rows;  // of the run
 };
 
 struct RecordAgain {

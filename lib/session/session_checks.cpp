@@ -89,20 +89,18 @@ encode::Contract require_contract(encode::Encoder& encoder, const encode::Encode
   return contract;
 }
 
-std::vector<std::string> numeric_reasons(const nlohmann::json& begin,
-                                         const nlohmann::json& bits_machine,
+std::vector<std::string> numeric_reasons(const RunBegin& begin, const nlohmann::json& bits_machine,
                                          const encode::Contract& contract) {
   std::vector<std::string> reasons;
-  if (begin.at("choices").contains("group_rows")) {
+  if (begin.choices.group_rows) {
     reasons.emplace_back("--order input: a record is computed in the shape of its batch");
   }
   if (!contract.exact) {
     reasons.push_back("the model's contract: " + contract.report.at("verdict").get<std::string>());
   }
-  if (const auto then = begin.value("bits_machine", nlohmann::json(nullptr));
-      then != bits_machine) {
+  if (begin.bits_machine != bits_machine) {
     reasons.push_back("sessions on unlike machines, binaries or settings of libraries: " +
-                      then.dump() + " and " + bits_machine.dump());
+                      begin.bits_machine.dump() + " and " + bits_machine.dump());
   }
   return reasons;
 }

@@ -15,6 +15,7 @@
 #include "input/record_reader.hpp"
 #include "plan/memory_governor.hpp"
 #include "run/pipeline.hpp"
+#include "session/run_begin.hpp"
 #include "session/workshop.hpp"
 #include "store/embedding_store.hpp"
 
@@ -53,9 +54,8 @@ encode::Contract require_contract(encode::Encoder& encoder, const encode::Encode
                                   const plan::MemoryGovernor& governor, Log& log);
 
 // Why the vectors of a session that ran as `begin` says may differ in their low bits from those of
-// another, on `bits_machine` now (run_environment.hpp); empty where they may not.
-std::vector<std::string> numeric_reasons(const nlohmann::json& begin,
-                                         const nlohmann::json& bits_machine,
+// another, on `bits_machine` now (ProcessFacts); empty where they may not.
+std::vector<std::string> numeric_reasons(const RunBegin& begin, const nlohmann::json& bits_machine,
                                          const encode::Contract& contract);
 
 // run.json in a directory; an empty object when there is none, or, with a warning, a damaged one.

@@ -16,7 +16,7 @@ import pytest
 from remedies import Trial, cannot_follow, follows
 
 DIRECTORY = "lib/store/store_directory.cpp"
-RETRY = "lib/session/retry_run.cpp"
+RETRY = "lib/session/retry_mode.cpp"
 VERIFY = "apps/longhaul/verify.cpp"
 SCORE = "lib/score/run_directory.cpp"
 ANEW = "start anew with --overwrite"

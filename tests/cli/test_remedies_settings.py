@@ -202,7 +202,7 @@ cannot_follow("lib/base/start_thread.cpp", "another thread", "raising a limit of
 cannot_follow("apps/longhaul/backend_none.cpp", "no LibTorch", "another build")
 
 
-@follows("apps/longhaul/embed_session.cpp", "--skip-duplicates is for images")
+@follows("lib/session/engine.cpp", "--skip-duplicates is for images")
 def test_duplicates_of_sequences(t):
     t.fails(2, "leave it out", *t.embed("--skip-duplicates", "exact"))
     t.works(*t.embed())

@@ -1,0 +1,81 @@
+#include "session/engine.hpp"
+
+#include <string>
+
+#include "base/text.hpp"
+#include "plan/model_memory_check.hpp"
+#include "session/auto_settings.hpp"
+#include "session/fp32_fallback.hpp"
+#include "session/resume_scan.hpp"
+#include "session/run_identity.hpp"
+#include "session/session_checks.hpp"
+
+namespace longhaul::session {
+namespace {
+
+std::unique_ptr<encode::Encoder> load(const EngineParts& parts) {
+  const Clock::time_point start = parts.host.now();
+  const device::MemoryReading before = parts.read_host_memory();
+  plan::require_room_for_model(parts.host.files.open(parts.config.model, OpenMode::kRead)->size(),
+                               before, host_limit(parts.config, before));
+  auto encoder = parts.host.workshop.make_encoder(parts.model, parts.options, parts.host.log);
+  parts.host.log.info(parts.model.card.name + " on " + encoder->device().name() + ", " +
+                      std::string(to_string(parts.config.dtype)) + ", " +
+                      std::string(to_string(parts.options.pooling)) + ", " +
+                      std::to_string(encoder->dimension()) + " dimensions, loaded in " +
+                      format_duration(parts.host.now() - start));
+  return encoder;
+}
+
+// Rows that stand beside others are not compared: what repeats a row that has a vector gets one of
+// its own.
+std::unique_ptr<prepare::DuplicateFilter> duplicate_filter(const EngineParts& parts,
+                                                           const Mode& mode) {
+  if (parts.config.skip_duplicates == SkipDuplicates::kOff || !mode.is_whole()) {
+    return nullptr;
+  }
+  if (parts.model.card.modality != Modality::kImage) {
+    throw Error(ExitCode::kUsage, "--skip-duplicates is for images", "leave it out");
+  }
+  return std::make_unique<prepare::DuplicateFilter>(duplicate_key(parts.config));
+}
+
+}  // namespace
+
+Engine make_engine(const EngineParts& parts, Mode& mode) {
+  Engine engine;
+  engine.encoder = load(parts);
+  const std::string kind(to_string(engine.encoder->device().kind()));
+  const std::uint32_t threads = parts.options.threads;
+  if (mode.follows()) {
+    require_same_fingerprint(
+        mode.follows()->fingerprint,
+        fingerprint(parts.config, parts.model.card, parts.options, parts.model.sha256(), kind),
+        parts.config.output);
+  }
+  engine.fp32_fallback =
+      fp32_fallback(parts.host.workshop, parts.model, parts.options, parts.host.log);
+  engine.duplicates = duplicate_filter(parts, mode);
+  engine.preprocessor = parts.host.workshop.make_preprocessor(
+      parts.config, parts.model.card, parts.config.workers.value_or(threads),
+      engine.duplicates ? first_finder(*engine.duplicates) : DuplicateOf{});
+  engine.choices = mode.follows() ? mode.follows()->choices
+                                  : make_choices(parts.config, parts.model.card,
+                                                 {.device_kind = kind,
+                                                  .parts = engine.encoder->rows_policy(),
+                                                  .choices = engine.encoder->choices()},
+                                                 threads);
+  engine.pipeline = pipeline_settings(parts.config, parts.model.card, engine.choices,
+                                      engine.encoder->concurrency());
+  engine.governor = std::make_unique<plan::MemoryGovernor>(
+      governor_settings(parts.config, parts.model.card, engine.pipeline,
+                        parts.read_memory(*engine.encoder), *engine.encoder));
+  engine.contract = require_contract(*engine.encoder, parts.model.card, parts.config,
+                                     engine.pipeline, *engine.governor, parts.host.log);
+  if (!mode.is_whole()) {
+    engine.pipeline.rejects = {};  // every record of a retry was rejected once
+  }
+  return engine;
+}
+
+}  // namespace longhaul::session

@@ -1,0 +1,43 @@
+// What computes: the encoder, what prepares for it, how much is in hand at a time, and what was
+// tried with it on the spot. One thread makes and uses it. Throws Error.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "encode/contract.hpp"
+#include "encode/encoder.hpp"
+#include "encode/model_file.hpp"
+#include "plan/memory_governor.hpp"
+#include "prepare/duplicate_filter.hpp"
+#include "run/pipeline.hpp"
+#include "session/mode.hpp"
+
+namespace longhaul::session {
+
+struct Engine {
+  std::unique_ptr<encode::Encoder> encoder;
+  std::function<encode::Encoder&()> fp32_fallback;       // empty at float32
+  std::unique_ptr<prepare::DuplicateFilter> duplicates;  // null where nobody compares
+  std::unique_ptr<prepare::Preprocessor> preprocessor;
+  Choices choices;
+  run::PipelineSettings pipeline;
+  std::unique_ptr<plan::MemoryGovernor> governor;
+  encode::Contract contract;
+};
+
+// What it is made from; outlives it.
+struct EngineParts {
+  const config::RunConfig& config;
+  const encode::ModelFile& model;
+  const encode::EncoderOptions& options;
+  const Host& host;
+  std::function<device::MemoryReading()> read_host_memory;
+  std::function<device::MemoryReading(encode::Encoder& encoder)> read_memory;
+};
+
+// Loads the model, decides what is open and tries the encoder's promise (encode/contract.hpp).
+Engine make_engine(const EngineParts& parts, Mode& mode);
+
+}  // namespace longhaul::session

@@ -1,0 +1,74 @@
+// What is special in a kind of run. A run is input x selection x encoder -> store, and a mode
+// answers four questions about it: which records, from which position, where the other rows come
+// from, and what happens at the end. A new mode is one file (plain_mode.cpp, retry_mode.cpp) and a
+// line in make_mode().
+// One thread. Throws Error.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "base/error.hpp"
+#include "config/run_config.hpp"
+#include "domain/counters.hpp"
+#include "encode/card.hpp"
+#include "input/record_reader.hpp"
+#include "session/continuation.hpp"
+#include "session/host.hpp"
+#include "session/run_begin.hpp"
+#include "store/embedding_store.hpp"
+
+namespace longhaul::session {
+
+// How a run ended that read its whole input.
+struct Conclusion {
+  Counters counters;  // of the whole output
+  ExitCode code = ExitCode::kDone;
+  nlohmann::json line;  // what the journal's last line says beside the rows
+};
+
+class Mode {
+ public:
+  virtual ~Mode() = default;
+
+  // The directory that this run writes in, locked unless its run is finished; the output, or one
+  // inside it. Null when there is nothing to do.
+  virtual store::StoreDirectory* directory() = 0;
+  virtual const std::string& path() const = 0;
+  // The code of a run that has nothing to do from the start, with the reason said.
+  virtual std::optional<ExitCode> nothing_to_do() = 0;
+  // What was decided before this session: by the run that it continues, or the output it is about.
+  virtual const std::optional<RunBegin>& follows() const = 0;
+  // Of a run that was finished before: what is left to do, and its code.
+  virtual ExitCode already_finished(const encode::EncoderCard& card) = 0;
+  // Throws Error(kMismatch) where a setting that makes the numbers is not what it was.
+  virtual void require_same_settings(const nlohmann::json& fingerprint) = 0;
+
+  // Which records: a reader that gives them, with the rows their vectors go to.
+  virtual std::unique_ptr<input::RecordReader> select(
+      std::unique_ptr<input::RecordReader> whole) = 0;
+  // Whether its rows stand beside no others, so that duplicates and repeated ids are judged here.
+  virtual bool is_whole() const = 0;
+  // Whether records.csv tells of gaps: not where it was begun before it did.
+  virtual bool gaps_column() const = 0;
+  // "continuing OUT", or what begins where `resumed` is false; empty where that goes without
+  // saying.
+  virtual std::string opening(bool resumed) const = 0;
+
+  // The input is another than it was: what depends on it is discarded.
+  virtual void reject_input() = 0;
+  virtual Conclusion conclude(const Counters& counters) = 0;
+  // run.json, from what a session writes of itself.
+  virtual nlohmann::ordered_json report(nlohmann::ordered_json run) const = 0;
+  // Once the run in directory() is finished and closed.
+  virtual void deliver() = 0;
+};
+
+// Opens the output as the settings and what is there ask for. Borrows all.
+std::unique_ptr<Mode> make_mode(const config::RunConfig& config, const Host& host,
+                                const std::optional<Continuation>& continuation);
+
+}  // namespace longhaul::session

@@ -1,0 +1,94 @@
+#include "session/plain_mode.hpp"
+
+#include <utility>
+
+#include "session/output_state.hpp"
+#include "session/retry_mode.hpp"
+#include "session/run_identity.hpp"
+#include "session/run_report.hpp"
+#include "session/session_checks.hpp"
+
+namespace longhaul::session {
+namespace {
+
+class PlainMode : public Mode {
+ public:
+  PlainMode(const config::RunConfig& config, const Host& host,
+            const std::optional<Continuation>& continuation)
+      : config_(config),
+        host_(host),
+        directory_(store::open_store(
+            host.files, config.output,
+            {.holder = host.facts.lock_holder,
+             .adopt = continuation ? std::optional(continuation->lock) : std::nullopt,
+             .finished_needs_none = !config.overwrite})) {
+    if (config.overwrite) {
+      directory_->clear();
+    }
+    if (directory_->state()) {
+      follows_ = run_begin_from_json(directory_->state()->begin);
+    }
+  }
+
+  store::StoreDirectory* directory() override { return directory_.get(); }
+  const std::string& path() const override { return config_.output; }
+  std::optional<ExitCode> nothing_to_do() override { return std::nullopt; }
+  const std::optional<RunBegin>& follows() const override { return follows_; }
+
+  ExitCode already_finished(const encode::EncoderCard& card) override {
+    require_finished_input(config_, card, *directory_->state(), host_.workshop, host_.stop,
+                           host_.log);
+    host_.log.info(config_.output + " is complete: nothing to do");
+    return static_cast<ExitCode>(directory_->state()->finish->at("code").get<int>());
+  }
+
+  void require_same_settings(const nlohmann::json& fingerprint) override {
+    // A run from the start with a retry's settings is what the retried output stands for.
+    if (directory_->state()->retries > 0 &&
+        same_fingerprint(
+            fingerprint_as_retried(follows_->fingerprint, read_report(host_.files, config_.output)),
+            fingerprint)) {
+      return;
+    }
+    require_same_fingerprint(follows_->fingerprint, fingerprint, config_.output);
+  }
+
+  std::unique_ptr<input::RecordReader> select(std::unique_ptr<input::RecordReader> whole) override {
+    return whole;
+  }
+  bool is_whole() const override { return true; }
+  bool gaps_column() const override {
+    return !directory_->state() || directory_->state()->layout.gaps_column;
+  }
+  std::string opening(bool resumed) const override {
+    return resumed ? "continuing " + config_.output : "";
+  }
+
+  void reject_input() override {}
+  Conclusion conclude(const Counters& counters) override {
+    return {counters, completed_code(counters, config_.max_rejects.limited() || config_.strict),
+            nlohmann::json::object()};
+  }
+  nlohmann::ordered_json report(nlohmann::ordered_json run) const override { return run; }
+  void deliver() override { directory_.reset(); }
+
+ private:
+  const config::RunConfig& config_;
+  const Host& host_;
+  std::unique_ptr<store::StoreDirectory> directory_;
+  std::optional<RunBegin> follows_;
+};
+
+}  // namespace
+
+std::unique_ptr<Mode> plain_mode(const config::RunConfig& config, const Host& host,
+                                 const std::optional<Continuation>& continuation) {
+  return std::make_unique<PlainMode>(config, host, continuation);
+}
+
+std::unique_ptr<Mode> make_mode(const config::RunConfig& config, const Host& host,
+                                const std::optional<Continuation>& continuation) {
+  return config.retry_rejects ? retry_mode(config, host) : plain_mode(config, host, continuation);
+}
+
+}  // namespace longhaul::session

@@ -1,0 +1,283 @@
+#include "session/retry_mode.hpp"
+
+#include <array>
+#include <utility>
+
+#include "base/text.hpp"
+#include "run/rejected_reader.hpp"
+#include "session/run_identity.hpp"
+#include "session/run_report.hpp"
+#include "store/retry_merge.hpp"
+
+namespace longhaul::session {
+namespace {
+
+using nlohmann::json;
+
+// What a retry may change and run.json names when it did.
+constexpr std::array kChangeable{
+    "too-long",   "unknown",      "max-pixels",  "memory-limit", "device-memory-limit",
+    "batch-size", "batch-tokens", "max-rejects", "strict"};
+
+json retry_settings(const config::RunConfig& config) {
+  return {{"too-long", to_string(config.too_long)},
+          {"unknown", to_string(config.unknown)},
+          {"max-pixels", config.max_pixels}};
+}
+
+void require_retryable(const std::optional<store::StoreState>& output, const std::string& name) {
+  if (!output || !output->finish || !output->progress) {
+    throw Error(ExitCode::kUsage,
+                "--retry-rejects embeds the rejected rows of a complete output, and " + name +
+                    (output ? " is not complete" : " holds no run"),
+                "give the same command without --retry-rejects first");
+  }
+  if (output->begin.at("fingerprint").at("pooling") == "mean-compat") {
+    throw Error(ExitCode::kUsage,
+                "--retry-rejects embeds records apart from the batch they were in, and "
+                "mean-compat depends on it",
+                "embed the whole input again with other settings, into another --output");
+  }
+}
+
+class RetryMode : public Mode {
+ public:
+  RetryMode(const config::RunConfig& config, const Host& host)
+      : config_(config), host_(host), path_(store::retry_directory(config.output)) {
+    output_ = open_output(true);
+    require_retryable(output_->state(), config.output);
+    if (rejected() > 0) {
+      // What was looked at without the lock is looked at again with it.
+      output_.reset();
+      output_ = open_output(false);
+      require_retryable(output_->state(), config.output);
+    }
+    follows_ = begin_again();
+    report_ = json::parse(read_text(host.files, config.output + "/" + store::store_files::kReport),
+                          nullptr, false);
+    if (rejected() > 0) {
+      open_retry();
+    }
+  }
+
+  store::StoreDirectory* directory() override { return directory_.get(); }
+  const std::string& path() const override { return path_; }
+
+  std::optional<ExitCode> nothing_to_do() override {
+    if (rejected() > 0) {
+      return std::nullopt;
+    }
+    host_.log.info(config_.output + " has no rejected row: nothing to retry");
+    return static_cast<ExitCode>(output().finish->at("code").get<int>());
+  }
+
+  const std::optional<RunBegin>& follows() const override { return follows_; }
+  ExitCode already_finished(const encode::EncoderCard&) override {
+    const auto code = static_cast<ExitCode>(directory_->state()->finish->at("code").get<int>());
+    deliver();
+    return code;
+  }
+  void require_same_settings(const json& fingerprint) override {
+    require_same_fingerprint(follows_->fingerprint, fingerprint, config_.output);
+  }
+
+  std::unique_ptr<input::RecordReader> select(std::unique_ptr<input::RecordReader> whole) override {
+    auto reader = std::make_unique<run::RejectedReader>(
+        std::move(whole), host_.files, config_.output + "/" + store::store_files::kRejects,
+        rejected());
+    reader_ = reader.get();
+    return reader;
+  }
+  bool is_whole() const override { return false; }
+  bool gaps_column() const override { return output().layout.gaps_column; }
+  std::string opening(bool resumed) const override {
+    return resumed
+               ? "continuing the retry of " + config_.output
+               : "retrying " + format_count(rejected()) + " rejected records of " + config_.output;
+  }
+
+  void reject_input() override {
+    directory_.reset();
+    store::discard_retry(host_.files, config_.output);
+  }
+  Conclusion conclude(const Counters& counters) override;
+  nlohmann::ordered_json report(nlohmann::ordered_json run) const override;
+  void deliver() override {
+    directory_.reset();
+    store::merge_retry(host_.files, config_.output);
+    host_.log.info("the retried rows are part of " + config_.output);
+    output_.reset();
+  }
+
+ private:
+  const store::StoreState& output() const { return *output_->state(); }
+  Counters before() const { return counters_from_json(output().progress->counters); }
+  std::uint64_t rejected() const { return before().rejected; }
+
+  std::unique_ptr<store::StoreDirectory> open_output(bool finished_needs_none) const {
+    return store::open_store(host_.files, config_.output,
+                             {.holder = host_.facts.lock_holder,
+                              .adopt = {},
+                              .finished_needs_none = finished_needs_none});
+  }
+
+  // What the output began with, but for the settings that may change.
+  RunBegin begin_again() const;
+  // What is there of a retry with other settings, or damaged, is discarded.
+  void open_retry();
+  void require_same_input();
+  Counters merged(const Counters& again) const;
+  ExitCode code(const Counters& merged) const;
+  json changed_settings(const json& settings_now) const;
+
+  const config::RunConfig& config_;
+  const Host& host_;
+  const std::string path_;
+  std::unique_ptr<store::StoreDirectory> output_;     // where it goes when it is finished
+  std::unique_ptr<store::StoreDirectory> directory_;  // the retry's own
+  std::optional<RunBegin> follows_;
+  json report_;                            // run.json of the output; null where it is damaged
+  run::RejectedReader* reader_ = nullptr;  // the session owns it
+  std::optional<Counters> again_;          // of a retry that is complete
+};
+
+RunBegin RetryMode::begin_again() const {
+  RunBegin begin = run_begin_from_json(output().begin);
+  begin.inputs = recorded_sources(output());
+  const json settings = retry_settings(config_);
+  for (const auto& [name, value] : settings.items()) {
+    begin.fingerprint[name] = value;
+  }
+  begin.retry = RetryBegin{output().retries, settings};
+  return begin;
+}
+
+void RetryMode::open_retry() {
+  directory_ =
+      store::open_store(host_.files, path_, {.holder = host_.facts.lock_holder, .adopt = {}});
+  try {
+    if (!directory_->state() ||
+        run_begin_from_json(directory_->state()->begin).retry == follows_->retry) {
+      return;
+    }
+    host_.log.info("a retry with other settings was begun in " + config_.output +
+                   ": it is discarded");
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kBadData) {
+      throw;
+    }
+    host_.log.warning(std::string("the retry that was begun is damaged and begins anew: ") +
+                      error.what());
+  }
+  directory_->clear();
+}
+
+void RetryMode::require_same_input() {
+  const run::RejectedReader::Whole whole = reader_->read_rest();
+  const std::uint64_t records = output().progress->window_start;
+  if (whole.records != records || whole.hash != output().progress->input_hash) {
+    throw Error(ExitCode::kMismatch,
+                config_.output + " was made from another input: " + format_count(records) +
+                    " records then, " + format_count(whole.records) + " now" +
+                    (whole.records == records ? ", with other content" : ""),
+                "restore the input; corrected records need an --output of their own");
+  }
+}
+
+Counters RetryMode::merged(const Counters& again) const {
+  Counters all = before();
+  all.ok += again.ok;
+  all.duplicates += again.duplicates;
+  all.rejected = again.rejected;
+  all.rejected_by_reason = again.rejected_by_reason;
+  all.truncated += again.truncated;
+  all.substituted_records += again.substituted_records;
+  all.substituted_characters += again.substituted_characters;
+  all.gapped_records += again.gapped_records;
+  all.gaps_removed += again.gaps_removed;
+  all.stops_dropped += again.stops_dropped;
+  all.residues += again.residues;
+  all.reshaped += again.reshaped;
+  all.computed_alone += again.computed_alone;
+  all.stayed_not_finite = again.stayed_not_finite;
+  return all;
+}
+
+// A limit was no reason to stop the retry; what is left above it is told by the exit code.
+ExitCode RetryMode::code(const Counters& merged) const {
+  const bool limited = config_.max_rejects.limited() || config_.strict;
+  const double share =
+      100.0 * static_cast<double>(merged.rejected) / static_cast<double>(merged.records);
+  const bool above =
+      merged.rejected >
+          (config_.strict ? 0 : config_.max_rejects.count.value_or(merged.rejected)) ||
+      share > config_.max_rejects.percent.value_or(share);
+  return above ? ExitCode::kBadData : completed_code(merged, limited);
+}
+
+json RetryMode::changed_settings(const json& settings_now) const {
+  json changed = json::object();
+  const json before =
+      report_.is_object() ? report_.value("settings", json::object()) : json::object();
+  for (const char* name : kChangeable) {
+    const json was = before.value(json::json_pointer(std::string("/") + name + "/value"), json());
+    const json now =
+        settings_now.value(json::json_pointer(std::string("/") + name + "/value"), json());
+    if (was != now) {
+      changed[name] = {{"before", was}, {"now", now}};
+    }
+  }
+  return changed;
+}
+
+Conclusion RetryMode::conclude(const Counters& counters) {
+  require_same_input();
+  again_ = counters;
+  const Counters all = merged(counters);
+  return {all, code(all), {{"counters", to_json(all)}}};
+}
+
+// The output's own settings and fingerprint stay, and "retries" says what was tried with which.
+nlohmann::ordered_json RetryMode::report(nlohmann::ordered_json run) const {
+  const json settings_now = run.at("settings");
+  json retries = json::array();
+  if (report_.is_object()) {
+    // What a replay needs: paths mean something from one directory only.
+    for (const char* name : {"settings", "input_paths", "inputs", "model", "choices", "left_out",
+                             "command", "working_directory"}) {
+      if (report_.contains(name)) {
+        run[name] = report_[name];
+      }
+    }
+    retries = report_.value("retries", json::array());
+  }
+  run["fingerprint"] = output().begin.at("fingerprint");
+  json retry = {{"rows", rejected()},
+                {"settings", follows_->retry->settings},
+                {"changed", changed_settings(settings_now)}};
+  if (again_) {
+    retry["embedded"] = again_->ok;
+    retry["still_rejected"] = again_->rejected;
+  }
+  retries.push_back(std::move(retry));
+  run["retries"] = std::move(retries);
+  return run;
+}
+
+}  // namespace
+
+std::unique_ptr<Mode> retry_mode(const config::RunConfig& config, const Host& host) {
+  return std::make_unique<RetryMode>(config, host);
+}
+
+json fingerprint_as_retried(json fingerprint, const nlohmann::ordered_json& report) {
+  const config::MergedRetries merged = config::merge_retries(report);
+  for (const auto& [name, value] : merged.settings.items()) {
+    if (fingerprint.contains(name)) {
+      fingerprint[name] = value;
+    }
+  }
+  return fingerprint;
+}
+
+}  // namespace longhaul::session

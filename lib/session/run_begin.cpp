@@ -1,0 +1,92 @@
+#include "session/run_begin.hpp"
+
+namespace longhaul::session {
+namespace {
+
+using nlohmann::json;
+
+template <typename T>
+void put(json& object, const char* name, const std::optional<T>& value) {
+  if (value) {
+    object[name] = *value;
+  }
+}
+
+template <typename T>
+std::optional<T> take(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found == object.end() ? std::nullopt : std::optional<T>(found->get<T>());
+}
+
+}  // namespace
+
+plan::RowsPolicy Choices::rows_policy() const {
+  plan::RowsPolicy policy;
+  policy.part_tokens = part_tokens.value_or(0);
+  policy.rows_fixed = part_images.value_or(part_rows.value_or(0));
+  return policy;
+}
+
+json to_json(const Choices& choices) {
+  json object = {{"window", choices.window},
+                 {"order", to_string(choices.order)},
+                 {"device", choices.device},
+                 {"threads", choices.threads},
+                 {"encoder", choices.encoder}};
+  put(object, "part_images", choices.part_images);
+  put(object, "group_rows", choices.group_rows);
+  put(object, "part_tokens", choices.part_tokens);
+  put(object, "part_rows", choices.part_rows);
+  return object;
+}
+
+Choices choices_from_json(const json& object) {
+  Choices choices;
+  choices.window = object.at("window");
+  choices.order =
+      from_string<Order>(object.at("order").get_ref<const std::string&>()).value_or(Order::kLength);
+  choices.device = object.at("device");
+  choices.threads = object.at("threads");
+  choices.encoder = object.at("encoder");
+  choices.part_images = take<std::uint32_t>(object, "part_images");
+  choices.group_rows = take<std::uint32_t>(object, "group_rows");
+  choices.part_tokens = take<std::uint64_t>(object, "part_tokens");
+  choices.part_rows = take<std::uint32_t>(object, "part_rows");
+  return choices;
+}
+
+json to_json(const RunBegin& begin) {
+  json object = {{"format", 1},
+                 {"created", begin.created},
+                 {"longhaul", begin.versions},
+                 {"fingerprint", begin.fingerprint},
+                 {"choices", to_json(begin.choices)},
+                 {"inputs", begin.inputs},
+                 {"kept_columns", begin.kept_columns},
+                 {"machine", begin.machine}};
+  if (!begin.bits_machine.is_null()) {
+    object["bits_machine"] = begin.bits_machine;
+  }
+  if (begin.retry) {
+    object["retry"] = {{"after", begin.retry->after}, {"settings", begin.retry->settings}};
+  }
+  return object;
+}
+
+RunBegin run_begin_from_json(const json& object) {
+  RunBegin begin;
+  begin.created = object.value("created", "");
+  begin.versions = object.value("longhaul", json(nullptr));
+  begin.fingerprint = object.at("fingerprint");
+  begin.choices = choices_from_json(object.at("choices"));
+  begin.inputs = object.at("inputs");
+  begin.kept_columns = object.value("kept_columns", std::vector<std::string>());
+  begin.machine = object.value("machine", json(nullptr));
+  begin.bits_machine = object.value("bits_machine", json(nullptr));
+  if (const auto retry = object.find("retry"); retry != object.end()) {
+    begin.retry = RetryBegin{retry->at("after"), retry->at("settings")};
+  }
+  return begin;
+}
+
+}  // namespace longhaul::session

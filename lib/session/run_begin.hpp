@@ -1,0 +1,55 @@
+// The first line of a run's journal: what was decided for all of its sessions.
+// Values; any thread. Reading throws nlohmann::json::exception for what is not there.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "domain/numbers.hpp"
+#include "plan/rows_policy.hpp"
+
+namespace longhaul::session {
+
+// Every choice that the first session made, where a setting left it open. One of the last four is
+// given: what is computed together, and so the bits.
+struct Choices {
+  std::uint32_t window = 0;  // records
+  Order order = Order::kLength;
+  std::string device;  // cpu, cuda, cuda:1, mps
+  std::uint32_t threads = 1;
+  nlohmann::json encoder;                    // Encoder::choices()
+  std::optional<std::uint32_t> part_images;  // rows of a part
+  std::optional<std::uint32_t> group_rows;   // of a batch of --order input
+  std::optional<std::uint64_t> part_tokens;  // tokens of a part
+  std::optional<std::uint32_t> part_rows;    // where the encoder fixes them
+
+  plan::RowsPolicy rows_policy() const;
+};
+nlohmann::json to_json(const Choices& choices);
+Choices choices_from_json(const nlohmann::json& json);
+
+// A retry's: of which state of the output, with which of the settings that it may change.
+struct RetryBegin {
+  std::uint64_t after = 0;  // retries that were merged before
+  nlohmann::json settings;
+  friend bool operator==(const RetryBegin&, const RetryBegin&) = default;
+};
+
+struct RunBegin {
+  std::string created;  // UTC
+  nlohmann::json versions;
+  nlohmann::json fingerprint;  // run_identity.hpp
+  Choices choices;
+  nlohmann::json inputs;  // describe_sources()
+  std::vector<std::string> kept_columns;
+  nlohmann::json machine;
+  nlohmann::json bits_machine;  // null in a run of before it was recorded
+  std::optional<RetryBegin> retry;
+};
+nlohmann::json to_json(const RunBegin& begin);
+RunBegin run_begin_from_json(const nlohmann::json& json);
+
+}  // namespace longhaul::session

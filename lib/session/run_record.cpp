@@ -1,0 +1,84 @@
+#include "session/run_record.hpp"
+
+#include <utility>
+
+#include "session/auto_settings.hpp"
+#include "session/output_state.hpp"
+#include "session/run_json.hpp"
+#include "session/session_checks.hpp"
+
+namespace longhaul::session {
+
+using nlohmann::json;
+
+RunRecord::RunRecord(const RecordedRun& run, const RunBegin& begin, bool resumed)
+    : run_(run), fingerprint_(begin.fingerprint), previous_(json::object()) {
+  const config::RunConfig& config = run.resolved.config;
+  if (resumed) {
+    previous_ = previous_report(run.host.files, run.mode.path(), run.host.log);
+  }
+  if (run.mode.follows() && previous_.empty()) {
+    previous_ = previous_report(run.host.files, config.output, run.host.log);
+  }
+  hashes_ = std::make_unique<InputHashes>(files_to_hash(run.input.sources, config, run.model.card),
+                                          previous_.value("inputs", json::array()));
+  device::Device& device = run.engine.encoder->device();
+  session_ = run.host.facts.session;
+  session_.update({{"machine", run.host.facts.machine(device.name())},
+                   {"threads", run.options.threads},
+                   {"threads_from", config.threads ? "--threads" : run.host.facts.threads_from},
+                   {"longhaul", run.host.facts.versions}});
+  for (std::string& reason :
+       numeric_reasons(begin, run.host.facts.bits_machine(device), run.engine.contract)) {
+    if (run.mode.follows()) {
+      run.host.log.info("low bits may differ between sessions: " + reason);
+    }
+    numeric_.insert(std::move(reason));
+  }
+  if (previous_.value("bits", "exact") == "numeric") {
+    for (const json& reason :
+         previous_.value("bits_reasons", json::array({"an earlier session"}))) {
+      numeric_.insert(reason.get<std::string>());
+    }
+  }
+  if (run.input.from) {
+    note_reshaped(counters_from_json(run.input.from->counters));
+  }
+}
+
+void RunRecord::note_reshaped(const Counters& counters) {
+  if (counters.reshaped > 0) {
+    numeric_.insert("vectors were computed in smaller parts, for want of memory");
+  }
+  if (counters.computed_alone > 0) {
+    numeric_.insert("vectors that were not finite were computed once more, by themselves");
+  }
+}
+
+nlohmann::ordered_json RunRecord::report(const std::string& state, std::optional<ExitCode> code,
+                                         const std::optional<json>& counts) {
+  const config::RunConfig& config = run_.resolved.config;
+  tell("encoder", run_.engine.encoder->report());
+  tell("stop", code ? json(run_.host.utc_now()) : json(nullptr));
+  tell("state", state);
+  return run_.mode.report(run_json(
+      {.state = state,
+       .code = code,
+       .counts =
+           counts
+               ? *counts
+               : to_json(committed_counters(run_.host.files, config.output).value_or(Counters())),
+       .inputs = describe_inputs(run_.input.sources, hashes_->so_far()),
+       .bits_reasons = numeric_,
+       .contract = run_.engine.contract.report,
+       .settings =
+           describe_config(run_.resolved, decided_settings(run_.engine.choices, run_.options)),
+       .choices = to_json(run_.engine.choices),
+       .fingerprint = fingerprint_,
+       .session = session_,
+       .earlier_sessions = previous_.value("sessions", json::array()),
+       .versions = run_.host.facts.versions},
+      config, run_.model));
+}
+
+}  // namespace longhaul::session

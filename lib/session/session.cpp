@@ -1,0 +1,337 @@
+#include "session/session.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/text.hpp"
+#include "device/leak_monitor.hpp"
+#include "session/auto_settings.hpp"
+#include "session/encoder_options.hpp"
+#include "session/engine.hpp"
+#include "session/memory_log.hpp"
+#include "session/mode.hpp"
+#include "session/output_state.hpp"
+#include "session/resume_scan.hpp"
+#include "session/run_identity.hpp"
+#include "session/run_record.hpp"
+#include "session/run_report.hpp"
+#include "session/session_checks.hpp"
+#include "session/session_input.hpp"
+
+namespace longhaul::session {
+namespace {
+
+class Session {
+ public:
+  Session(const Request& request, const Host& host)
+      : request_(request),
+        config_(request.resolved.config),
+        host_(host),
+        started_(host.now() - (request.continuation ? request.continuation->spent
+                                                    : std::chrono::milliseconds(0))),
+        sanity_(host.log) {}
+
+  SessionEnd run() {
+    if (const std::optional<ExitCode> code = prepare()) {
+      return end(*code);
+    }
+    return execute();
+  }
+
+ private:
+  // Cheap failures come first. Gives a code where there is nothing to embed.
+  std::optional<ExitCode> prepare() {
+    mode_ = make_mode(config_, host_, request_.continuation);
+    if (const std::optional<ExitCode> code = mode_->nothing_to_do()) {
+      return code;
+    }
+    read_card();
+    if (mode_->directory()->state() && mode_->directory()->state()->finish) {
+      return mode_->already_finished(model_.card);
+    }
+    input_ = open_session_input(*mode_, config_, model_.card, host_,
+                                request_.continuation.has_value(), [this] { return stop(); });
+    require_space(host_.files, config_, *input_.reader, {model_.card.dimension, resumed()});
+    engine_ = make_engine(
+        {config_, model_, options_, host_, [this] { return sanity_.checked(host_memory_.read()); },
+         [this](encode::Encoder& encoder) { return read(encoder); }},
+        *mode_);
+    open_store();
+    return std::nullopt;
+  }
+
+  void read_card() {
+    const std::uint32_t threads = config_.threads.value_or(host_.facts.threads);
+    model_ = host_.workshop.read_model(config_.model, config_.card, config_.model_sha256);
+    options_ = encoder_options(config_, model_.card, threads);
+    if (const std::optional<RunBegin>& before = mode_->follows()) {
+      options_.choices = before->choices.encoder;
+      if (config_.device == "auto") {
+        options_.device = before->choices.device;
+      }
+      // What a device of this kind would be; an explicit other kind is a mismatch, said early.
+      const std::string kind = options_.device.substr(0, options_.device.find(':'));
+      mode_->require_same_settings(
+          fingerprint(config_, model_.card, options_, model_.sha256(), kind));
+    }
+  }
+
+  bool resumed() const { return mode_->directory()->state().has_value(); }
+
+  RunBegin begin() const {
+    if (mode_->follows()) {
+      return *mode_->follows();
+    }
+    device::Device& device = engine_.encoder->device();
+    RunBegin begin;
+    begin.created = host_.utc_now();
+    begin.versions = host_.facts.versions;
+    begin.fingerprint = fingerprint(config_, model_.card, options_, model_.sha256(),
+                                    std::string(to_string(device.kind())));
+    begin.choices = engine_.choices;
+    begin.inputs = describe_sources(input_.sources);
+    begin.kept_columns = output_columns(config_, *input_.reader);
+    begin.machine = host_.facts.machine(device.name());
+    begin.bits_machine = host_.facts.bits_machine(device);
+    return begin;
+  }
+
+  void open_store() {
+    const store::StoreLayout layout{.dimension = engine_.encoder->dimension(),
+                                    .dtype = config_.output_dtype,
+                                    .kept_columns = output_columns(config_, *input_.reader),
+                                    .gaps_column = mode_->gaps_column()};
+    const bool goes_on = resumed();
+    const RunBegin begun = begin();
+    record_ = std::make_unique<RunRecord>(
+        RecordedRun{request_.resolved, model_, options_, host_, *mode_, input_, engine_}, begun,
+        goes_on);
+    if (goes_on) {
+      resume_store(layout);
+    } else {
+      store_ = mode_->directory()->begin(layout, to_json(begun));
+    }
+    if (std::string opening = mode_->opening(goes_on); !opening.empty()) {
+      if (goes_on) {
+        opening += " after " + format_count(records_before()) + " records";
+      }
+      host_.log.info(opening);
+    }
+    store_->write_report(record_->report("running", std::nullopt));
+  }
+
+  void resume_store(const store::StoreLayout& layout) {
+    store_ = mode_->directory()->resume(layout);
+    if (input_.window_dropped) {
+      store_->drop_window(*input_.from);
+    }
+    if (input_.other_files) {
+      store_->note({{"inputs", describe_sources(input_.sources)}});
+    }
+    if (engine_.duplicates && input_.from) {
+      remember_rows(host_.files, config_.output, duplicate_key(config_), *engine_.duplicates);
+    }
+  }
+
+  std::uint64_t records_before() const {
+    return input_.from ? input_.from->window_start + input_.from->position : 0;
+  }
+
+  SessionEnd execute() {
+    device::LeakMonitor leaks;
+    MemoryLog memory_log(host_.files, config_.output + "/memory.jsonl");
+    const std::unique_ptr<Display> display = host_.display(model_.card.modality, started_);
+    run::RunSnapshot latest = first_snapshot();
+    display->update(latest);
+    const run::PipelineHooks hooks{
+        .now = host_.now,
+        .stop_requested = [this] { return stop(); },
+        .abandon = host_.abandon,
+        .read_memory = [this] { return read(*engine_.encoder); },
+        .progress =
+            [&](const run::RunSnapshot& snapshot) {
+              memory_log.sample(host_.now(), snapshot);
+              latest = snapshot;
+              display->update(latest);
+            },
+        .leak_suspected = [this](const std::string&) { return leak_action(config_); },
+        .recall_ids = ids_of_earlier_sessions(),
+        .exact_encoder = engine_.fp32_fallback,
+    };
+    const auto over = [&] {
+      display->finish(latest);
+      memory_log.finish();
+    };
+    run::RunReport done;
+    try {
+      done = run_pipeline({*input_.reader, *engine_.preprocessor, *engine_.encoder, *store_,
+                           *engine_.governor, leaks, host_.log},
+                          engine_.pipeline, hooks, input_.from);
+    } catch (const Error& error) {
+      over();
+      report_failure(error);
+      throw;
+    }
+    over();
+    tell(done, leaks, memory_log.summary());
+    return conclude(done, leaks);
+  }
+
+  run::RunSnapshot first_snapshot() const {
+    run::RunSnapshot snapshot;
+    snapshot.records_done = records_before();
+    if (input_.from) {
+      snapshot.records_rejected =
+          rejected_so_far(counters_from_json(input_.from->counters), input_.from->late);
+    }
+    snapshot.input = input_.reader->progress();
+    return snapshot;
+  }
+
+  // Leaves the reason in run.json where the store still takes it; the reason is what counts.
+  void report_failure(const Error& error) {
+    try {
+      store_->write_report(record_->report(error.what(), error.code()));
+    } catch (const Error& second) {
+      host_.log.debug(std::string("run.json does not say why: ") + second.what());
+    }
+  }
+
+  void tell(const run::RunReport& done, const device::LeakMonitor& leaks,
+            nlohmann::json memory_summary) {
+    record_->note_reshaped(done.counters);
+    record_->tell("timings", describe_timings(done));
+    if (nlohmann::json prepared = engine_.preprocessor->report(); !prepared.is_null()) {
+      record_->tell("preparing", std::move(prepared));
+    }
+    if (engine_.duplicates) {
+      record_->tell("duplicates", {{"remembered", engine_.duplicates->images()},
+                                   {"memory_bytes", engine_.duplicates->memory_bytes()}});
+    }
+    record_->tell("memory", {{"summary", std::move(memory_summary)},
+                             {"leak", leaks.report()},
+                             {"verdict", to_string(leaks.verdict())},
+                             {"governor", engine_.governor->report()}});
+  }
+
+  SessionEnd conclude(const run::RunReport& done, const device::LeakMonitor& leaks) {
+    if (done.end == run::RunEnd::kComplete) {
+      return complete(done, leaks);
+    }
+    if (done.end == run::RunEnd::kRecycle) {
+      host_.hold_stops();
+      if (!stop()) {
+        start_anew(done);
+      }
+    }
+    return interrupted(done);
+  }
+
+  SessionEnd complete(run::RunReport done, const device::LeakMonitor& leaks) {
+    Conclusion conclusion = conclusion_of(done.counters);
+    done.counters = conclusion.counters;
+    conclusion.line["code"] = to_int(conclusion.code);
+    record_->wait_for_hashes([this] { return stop(); });
+    store_->finish(done.rows, record_->report("complete", conclusion.code, to_json(done.counters)),
+                   conclusion.line);
+    host_.log.info(closing_line(done));
+    if (const auto warning = left_out_warning(done.counters.left_out, config_.output);
+        warning && mode_->is_whole()) {
+      host_.log.warning(*warning);
+    }
+    host_.log.write(
+        leaks.verdict() == device::LeakVerdict::kTooShort ? LogLevel::kDebug : LogLevel::kInfo,
+        leaks.summary());
+    if (const auto why = completed_error(conclusion.code, done.counters, config_.output)) {
+      host_.log.error(*why);
+    }
+    store_.reset();
+    mode_->deliver();
+    return end(conclusion.code);
+  }
+
+  Conclusion conclusion_of(const Counters& counters) {
+    try {
+      return mode_->conclude(counters);
+    } catch (const Error& error) {
+      if (error.code() == ExitCode::kMismatch) {
+        store_.reset();
+        mode_->reject_input();
+      }
+      throw;
+    }
+  }
+
+  SessionEnd interrupted(const run::RunReport& done) {
+    nlohmann::ordered_json summary = record_->report("interrupted", ExitCode::kInterrupted);
+    store_->write_report(summary);
+    host_.log.info(closing_line(done));
+    SessionEnd end;
+    end.code = ExitCode::kInterrupted;
+    end.interrupted = true;
+    end.summary = std::move(summary);
+    return end;
+  }
+
+  // Gives back what no call returns, and continues in a fresh process.
+  void start_anew(const run::RunReport& done) {
+    store_->write_report(record_->report("recycled", std::nullopt));
+    Continuation next;
+    next.lock = mode_->directory()->keep_lock_across_exec();
+    next.spent = std::chrono::duration_cast<std::chrono::milliseconds>(host_.now() - started_);
+    next.recycles = request_.continuation ? request_.continuation->recycles + 1 : 1;
+    host_.log.info("starting anew after " + format_count(done.batches) +
+                   " batches, to give memory back (" + format_count(next.recycles) + ")");
+    host_.start_anew(next);
+  }
+
+  SessionEnd end(ExitCode code) const {
+    return {code, false,
+            config_.json ? to_json(read_output_state(host_.files, config_.output))
+                         : nlohmann::ordered_json()};
+  }
+
+  device::MemoryReading read(encode::Encoder& encoder) {
+    return take_reading(host_memory_, encoder.device(), sanity_);
+  }
+
+  bool stop() const {
+    return host_.stop() || (config_.time_limit && host_.now() - started_ >= *config_.time_limit);
+  }
+
+  // The file holds complete windows only, until this session adds to it.
+  std::function<void(run::RepeatedIds&)> ids_of_earlier_sessions() {
+    if (!input_.from || !mode_->is_whole()) {
+      return {};
+    }
+    const std::uint64_t bytes =
+        host_.files.open(config_.output + "/" + store::store_files::kRecords, OpenMode::kRead)
+            ->size();
+    return [this, bytes](run::RepeatedIds& ids) {
+      recall_ids(host_.files, config_.output, bytes, ids);
+    };
+  }
+
+  const Request& request_;
+  const config::RunConfig& config_;
+  const Host& host_;
+  const Clock::time_point started_;
+  device::HostMemory host_memory_;
+  device::MemorySanity sanity_;
+  std::unique_ptr<Mode> mode_;
+  encode::ModelFile model_;
+  encode::EncoderOptions options_;
+  SessionInput input_;
+  Engine engine_;
+  std::unique_ptr<store::EmbeddingStore> store_;
+  std::unique_ptr<RunRecord> record_;
+};
+
+}  // namespace
+
+SessionEnd run_session(const Request& request, const Host& host) {
+  return Session(request, host).run();
+}
+
+}  // namespace longhaul::session

@@ -1,0 +1,61 @@
+#include "session/session_input.hpp"
+
+#include <utility>
+
+#include "base/text.hpp"
+#include "session/run_identity.hpp"
+#include "session/session_checks.hpp"
+
+namespace longhaul::session {
+namespace {
+
+// Where files do not tell all (a list of images may have been completed), what an earlier session
+// read is looked at again, unless this one continues in its place.
+InputMatch match_of(const SessionInput& input, const nlohmann::json& recorded, bool continues) {
+  return input.reader->sources_tell_all() || continues ? compare_sources(recorded, input.sources)
+                                                       : InputMatch::kReadAgain;
+}
+
+void find(SessionInput& input, InputMatch match, const config::RunConfig& config, const Host& host,
+          const std::function<bool()>& stop) {
+  store::Progress& from = *input.from;
+  const std::uint64_t done = from.position;
+  find_position(*input.reader, match, from, host.files, config.output, stop);
+  if (match == InputMatch::kReadAgain && done > 0 && !keep_window(input.reader, from)) {
+    host.log.info("the input goes on differently after record " + format_count(from.window_start) +
+                  ": the last " + format_count(done) +
+                  " records that were embedded are embedded again");
+  }
+  input.window_dropped = from.position != done;
+}
+
+}  // namespace
+
+SessionInput open_session_input(Mode& mode, const config::RunConfig& config,
+                                const encode::EncoderCard& card, const Host& host, bool continues,
+                                const std::function<bool()>& stop) {
+  SessionInput input;
+  input.reader = mode.select(host.workshop.make_reader(config, card, stop, &host.log));
+  input.sources = input.reader->sources();
+  require_recyclable(config, input.sources);
+  const std::optional<store::StoreState>& state = mode.directory()->state();
+  if (!state) {
+    return input;
+  }
+  const nlohmann::json recorded = recorded_sources(*state);
+  input.other_files = describe_sources(input.sources) != recorded;
+  input.from = state->progress;
+  if (input.from) {
+    try {
+      find(input, match_of(input, recorded, continues), config, host, stop);
+    } catch (const Error& error) {
+      if (error.code() == ExitCode::kMismatch) {
+        mode.reject_input();
+      }
+      throw;
+    }
+  }
+  return input;
+}
+
+}  // namespace longhaul::session
