@@ -18,8 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The rooms whose tests run under a sanitizer: all that read foreign bytes or manage memory, and
 # those with threads.
 SANITIZERS = {"asan": ["base", "domain", "config", "input", "plan", "prepare", "encode", "device", "kernels",
-                       "store", "score", "run"],
-              "tsan": ["base", "input", "run", "app"]}
+                       "store", "score", "run", "session"],
+              "tsan": ["base", "input", "run", "session", "app"]}
 
 
 def run(command):
