@@ -16,6 +16,7 @@
 #include "base/text.hpp"
 #include "command.hpp"
 #include "config/run_config.hpp"
+#include "input/selected_reader.hpp"
 #include "registry.hpp"
 #include "run/pipeline.hpp"
 #include "run_environment.hpp"
@@ -63,7 +64,7 @@ class GeneratedReader : public input::RecordReader {
       return std::nullopt;
     }
     Record record;
-    record.ordinal = at_;
+    record.position = record.row = at_;
     record.id = std::to_string(at_);
     record.source = "generated";
     std::uint64_t state = (at_ + 1) * 0x9E3779B97F4A7C15ULL;
@@ -77,9 +78,9 @@ class GeneratedReader : public input::RecordReader {
     return record;
   }
   const std::vector<std::string>& kept_columns() const override { return kept_columns_; }
-  input::InputPosition position() const override { return {at_, std::to_string(at_)}; }
+  input::InputPosition position() const override { return {at_, at_, std::to_string(at_)}; }
   bool seek(const input::InputPosition& position) override {
-    at_ = position.ordinal;
+    at_ = position.position;
     return true;
   }
   input::InputProgress progress() const override { return {at_, records_, records_}; }
@@ -191,7 +192,7 @@ class Bench {
   // All batches of the run, cut as the pipeline cuts them.
   std::vector<std::vector<encode::HostBatch>> prepare() {
     GeneratedReader reader(model_.card, options_);
-    run::WindowSource windows(reader, *preprocessor_, settings_.window, 0, {});
+    run::WindowSource windows(reader, *preprocessor_, settings_.window, 0);
     const plan::BatchLimits limits{.rows = settings_.batch_rows,
                                    .tokens = settings_.batch_tokens,
                                    .budget = std::numeric_limits<double>::infinity(),
@@ -239,7 +240,8 @@ class Bench {
     const auto store = opened->begin(
         {.dimension = encoder_->dimension(), .dtype = OutputDtype::kFp32, .kept_columns = {}},
         {{"bench", true}});
-    GeneratedReader reader(model_.card, options_);
+    input::SelectedReader reader(std::make_unique<GeneratedReader>(model_.card, options_),
+                                 std::make_unique<input::AllRecords>());
     plan::MemoryGovernor governor(session::governor_settings(config_, model_.card, settings_,
                                                              device::MemoryReading(), *encoder_));
     device::LeakMonitor leaks;

@@ -17,6 +17,7 @@
 #include "command.hpp"
 #include "config/run_config.hpp"
 #include "encode/contract.hpp"
+#include "input/input_digest.hpp"
 #include "input/record_reader.hpp"
 #include "process_setup.hpp"
 #include "registry.hpp"
@@ -224,7 +225,8 @@ class VerifyCommand {
       const bool whole = state_->finish.has_value();
       const std::uint64_t expected = state_->progress ? state_->progress->window_start : 0;
       std::uint64_t records = 0;
-      input::InputDigest digest;
+      auto digest = input::InputDigest::in_form_of(state_->progress ? state_->progress->input_hash
+                                                                    : InputHash{});
       while (whole || records < expected) {
         std::optional<Record> record = reader->next();
         if (!record) {
@@ -232,7 +234,7 @@ class VerifyCommand {
         }
         digest.add(*record);
         ++records;
-        if (taken.size() < rows.size() && record->ordinal == rows[taken.size()]) {
+        if (taken.size() < rows.size() && record->position == rows[taken.size()]) {
           taken.push_back(std::move(*record));
         }
       }

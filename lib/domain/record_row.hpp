@@ -11,8 +11,13 @@
 
 namespace longhaul {
 
-// One line of records.csv, and of rejects.csv when it was rejected.
+// One line of records.csv, and of rejects.csv when it was rejected. Line i of records.csv (after the
+// header, from 0) is about row i of the arrays; its column "row", and that of rejects.csv, holds the
+// record's position in the whole input. In a run of all records the two are one number. In a
+// retry's own directory, and in a shard's, the arrays hold the selected records alone, counted from
+// 0, and the tables say where they belong in the whole.
 struct RecordRow {
+  std::uint64_t position = 0;
   std::uint64_t row = 0;
   std::string id;
   std::string source;
@@ -23,13 +28,14 @@ struct RecordRow {
   std::uint32_t substituted = 0;
   std::uint32_t gaps = 0;  // removed
   Hash128 hash;
-  std::optional<std::uint64_t> duplicate_of;
+  std::optional<std::uint64_t> duplicate_of;  // see LateOutcome
   std::optional<Defect> defect;
   std::vector<std::string> kept;
 };
 
 // A record that was accepted when its window was planned and then had no vector, or was found to be
-// a duplicate. Carried by commits until its window is complete.
+// a duplicate. Carried by commits until its window is complete. Its numbers are rows of the arrays.
+// Only a run of all records looks for duplicates, so that `duplicate_of` is a position too.
 struct LateOutcome {
   std::uint64_t row = 0;
   Status status = Status::kRejected;

@@ -215,8 +215,8 @@ class ImageFolder : public ImageSource {
 #else
       const timespec& modified = status.st_mtim;
 #endif
-      record.identity = file_identity(static_cast<std::uint64_t>(status.st_size), modified.tv_sec,
-                                      modified.tv_nsec);
+      record.stamp = {static_cast<std::uint64_t>(status.st_size), modified.tv_sec,
+                      modified.tv_nsec};
     }
     if (!named_so) {
       record = {};

@@ -21,8 +21,7 @@ void identify(Record& record) {
 #else
     const timespec& modified = status.st_mtim;
 #endif
-    record.identity = file_identity(static_cast<std::uint64_t>(status.st_size), modified.tv_sec,
-                                    modified.tv_nsec);
+    record.stamp = {static_cast<std::uint64_t>(status.st_size), modified.tv_sec, modified.tv_nsec};
   }
 }
 

@@ -62,10 +62,6 @@ std::string unescape_bytes(std::string_view text) {
   return bytes;
 }
 
-std::string file_identity(std::uint64_t size, std::int64_t seconds, std::int64_t nanoseconds) {
-  return std::to_string(size) + " " + std::to_string(seconds) + "." + std::to_string(nanoseconds);
-}
-
 bool has_image_extension(std::string_view name) {
   constexpr std::array<std::string_view, 11> kExtensions{
       ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif"};

@@ -152,7 +152,7 @@ class ImageReader : public RecordReader {
 
   InputPosition position() const override {
     if (first_) {
-      return {0, "source=0"};
+      return {0, 0, "source=0"};
     }
     std::string cursor = "source=" + std::to_string(source_);
     LeftOut left_out = passed_;
@@ -160,7 +160,7 @@ class ImageReader : public RecordReader {
       cursor += " after=" + current_->cursor();
       left_out.add(current_->left_out());
     }
-    return {ordinal_, std::move(cursor), std::move(left_out)};
+    return {position_, position_, std::move(cursor), std::move(left_out)};
   }
 
   bool seek(const InputPosition& position) override {
@@ -195,7 +195,7 @@ class ImageReader : public RecordReader {
     first_.reset();
     source_ = *number;
     current_ = std::move(entered);
-    ordinal_ = position.ordinal;
+    position_ = position.position;
     passed_ = position.left_out;
     return true;
   }
@@ -241,7 +241,8 @@ class ImageReader : public RecordReader {
         record.source =
             source_ < settings_.inputs.size() ? settings_.inputs[source_] : *settings_.files_from;
         record.kept.resize(settings_.keep_columns.size());
-        record.ordinal = ordinal_++;
+        record.position = position_;
+        record.row = position_++;
         return record;
       }
       passed_.add(current_->left_out());
@@ -261,7 +262,7 @@ class ImageReader : public RecordReader {
   std::unique_ptr<ImageSource> current_;
   bool stream_list_ = false;           // the list is a pipe, which is opened once,
   std::unique_ptr<ImageSource> list_;  // and waits here for its turn
-  std::uint64_t ordinal_ = 0;
+  std::uint64_t position_ = 0;
   LeftOut passed_;               // in the sources before the current one
   std::optional<Record> first_;  // read to see that there is one
   std::optional<Counter> counter_;

@@ -17,7 +17,7 @@ namespace longhaul::input {
 class ImageSource {
  public:
   virtual ~ImageSource() = default;
-  // Fills id, payload, identity, line, kept and defect of a fresh record. False at the end.
+  // Fills id, payload, stamp, line, kept and defect of a fresh record. False at the end.
   virtual bool next(Record& record) = 0;
   // What was passed over before cursor(), since the source was opened or entered; all of it at the
   // end.
@@ -56,8 +56,5 @@ std::unique_ptr<ImageSource> open_single_image(const std::string& path);
 // Text of any bytes as printable ASCII without spaces, and back: "a b" is "a%20b".
 std::string escape_bytes(std::string_view bytes);
 std::string unescape_bytes(std::string_view text);
-
-// "1234 1700000000.000000001": what is taken for a file's identity without reading it.
-std::string file_identity(std::uint64_t size, std::int64_t seconds, std::int64_t nanoseconds);
 
 }  // namespace longhaul::input

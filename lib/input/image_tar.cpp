@@ -145,7 +145,7 @@ class ImageTar : public ImageSource {
     const std::uint64_t size = bytes ? bytes->size : 0;
     const std::uint64_t offset = bytes ? bytes->offset : member.offset;
     record.payload = to_payload({path_, ImagePlace::Stretch{offset, size}});
-    record.identity = file_identity(size, static_cast<std::int64_t>(member.modified), 0);
+    record.stamp = {size, static_cast<std::int64_t>(member.modified), 0};
     if (!bytes) {
       record.defect =
           Defect{Reason::kUnreadable, "is a hard link to " + printable(member.target, 400) +

@@ -1,6 +1,9 @@
-#include <cstring>
+#include "input/input_digest.hpp"
 
-#include "input/record_reader.hpp"
+#include <cstdint>
+#include <string_view>
+
+#include "base/error.hpp"
 
 namespace longhaul::input {
 namespace {
@@ -18,23 +21,64 @@ void append_text(std::string& out, std::string_view text) {
   out.append(text);
 }
 
+// Modulo 2^128.
+void add_to(Hash128& sum, const Hash128& term) {
+  sum.low += term.low;
+  sum.high += term.high + (sum.low < term.low ? 1U : 0U);
+}
+
+// "1234 1700000000.1", as chains hold it.
+std::string text_of(const FileStamp& stamp) {
+  return std::to_string(stamp.size) + " " + std::to_string(stamp.seconds) + "." +
+         std::to_string(stamp.nanoseconds);
+}
+
 }  // namespace
 
-// Each field goes in with its length, so that no two different records look alike; the sum so far
-// goes in first, which makes it a chain.
+// Each text goes in with its length, so that no two different records look alike.
 void InputDigest::add(const Record& record) {
   scratch_.clear();
-  append_number(scratch_, value_.high);
-  append_number(scratch_, value_.low);
+  if (value_.form == DigestForm::kChain) {
+    append_number(scratch_, value_.content.high);
+    append_number(scratch_, value_.content.low);
+  } else {
+    append_number(scratch_, record.position);
+  }
   append_text(scratch_, record.id);
-  // An image's payload is where it is, not what it is.
-  append_text(scratch_, record.identity.empty() ? record.payload : record.identity);
+  if (!record.stamp) {
+    append_text(scratch_, record.payload);
+  } else if (value_.form == DigestForm::kChain) {
+    append_text(scratch_, text_of(*record.stamp));
+  } else {
+    // No text is that long, so no payload looks like a size.
+    append_number(scratch_, ~std::uint64_t{0});
+    append_number(scratch_, record.stamp->size);
+  }
   append_number(scratch_, record.kept.size());
   for (const std::string& value : record.kept) {
     append_text(scratch_, value);
   }
   append_text(scratch_, record.defect ? to_string(record.defect->reason) : std::string_view());
-  value_ = hash128(scratch_);
+  if (value_.form == DigestForm::kChain) {
+    value_.content = hash128(scratch_);
+    return;
+  }
+  add_to(value_.content, hash128(scratch_));
+  if (record.stamp) {
+    scratch_.clear();
+    append_number(scratch_, record.position);
+    append_number(scratch_, static_cast<std::uint64_t>(record.stamp->seconds));
+    append_number(scratch_, static_cast<std::uint64_t>(record.stamp->nanoseconds));
+    add_to(value_.times, hash128(scratch_));
+  }
+}
+
+void InputDigest::add(const InputHash& part) {
+  if (value_.form != DigestForm::kSum || part.form != DigestForm::kSum) {
+    throw Error(ExitCode::kInternal, "digests that are chains do not add up");
+  }
+  add_to(value_.content, part.content);
+  add_to(value_.times, part.times);
 }
 
 }  // namespace longhaul::input

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/hash.hpp"
 #include "base/log.hpp"
+#include "domain/input_hash.hpp"
 #include "domain/left_out.hpp"
 #include "domain/record.hpp"
 #include "input/byte_source.hpp"
@@ -25,11 +25,14 @@ namespace longhaul::input {
 // Where the next record begins. `cursor` is the reader's own business ("source=0 byte=4096
 // line=12") and is only given back to a reader of the same inputs and settings.
 struct InputPosition {
-  std::uint64_t ordinal = 0;
+  std::uint64_t position = 0;  // Record::position of that record
+  std::uint64_t row = 0;       // and its Record::row
   std::string cursor;
   // Of the whole input, what lies before that place: a reader that goes there counts on from here,
   // so that nothing is lost or counted twice however often a run is stopped.
   LeftOut left_out = {};
+  // Of all records before that place, selected or not. Only a SelectedReader keeps one.
+  InputHash digest = {};
 };
 
 // How far reading is, for progress: bytes as stored (compressed bytes for a compressed input).
@@ -57,21 +60,6 @@ class RecordReader {
   // False where these may be as they were and records changed all the same: folders, lists of
   // images.
   virtual bool sources_tell_all() const { return true; }
-};
-
-// A running hash of the records read so far (id, payload, kept values, reasons of defects; in
-// order): the content of the input, whatever its path, time or compression. 16 bytes, so a commit
-// can carry it.
-class InputDigest {
- public:
-  InputDigest() = default;
-  explicit InputDigest(const Hash128& value) : value_(value) {}
-  void add(const Record& record);
-  const Hash128& value() const { return value_; }
-
- private:
-  Hash128 value_;
-  std::string scratch_;
 };
 
 enum class InputFormat { kFasta, kCsv, kTsv, kJsonLines, kParquet, kImages };

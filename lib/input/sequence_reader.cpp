@@ -211,9 +211,10 @@ bool SequenceReader::read(Ahead& into, LeftOut* left_out) {
     if (current_->next(into.record)) {
       into.source = source_;
       into.record.source = files_[source_].path;
-      into.record.ordinal = read_ordinal_++;
+      into.record.position = read_position_;
+      into.record.row = read_position_++;
       if (into.record.id.empty()) {
-        into.record.id = std::to_string(into.record.ordinal);
+        into.record.id = std::to_string(into.record.position);
       }
       return true;
     }
@@ -237,18 +238,19 @@ std::optional<Record> SequenceReader::next() {
 }
 
 InputPosition SequenceReader::position() const {
-  std::uint64_t ordinal = read_ordinal_;
+  std::uint64_t position = read_position_;
   std::size_t source = source_;
   SourceCursor cursor;
   LeftOut left_out = ahead_.empty() ? left_out_so_far() : ahead_.front().left_out;
   if (!ahead_.empty()) {
-    ordinal = ahead_.front().record.ordinal;
+    position = ahead_.front().record.position;
     source = ahead_.front().source;
     cursor = ahead_.front().cursor;
   } else if (current_) {
     cursor = current_->cursor();
   }
-  return {ordinal,
+  return {position,
+          position,
           "source=" + std::to_string(source) + " byte=" + std::to_string(cursor.offset) +
               " line=" + std::to_string(cursor.line) +
               (cursor.skip > 0 ? " skip=" + std::to_string(cursor.skip) : ""),
@@ -296,7 +298,7 @@ bool SequenceReader::seek(const InputPosition& position) {
   ahead_.clear();
   source_ = source;
   current_ = std::move(entered);
-  read_ordinal_ = position.ordinal;
+  read_position_ = position.position;
   passed_left_out_ = position.left_out;
   passed_bytes_ = 0;
   for (std::size_t i = 0; i < source; ++i) {

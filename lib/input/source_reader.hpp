@@ -48,7 +48,7 @@ struct SourceSettings {
 class SourceReader {
  public:
   virtual ~SourceReader() = default;
-  // Fills all of a fresh record but its ordinal and source; an id that is not there stays empty.
+  // Fills all of a fresh record but its position and source; an id that is not there stays empty.
   // False at the end.
   virtual bool next(Record& record) = 0;
   virtual SourceCursor cursor() const = 0;

@@ -50,14 +50,14 @@ void BatchSource::assemble(const plan::Part& part, BatchJob& job) {
   }
   for (const prepare::Assembled::Late& late : assembled.rejected) {
     rejects_.rejected_late(records[late.index]->record, late.defect);
-    job.late.push_back({.row = records[late.index]->record.ordinal,
+    job.late.push_back({.row = records[late.index]->record.row,
                         .status = Status::kRejected,
                         .defect = late.defect,
                         .duplicate_of = std::nullopt,
                         .hash = std::nullopt});
   }
   for (const prepare::Assembled::Duplicate& duplicate : assembled.duplicates) {
-    job.late.push_back({.row = records[duplicate.index]->record.ordinal,
+    job.late.push_back({.row = records[duplicate.index]->record.row,
                         .status = Status::kDuplicate,
                         .defect = std::nullopt,
                         .duplicate_of = duplicate.of,

@@ -100,7 +100,7 @@ class Pipeline {
                  from ? rejected_so_far(counters_from_json(from->counters), from->late) : 0,
                  parts.log),
         source_(WindowSource(parts.reader, parts.preprocessor, settings.window,
-                             from ? from->window : 0, from ? from->input_hash : Hash128{}),
+                             from ? from->window : 0),
                 parts.preprocessor, parts.governor,
                 {.parts = settings.parts,
                  .rows = settings.batch_rows,
@@ -291,7 +291,7 @@ class Pipeline {
       const Record& record = encoded.window->records[encoded.records[failure.row]].record;
       encoded.has_vector[failure.row] = false;
       rejects_.rejected_late(record, failure.defect);
-      encoded.late.push_back({.row = record.ordinal,
+      encoded.late.push_back({.row = record.row,
                               .status = Status::kRejected,
                               .defect = std::move(failure.defect),
                               .duplicate_of = std::nullopt,
@@ -383,14 +383,14 @@ class Pipeline {
   RunSnapshot count(const EncodedJob& job) {
     RunSnapshot snapshot;
     snapshot.records_done =
-        job.last ? job.window->end.ordinal : job.window->start.ordinal + job.first + job.count;
+        job.last ? job.window->end.row : job.window->start.row + job.first + job.count;
     snapshot.records_rejected = rejects_.rejected_count();
     snapshot.batches = report_.batches;
     snapshot.batch_rows = last_rows_;
     snapshot.batch_width = last_width_;
     snapshot.input = job.window->progress;
     // Reading is ahead: of the bytes read, the share that is encoded.
-    if (const std::uint64_t read = job.window->end.ordinal; read > 0) {
+    if (const std::uint64_t read = job.window->end.row; read > 0) {
       snapshot.input.bytes_read = static_cast<std::uint64_t>(
           static_cast<double>(snapshot.input.bytes_read) *
           static_cast<double>(snapshot.records_done) / static_cast<double>(read));

@@ -22,6 +22,8 @@ class RewoundReader : public input::RecordReader {
     Record record;
   };
   const std::deque<Ahead>& ahead() const { return ahead_; }
+  // Where reading stands, behind all of those.
+  input::InputPosition read() const { return input_->position(); }
 
   std::optional<Record> next() override;
   const std::vector<std::string>& kept_columns() const override { return input_->kept_columns(); }

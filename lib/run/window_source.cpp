@@ -3,19 +3,16 @@
 namespace longhaul::run {
 
 WindowSource::WindowSource(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
-                           const WindowSettings& settings, std::uint64_t next_index,
-                           const Hash128& digest)
+                           const WindowSettings& settings, std::uint64_t next_index)
     : reader_(reader),
       preprocessor_(preprocessor),
       settings_(settings),
-      next_index_(next_index),
-      digest_(digest) {}
+      next_index_(next_index) {}
 
 std::optional<Window> WindowSource::next() {
   Window window;
   window.index = next_index_;
   window.start = reader_.position();
-  window.hash_at_start = digest_.value();
   std::vector<plan::Shape> shapes;
   const auto full = [&] {
     return window.records.size() >= settings_.records &&
@@ -28,7 +25,6 @@ std::optional<Window> WindowSource::next() {
       window.ends_input = true;
       break;
     }
-    digest_.add(*record);
     window.records.push_back(preprocessor_.measure(std::move(*record)));
     if (!window.records.back().defect) {
       shapes.push_back(
@@ -40,10 +36,9 @@ std::optional<Window> WindowSource::next() {
   }
   window.order = order_window(shapes, settings_.order);
   window.end = reader_.position();
-  window.hash_at_end = digest_.value();
   window.progress = reader_.progress();
   if (window.ends_input) {
-    window.progress.records_total = window.end.ordinal;
+    window.progress.records_total = window.end.row;
   }
   ++next_index_;
   return window;

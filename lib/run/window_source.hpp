@@ -6,7 +6,6 @@
 #include <optional>
 #include <vector>
 
-#include "base/hash.hpp"
 #include "input/record_reader.hpp"
 #include "plan/window.hpp"
 #include "prepare/preprocessor.hpp"
@@ -17,8 +16,6 @@ struct Window {
   std::uint64_t index = 0;
   input::InputPosition start;  // of its first record
   input::InputPosition end;    // of the first record after it
-  Hash128 hash_at_start;       // of the input before it
-  Hash128 hash_at_end;
   bool ends_input = false;                 // it would have taken more records
   input::InputProgress progress;           // of reading, at its end
   std::vector<prepare::Prepared> records;  // in input order
@@ -32,9 +29,9 @@ struct WindowSettings {
 
 class WindowSource {
  public:
-  // Continues after `digest` and `next_index` when the reader stands in the middle of its input.
+  // `next_index` is that of the window at which the reader stands.
   WindowSource(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
-               const WindowSettings& settings, std::uint64_t next_index, const Hash128& digest);
+               const WindowSettings& settings, std::uint64_t next_index);
 
   // Nothing at the end of the input. With Order::kInput a window grows until its accepted records
   // fill whole groups, so that no group is cut by a window's edge.
@@ -45,7 +42,6 @@ class WindowSource {
   const prepare::Preprocessor& preprocessor_;
   const WindowSettings settings_;
   std::uint64_t next_index_;
-  input::InputDigest digest_;
 };
 
 }  // namespace longhaul::run

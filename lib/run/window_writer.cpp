@@ -15,7 +15,8 @@ Defect unstorable() {
 RecordRow row_of(const prepare::Prepared& prepared,
                  const std::map<std::uint64_t, LateOutcome>& late) {
   RecordRow row;
-  row.row = prepared.record.ordinal;
+  row.position = prepared.record.position;
+  row.row = prepared.record.row;
   row.id = prepared.record.id;
   row.source = prepared.record.source;
   row.line = prepared.record.line;
@@ -36,6 +37,13 @@ RecordRow row_of(const prepare::Prepared& prepared,
     row.duplicate_of = found->second.duplicate_of;
   }
   return row;
+}
+
+void set_start(store::Progress& progress, const input::InputPosition& start) {
+  progress.window_start = start.row;
+  progress.input_records = start.position;
+  progress.cursor = start.cursor;
+  progress.input_hash = start.digest;
 }
 
 }  // namespace
@@ -68,7 +76,7 @@ void WindowWriter::write(EncodedJob job) {
   std::vector<const Record*> refused;
   for (std::size_t i = 0; i < job.records.size(); ++i) {
     const Record& record = window.records[job.records[i]].record;
-    const std::uint64_t row = record.ordinal;
+    const std::uint64_t row = record.row;
     if (job.has_vector[i] &&
         !store_.put_vector(
             row,
@@ -95,17 +103,13 @@ void WindowWriter::write(EncodedJob job) {
   if (job.last) {
     complete(window);
     progress.window = window.index + 1;
-    progress.window_start = window.end.ordinal;
-    progress.cursor = window.end.cursor;
-    progress.input_hash = window.hash_at_end;
+    set_start(progress, window.end);
   } else {
     progress.window = window.index;
-    progress.window_start = window.start.ordinal;
-    progress.cursor = window.start.cursor;
-    progress.input_hash = window.hash_at_start;
+    set_start(progress, window.start);
     progress.position = std::uint64_t{job.first} + job.count;
-    progress.window_end = window.end.ordinal;
-    progress.window_end_hash = window.hash_at_end;
+    progress.window_end = window.end.row;
+    progress.window_end_hash = window.end.digest;
     progress.window_ends_input = window.ends_input;
   }
   if (job.last || settings_.commit_inside_windows) {
@@ -143,7 +147,7 @@ void WindowWriter::complete(const Window& window) {
   counters_.repeated_ids_exact = !ids_.overflowed();
   counters_.left_out = window.end.left_out;
   store_.complete_window(rows);
-  rows_complete_ = window.end.ordinal;
+  rows_complete_ = window.end.row;
   late_.clear();
   late_uncommitted_.clear();
 }

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "input/input_digest.hpp"
 #include "score/predictions.hpp"
 #include "score/table.hpp"
 
@@ -50,11 +51,11 @@ std::optional<Labels> labels_from_records(const RunDirectory& run, const std::st
 }
 
 Labels labels_from_input(const RunDirectory& run, input::RecordReader& reader,
-                         const std::string& column, const Hash128& embedded) {
+                         const std::string& column, const InputHash& embedded) {
   Labels labels{{}, "column " + column + " of the recorded input"};
   std::vector<std::string> texts;
   std::vector<std::string> sources;
-  input::InputDigest digest;
+  auto digest = input::InputDigest::in_form_of(embedded);
   while (std::optional<Record> record = reader.next()) {
     texts.push_back(record->kept.empty() ? "" : std::move(record->kept.back()));
     sources.push_back(record->source + ", line " + std::to_string(record->line));

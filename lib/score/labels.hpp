@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "base/hash.hpp"
+#include "domain/input_hash.hpp"
 #include "input/record_reader.hpp"
 #include "score/run_directory.hpp"
 
@@ -26,7 +26,7 @@ std::optional<Labels> labels_from_records(const RunDirectory& run, const std::st
 // `reader` reads the recorded input with the kept columns of the run and then, last, the label's;
 // `embedded` is the digest of what was embedded.
 Labels labels_from_input(const RunDirectory& run, input::RecordReader& reader,
-                         const std::string& column, const Hash128& embedded);
+                         const std::string& column, const InputHash& embedded);
 
 struct LabelFile {
   std::string path;

@@ -15,7 +15,7 @@
 #include "config/run_config.hpp"
 #include "domain/counters.hpp"
 #include "encode/card.hpp"
-#include "input/record_reader.hpp"
+#include "input/selected_reader.hpp"
 #include "session/continuation.hpp"
 #include "session/host.hpp"
 #include "session/run_begin.hpp"
@@ -48,7 +48,7 @@ class Mode {
   virtual void require_same_settings(const nlohmann::json& fingerprint) = 0;
 
   // Which records: a reader that gives them, with the rows their vectors go to.
-  virtual std::unique_ptr<input::RecordReader> select(
+  virtual std::unique_ptr<input::SelectedReader> select(
       std::unique_ptr<input::RecordReader> whole) = 0;
   // Whether its rows stand beside no others, so that duplicates and repeated ids are judged here.
   virtual bool is_whole() const = 0;

@@ -53,8 +53,10 @@ class PlainMode : public Mode {
     require_same_fingerprint(follows_->fingerprint, fingerprint, config_.output);
   }
 
-  std::unique_ptr<input::RecordReader> select(std::unique_ptr<input::RecordReader> whole) override {
-    return whole;
+  std::unique_ptr<input::SelectedReader> select(
+      std::unique_ptr<input::RecordReader> whole) override {
+    return std::make_unique<input::SelectedReader>(std::move(whole),
+                                                   std::make_unique<input::AllRecords>());
   }
   bool is_whole() const override { return true; }
   bool gaps_column() const override {

@@ -98,7 +98,7 @@ void recall_ids(Files& files, const std::string& output, std::uint64_t bytes,
 
 DuplicateOf first_finder(prepare::DuplicateFilter& filter) {
   return [&filter](const prepare::Prepared& prepared) {
-    const std::uint64_t row = prepared.record.ordinal;
+    const std::uint64_t row = prepared.record.row;
     return prepared.likeness ? filter.first_of(*prepared.likeness, row)
                              : filter.first_of(prepared.hash, row);
   };

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "run/rejected_reader.hpp"
+#include "run/rejected_rows.hpp"
 #include "session/run_identity.hpp"
 #include "session/run_report.hpp"
 #include "store/retry_merge.hpp"
@@ -31,6 +31,13 @@ void require_retryable(const std::optional<store::StoreState>& output, const std
                 "--retry-rejects embeds the rejected rows of a complete output, and " + name +
                     (output ? " is not complete" : " holds no run"),
                 "give the same command without --retry-rejects first");
+  }
+  if (output->version != store::kJournalVersion) {
+    throw Error(ExitCode::kMismatch,
+                name + " was made by an earlier version of longhaul, whose journal (version " +
+                    std::to_string(output->version) + ") cannot be continued by this one",
+                "give this command to that version, or embed anew with --overwrite in place of "
+                "--retry-rejects");
   }
   if (output->begin.at("fingerprint").at("pooling") == "mean-compat") {
     throw Error(ExitCode::kUsage,
@@ -81,10 +88,12 @@ class RetryMode : public Mode {
     require_same_fingerprint(follows_->fingerprint, fingerprint, config_.output);
   }
 
-  std::unique_ptr<input::RecordReader> select(std::unique_ptr<input::RecordReader> whole) override {
-    auto reader = std::make_unique<run::RejectedReader>(
-        std::move(whole), host_.files, config_.output + "/" + store::store_files::kRejects,
-        rejected());
+  std::unique_ptr<input::SelectedReader> select(
+      std::unique_ptr<input::RecordReader> whole) override {
+    auto reader = std::make_unique<input::SelectedReader>(
+        std::move(whole),
+        std::make_unique<run::RejectedRows>(
+            host_.files, config_.output + "/" + store::store_files::kRejects, rejected()));
     reader_ = reader.get();
     return reader;
   }
@@ -136,9 +145,9 @@ class RetryMode : public Mode {
   std::unique_ptr<store::StoreDirectory> output_;     // where it goes when it is finished
   std::unique_ptr<store::StoreDirectory> directory_;  // the retry's own
   std::optional<RunBegin> follows_;
-  json report_;                            // run.json of the output; null where it is damaged
-  run::RejectedReader* reader_ = nullptr;  // the session owns it
-  std::optional<Counters> again_;          // of a retry that is complete
+  json report_;                              // run.json of the output; null where it is damaged
+  input::SelectedReader* reader_ = nullptr;  // the session owns it
+  std::optional<Counters> again_;            // of a retry that is complete
 };
 
 RunBegin RetryMode::begin_again() const {
@@ -173,13 +182,13 @@ void RetryMode::open_retry() {
 }
 
 void RetryMode::require_same_input() {
-  const run::RejectedReader::Whole whole = reader_->read_rest();
-  const std::uint64_t records = output().progress->window_start;
-  if (whole.records != records || whole.hash != output().progress->input_hash) {
+  const std::uint64_t found = reader_->read_to(input::SelectedReader::kEnd);
+  const std::uint64_t records = output().progress->input_records;
+  if (found != records || reader_->position().digest != output().progress->input_hash) {
     throw Error(ExitCode::kMismatch,
                 config_.output + " was made from another input: " + format_count(records) +
-                    " records then, " + format_count(whole.records) + " now" +
-                    (whole.records == records ? ", with other content" : ""),
+                    " records then, " + format_count(found) + " now" +
+                    (found == records ? ", with other content" : ""),
                 "restore the input; corrected records need an --output of their own");
   }
 }

@@ -11,7 +11,7 @@
 namespace longhaul::session {
 
 // Throws Error(kUsage) when the output is not complete, or when its rows depend on their
-// neighbours.
+// neighbours; Error(kMismatch) when an earlier version made it.
 std::unique_ptr<Mode> retry_mode(const config::RunConfig& config, const Host& host);
 
 // The fingerprint of a run from the start that gives what `report` (run.json) says the retries of

@@ -133,38 +133,39 @@ InputMatch compare_sources(const nlohmann::json& recorded,
   return InputMatch::kUnchanged;
 }
 
-void find_position(input::RecordReader& reader, InputMatch match, const store::Progress& progress,
+void find_position(input::SelectedReader& reader, InputMatch match, const store::Progress& progress,
                    Files& files, const std::string& output, const std::function<bool()>& stop) {
-  const std::uint64_t records = progress.window_start;
+  constexpr std::uint64_t kAtATime = 1024;
+  const std::uint64_t records = progress.input_records;
   if (records == 0 ||
       (match == InputMatch::kUnchanged &&
-       reader.seek({records, progress.cursor, counters_from_json(progress.counters).left_out}))) {
+       reader.seek({records, progress.window_start, progress.cursor,
+                    counters_from_json(progress.counters).left_out, progress.input_hash}))) {
     return;
   }
   const input::InputPosition beginning = reader.position();
-  input::InputDigest digest;
-  for (std::uint64_t i = 0; i < records; ++i) {
-    if (i % 1024 == 0 && stop && stop()) {
+  for (std::uint64_t to = 0; to < records;) {
+    if (stop && stop()) {
       throw Error(ExitCode::kInterrupted, "stopped while the input so far was read again",
                   "give the same command again");
     }
-    const std::optional<Record> record = reader.next();
-    if (!record) {
-      throw other_input(output, "it ends after " + format_count(i) + " records, " +
+    to = std::min(records, to + kAtATime);
+    if (const std::uint64_t read = reader.read_to(to); read < to) {
+      throw other_input(output, "it ends after " + format_count(read) + " records, " +
                                     format_count(records) + " were embedded before");
     }
-    digest.add(*record);
   }
-  if (digest.value() == progress.input_hash) {
+  if (reader.position().digest == progress.input_hash) {
     return;
   }
   if (reader.sources_tell_all() || !reader.seek(beginning)) {
     throw other_input(
         output, "the first " + format_count(records) + " records are not those that were embedded");
   }
-  if (const auto other = first_other_image(reader, files, output, records)) {
+  if (const auto other = first_other_image(reader, files, output, progress.window_start)) {
     throw other_input(output, *other);
   }
+  reader.read_to(records);
 }
 
 bool keep_window(std::unique_ptr<input::RecordReader>& reader, store::Progress& progress) {
@@ -173,12 +174,8 @@ bool keep_window(std::unique_ptr<input::RecordReader>& reader, store::Progress& 
   // A window that ended with the input grows when more follows.
   auto rewound = std::make_unique<run::RewoundReader>(
       std::move(reader), records + (progress.window_ends_input ? 1 : 0));
-  input::InputDigest digest(progress.input_hash);
-  for (const run::RewoundReader::Ahead& ahead : rewound->ahead()) {
-    digest.add(ahead.record);
-  }
   const bool same = records > 0 && rewound->ahead().size() == records &&
-                    digest.value() == progress.window_end_hash;
+                    rewound->read().digest == progress.window_end_hash;
   reader = std::move(rewound);
   if (!same) {
     Counters counters = counters_from_json(progress.counters);

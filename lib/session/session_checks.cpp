@@ -44,9 +44,11 @@ void require_finished_input(config::RunConfig config, const encode::EncoderCard&
     return;
   }
   config.allow_nucleotides = true;  // that was judged when it was embedded
-  std::unique_ptr<input::RecordReader> reader;
+  std::unique_ptr<input::SelectedReader> reader;
   try {
-    reader = workshop.make_reader(config, card, stop, nullptr);
+    reader = std::make_unique<input::SelectedReader>(
+        workshop.make_reader(config, card, stop, nullptr), std::make_unique<input::AllRecords>(),
+        input::InputDigest::in_form_of(state.progress->input_hash).value());
   } catch (const Error& error) {
     if (error.code() == ExitCode::kBadData) {
       throw other_input(config.output, error.what());

@@ -16,11 +16,11 @@ InputMatch match_of(const SessionInput& input, const nlohmann::json& recorded, b
                                                        : InputMatch::kReadAgain;
 }
 
-void find(SessionInput& input, InputMatch match, const config::RunConfig& config, const Host& host,
-          const std::function<bool()>& stop) {
+void find(SessionInput& input, input::SelectedReader& whole, InputMatch match,
+          const config::RunConfig& config, const Host& host, const std::function<bool()>& stop) {
   store::Progress& from = *input.from;
   const std::uint64_t done = from.position;
-  find_position(*input.reader, match, from, host.files, config.output, stop);
+  find_position(whole, match, from, host.files, config.output, stop);
   if (match == InputMatch::kReadAgain && done > 0 && !keep_window(input.reader, from)) {
     host.log.info("the input goes on differently after record " + format_count(from.window_start) +
                   ": the last " + format_count(done) +
@@ -35,7 +35,9 @@ SessionInput open_session_input(Mode& mode, const config::RunConfig& config,
                                 const encode::EncoderCard& card, const Host& host, bool continues,
                                 const std::function<bool()>& stop) {
   SessionInput input;
-  input.reader = mode.select(host.workshop.make_reader(config, card, stop, &host.log));
+  auto selected = mode.select(host.workshop.make_reader(config, card, stop, &host.log));
+  input::SelectedReader& whole = *selected;  // stays what input.reader gives from
+  input.reader = std::move(selected);
   input.sources = input.reader->sources();
   require_recyclable(config, input.sources);
   const std::optional<store::StoreState>& state = mode.directory()->state();
@@ -47,7 +49,7 @@ SessionInput open_session_input(Mode& mode, const config::RunConfig& config,
   input.from = state->progress;
   if (input.from) {
     try {
-      find(input, match_of(input, recorded, continues), config, host, stop);
+      find(input, whole, match_of(input, recorded, continues), config, host, stop);
     } catch (const Error& error) {
       if (error.code() == ExitCode::kMismatch) {
         mode.reject_input();

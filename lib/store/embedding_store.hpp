@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/files.hpp"
-#include "base/hash.hpp"
+#include "domain/input_hash.hpp"
 #include "domain/numbers.hpp"
 #include "domain/outcome.hpp"
 #include "domain/record_row.hpp"
@@ -52,21 +52,29 @@ constexpr const char* kLock = "longhaul.lock";   // there while a run holds the 
 // the window that starts there, the first `position` slots of its order are written.
 struct Progress {
   std::uint64_t window = 0;
-  std::uint64_t window_start = 0;  // ordinal of the window's first record
-  std::string cursor;              // InputPosition::cursor at window_start
-  Hash128 input_hash;              // InputDigest at window_start
-  std::uint64_t position = 0;      // slots done of the window's order
-  std::vector<LateOutcome> late;   // of this window, since the previous commit
-  nlohmann::json counters;         // the run's own, cumulative over sessions
-  // What the slots that are done were cut from: where their window ends, and the InputDigest there.
+  std::uint64_t window_start = 0;   // row of the window's first record
+  std::uint64_t input_records = 0;  // read of the whole input up to there, selected or not
+  std::string cursor;               // InputPosition::cursor there
+  InputHash input_hash;             // of those records
+  std::uint64_t position = 0;       // slots done of the window's order
+  std::vector<LateOutcome> late;    // of this window, since the previous commit
+  nlohmann::json counters;          // the run's own, cumulative over sessions
+  // What the slots that are done were cut from: the row at which their window ends, and the hash of
+  // the input there.
   // Only where `position` is not 0.
   std::optional<std::uint64_t> window_end = {};
-  std::optional<Hash128> window_end_hash = {};
+  std::optional<InputHash> window_end_hash = {};
   bool window_ends_input = false;  // the input ended before the window was full
 };
 
+// Version 1 had another hash of the input and local row numbers in a retry's tables: its finished
+// outputs are read, its unfinished ones are not continued.
+constexpr int kJournalVersion = 2;
+constexpr int kOldestJournal = 1;
+
 // What a directory holds, for a run that continues.
 struct StoreState {
+  int version = 0;       // of its journal: kOldestJournal to kJournalVersion
   nlohmann::json begin;  // what begin() was given: fingerprint, settings, choices
   StoreLayout layout;
   std::vector<nlohmann::json> notes;  // what note() was given, over all sessions
@@ -117,7 +125,7 @@ class StoreDirectory {
  public:
   virtual ~StoreDirectory() = default;
   // Nothing when nothing was begun here. Throws Error(kBadData) when the journal is damaged beyond
-  // a torn last line; clear() still works then.
+  // a torn last line, kMismatch for an unfinished run of an older version; clear() still works then.
   virtual const std::optional<StoreState>& state() const = 0;
   // Starts anew where nothing was begun: writes the journal's first line.
   virtual std::unique_ptr<EmbeddingStore> begin(const StoreLayout& layout,

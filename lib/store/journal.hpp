@@ -6,10 +6,11 @@
 // by everything after the crc's own `",` up to the newline, so no line can change, move or vanish
 // from the middle unseen. Kinds:
 //   begin   "version", "layout" (dimension, dtype, columns), "run" (the run's own settings)
-//   commit  "window", "start", "cursor", "input", "position", "late" (outcomes of this window since
-//           the last commit), "end", "input_at_end", "ends_input" (of this window, where position
-//           is not 0), "counters", "extent" (rows the files hold at least), "records" and "rejects"
-//           ({"bytes", "hash": of what was added since the last commit})
+//   commit  "window", "start" (row), "read" (records of the whole input up to there), "cursor",
+//           "input" (their hash; "input_times" of images), "position", "late" (outcomes of this
+//           window since the last commit), "end", "input_at_end", "ends_input" (of this window,
+//           where position is not 0), "counters", "extent" (rows the files hold at least),
+//           "records" and "rejects" ({"bytes", "hash": of what was added since the last commit})
 //   note    "note": claims nothing
 //   retry   what the tables are once a retry is merged: "extent", "records" and "rejects" (whole
 //           files), "counters"; follows a finish, and is followed by one (retry_merge.hpp)

@@ -13,8 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormatVersion = 1;
-
 std::uint64_t hash_from(const json& text) {
   const auto& digits = text.get_ref<const std::string&>();
   std::uint64_t hash = 0;
@@ -44,11 +42,11 @@ void read_commits(File& file, const std::string& name, const std::vector<Place>&
     return;
   }
   const json last = read_line(file, name, commits.back());
-  Progress progress = progress_from_json(last);
+  Progress progress = progress_from_json(last, state.run.version);
   state.claims = claims_from_json(last);
   std::vector<std::vector<LateOutcome>> late{std::move(progress.late)};
   for (auto place = commits.rbegin() + 1; place != commits.rend(); ++place) {
-    Progress earlier = progress_from_json(read_line(file, name, *place));
+    Progress earlier = progress_from_json(read_line(file, name, *place), state.run.version);
     // A window of which nothing was done, or no longer: it had changed (drop_window).
     if (earlier.window != progress.window || earlier.position == 0 || progress.position == 0) {
       break;
@@ -62,14 +60,16 @@ void read_commits(File& file, const std::string& name, const std::vector<Place>&
   state.run.progress = std::move(progress);
 }
 
-void read_begin(const json& line, JournalState& state) {
-  if (line.at("version") != kFormatVersion) {
+void read_begin(const json& line, const std::string& name, JournalState& state) {
+  const json& version = line.at("version");
+  if (!version.is_number_integer() || version < kOldestJournal || version > kJournalVersion) {
     throw Error(ExitCode::kMismatch,
-                "the output was made by a longhaul with journal version " +
-                    line.at("version").dump() + "; this one knows version " +
-                    std::to_string(kFormatVersion),
+                "the output was made by a longhaul with journal version " + version.dump() +
+                    " (" + name + "); this one knows versions " +
+                    std::to_string(kOldestJournal) + " to " + std::to_string(kJournalVersion),
                 "use that longhaul, or another output directory");
   }
+  state.run.version = version;
   state.run.layout = layout_from_json(line.at("layout"));
   state.run.begin = line.at("run");
 }
@@ -108,7 +108,7 @@ std::optional<JournalState> read_journal(File& file, const std::string& name) {
   try {
     state.end = scan_journal(file, name, [&](const JournalLine& line) {
       if (line.number == 0) {
-        read_begin(parse_journal_line(name, line), state);
+        read_begin(parse_journal_line(name, line), name, state);
       } else if (line.kind == "commit") {
         commits.push_back({line.number, line.offset, line.text.size()});
       } else if (line.kind == "note") {

@@ -35,6 +35,24 @@ ordered_json to_json(const LateOutcome& late) {
   return object;
 }
 
+// "input", and "input_times" where there are any.
+void put_hash(ordered_json& object, const std::string& name, const InputHash& hash) {
+  object[name] = to_hex(hash.content);
+  if (hash.times != Hash128{}) {
+    object[name + "_times"] = to_hex(hash.times);
+  }
+}
+
+InputHash input_hash_from(const json& object, const std::string& name, int version) {
+  InputHash hash;
+  hash.form = version == 1 ? DigestForm::kChain : DigestForm::kSum;
+  hash.content = hash_from(object.at(name));
+  if (object.contains(name + "_times")) {
+    hash.times = hash_from(object.at(name + "_times"));
+  }
+  return hash;
+}
+
 Status status_from(const std::string& text) {
   for (const Status status : {Status::kOk, Status::kRejected, Status::kDuplicate}) {
     if (to_string(status) == text) {
@@ -98,24 +116,29 @@ ordered_json to_json(const Progress& progress) {
   for (const LateOutcome& outcome : progress.late) {
     late.push_back(to_json(outcome));
   }
-  ordered_json object{{"window", progress.window},     {"start", progress.window_start},
-                      {"cursor", progress.cursor},     {"input", to_hex(progress.input_hash)},
-                      {"position", progress.position}, {"late", std::move(late)},
-                      {"counters", progress.counters}};
+  ordered_json object{{"window", progress.window},
+                      {"start", progress.window_start},
+                      {"read", progress.input_records},
+                      {"cursor", progress.cursor}};
+  put_hash(object, "input", progress.input_hash);
+  object["position"] = progress.position;
+  object["late"] = std::move(late);
+  object["counters"] = progress.counters;
   if (progress.window_end && progress.window_end_hash) {
     object["end"] = *progress.window_end;
-    object["input_at_end"] = to_hex(*progress.window_end_hash);
+    put_hash(object, "input_at_end", *progress.window_end_hash);
     object["ends_input"] = progress.window_ends_input;
   }
   return object;
 }
 
-Progress progress_from_json(const json& object) {
+Progress progress_from_json(const json& object, int version) {
   Progress progress;
   progress.window = object.at("window");
   progress.window_start = object.at("start");
+  progress.input_records = version == 1 ? progress.window_start : object.at("read").get<std::uint64_t>();
   progress.cursor = object.at("cursor");
-  progress.input_hash = hash_from(object.at("input"));
+  progress.input_hash = input_hash_from(object, "input", version);
   progress.position = object.at("position");
   for (const json& outcome : object.at("late")) {
     progress.late.push_back(late_from(outcome));
@@ -123,7 +146,7 @@ Progress progress_from_json(const json& object) {
   progress.counters = object.at("counters");
   if (object.contains("end")) {
     progress.window_end = object["end"].get<std::uint64_t>();
-    progress.window_end_hash = hash_from(object.at("input_at_end"));
+    progress.window_end_hash = input_hash_from(object, "input_at_end", version);
     progress.window_ends_input = object.at("ends_input");
   }
   return progress;

@@ -13,6 +13,7 @@ nlohmann::ordered_json to_json(const StoreLayout& layout);
 StoreLayout layout_from_json(const nlohmann::json& object);
 
 nlohmann::ordered_json to_json(const Progress& progress);
-Progress progress_from_json(const nlohmann::json& object);
+// `version` is the journal's.
+Progress progress_from_json(const nlohmann::json& object, int version);
 
 }  // namespace longhaul::store

@@ -41,7 +41,7 @@ std::string rejects_header() {
 }
 
 std::string records_line(const StoreLayout& layout, const RecordRow& row) {
-  std::vector<std::string> fields{std::to_string(row.row),
+  std::vector<std::string> fields{std::to_string(row.position),
                                   row.id,
                                   row.source,
                                   std::string(to_string(row.status)),
@@ -58,7 +58,7 @@ std::string records_line(const StoreLayout& layout, const RecordRow& row) {
 }
 
 std::string rejects_line(const RecordRow& row) {
-  return csv_line({std::to_string(row.row), row.id, row.source,
+  return csv_line({std::to_string(row.position), row.id, row.source,
                    row.line > 0 ? std::to_string(row.line) : "",
                    std::string(to_string(row.defect.value().reason)), row.defect->message});
 }

@@ -149,22 +149,17 @@ class Merge {
     Table fresh_rejects = table(again(store_files::kRejects), kRejectColumns);
     records.append(records_header(old_.run.layout));
     rejects.append(rejects_header());
-    std::uint64_t number = 0;
     while (std::optional<Fields> line = before.next()) {
       if ((*line)[kStatus] == to_string(Status::kRejected)) {
-        Fields record = numbered(fresh.required(), number);
+        Fields record = of_row(fresh.required(), (*line)[kRow]);
         if (record[kId] != (*line)[kId]) {
           unfit(again(store_files::kRecords), "holds '" + printable(record[kId]) + "' where '" +
                                                   printable((*line)[kId]) + "' belongs");
         }
         if (record[kStatus] == to_string(Status::kRejected)) {
-          Fields reject = numbered(fresh_rejects.required(), number);
-          reject[kRow] = (*line)[kRow];
-          rejects.append(csv_line(reject));
+          rejects.append(csv_line(of_row(fresh_rejects.required(), (*line)[kRow])));
         }
-        record[kRow] = (*line)[kRow];
         line = std::move(record);
-        ++number;
       }
       records.append(csv_line(*line));
     }
@@ -173,15 +168,14 @@ class Merge {
     }
   }
 
-  Fields numbered(Fields fields, std::uint64_t number) const {
-    if (parse_count(fields[kRow]) != number) {
-      unfit(retry_, "holds row " + printable(fields[kRow]) + " where row " +
-                        std::to_string(number) + " belongs");
+  Fields of_row(Fields fields, const std::string& row) const {
+    if (fields[kRow] != row) {
+      unfit(retry_, "holds row " + printable(fields[kRow]) + " where row " + row + " belongs");
     }
     return fields;
   }
 
-  // rejects.csv is still the old one: its lines say where the retry's rows belong.
+  // rejects.csv is still the old one: what it names, and nothing else, may be written.
   void copy_rows() {
     Table rejected = table(out(store_files::kRejects), kRejectColumns);
     Table fresh = table(again(store_files::kRecords), columns_);
@@ -190,14 +184,14 @@ class Merge {
     const auto to_vectors = files_.open(out(store_files::kEmbeddings), OpenMode::kReadWrite);
     const auto to_sums = files_.open(out(store_files::kChecksums), OpenMode::kReadWrite);
     std::vector<std::byte> row(row_bytes(old_.run.layout));
-    for (std::uint64_t number = 0; std::optional<Fields> record = fresh.next(); ++number) {
-      const Fields place = rejected.required();
-      if ((*record)[kStatus] == to_string(Status::kRejected)) {
+    for (std::uint64_t number = 0; std::optional<Fields> line = fresh.next(); ++number) {
+      const Fields record = of_row(std::move(*line), rejected.required()[kRow]);
+      if (record[kStatus] == to_string(Status::kRejected)) {
         continue;
       }
-      const std::optional<std::uint64_t> to = parse_count(place[kRow]);
+      const std::optional<std::uint64_t> to = parse_count(record[kRow]);
       if (!to || *to >= old_.run.progress->window_start) {
-        unfit(out(store_files::kRejects), "names the row '" + printable(place[kRow]) + "'");
+        unfit(out(store_files::kRejects), "names the row '" + printable(record[kRow]) + "'");
       }
       std::uint64_t sum = 0;
       const std::span sum_bytes = std::as_writable_bytes(std::span(&sum, 1));

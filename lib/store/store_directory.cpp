@@ -136,7 +136,7 @@ class Directory : public StoreDirectory {
     }
     begun_ = true;
     Journal journal(files_.open(in(store_files::kJournal), OpenMode::kCreate), JournalEnd{});
-    journal.append("begin", {{"version", 1}, {"layout", to_json(layout)}, {"run", begin_line}});
+    journal.append("begin", {{"version", kJournalVersion}, {"layout", to_json(layout)}, {"run", begin_line}});
     files_.sync_directory(path_);
     return std::make_unique<JournaledStore>(files_, path_, layout, std::move(journal), FileClaims{},
                                             0);
@@ -224,6 +224,17 @@ class Directory : public StoreDirectory {
     end_ = journal.end;
   }
 
+  // What an earlier version finished is read; what it did not finish stays as it is.
+  void require_continuable(const StoreState& state) const {
+    if (state.version != kJournalVersion && !state.finish) {
+      throw Error(ExitCode::kMismatch,
+                  printable(path_, 400) + " was begun by an earlier version of longhaul, whose " +
+                      "journal (version " + std::to_string(state.version) +
+                      ") cannot be continued by this one",
+                  "finish it with that version, or start anew with --overwrite");
+    }
+  }
+
   void load() {
     if (!check_ours(files_, path_)) {
       return;
@@ -234,7 +245,13 @@ class Directory : public StoreDirectory {
       refuse_orphans();
       return;
     }
-    if (journal->run.finish || journal->run.merging) {
+    try {
+      require_continuable(journal->run);
+    } catch (const Error&) {
+      damage_ = std::current_exception();
+      return;
+    }
+    if (journal->run.version == kJournalVersion && (journal->run.finish || journal->run.merging)) {
       if (recover_retry(files_, path_)) {
         const auto changed = files_.open(in(store_files::kJournal), OpenMode::kRead);
         journal = read_journal(*changed, in(store_files::kJournal)).value();
