@@ -13,8 +13,8 @@ namespace longhaul {
 enum class DigestForm : std::uint8_t { kChain, kSum };
 
 struct InputHash {
-  Hash128 content;  // never a path or a time
-  Hash128 times;    // of image files; zero for other inputs
+  Hash128 content = {};  // never a path or a time
+  Hash128 times = {};    // of image files; zero for other inputs
   DigestForm form = DigestForm::kSum;
   friend bool operator==(const InputHash&, const InputHash&) = default;
 };

@@ -42,6 +42,7 @@ RunDirectory::RunDirectory(Files& files, const std::string& path) : path_(path) 
                 begun ? "give the same embed command again: it continues"
                       : "name the --output of a longhaul embed run");
   }
+  store::require_known_journal(files, path);
   try {
     report_ = nlohmann::json::parse(read_text(files, in(path, store::store_files::kReport)));
   } catch (const nlohmann::json::exception& error) {

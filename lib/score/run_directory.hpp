@@ -1,6 +1,7 @@
 // A finished output directory of `longhaul embed`, read back: vectors, ids, what became of each
 // record, and which model and settings made it.
-// One thread at a time. An unfinished, damaged or foreign directory is an Error(kBadData).
+// One thread at a time. An unfinished, damaged or foreign directory is an Error(kBadData),
+// one of a version that is not known Error(kMismatch).
 #pragma once
 
 #include <cstddef>

@@ -21,6 +21,7 @@ std::optional<store::StoreState> read_state(Files& files, const std::string& dir
     if (error.code() != ExitCode::kMismatch) {
       throw;
     }
+    store::require_known_journal(files, directory);
     throw Error(ExitCode::kBadData,
                 printable(directory, 400) + " is no output of longhaul: " + error.what(),
                 "give a model file, or an output directory of longhaul embed");

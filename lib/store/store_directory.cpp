@@ -354,6 +354,20 @@ std::unique_ptr<StoreDirectory> open_store(Files& files, const std::string& path
   return std::make_unique<Directory>(files, path, lock);
 }
 
+void require_known_journal(Files& files, const std::string& path) {
+  const std::string name = path_in(path, store_files::kJournal);
+  if (!files.exists(name)) {
+    return;
+  }
+  try {
+    read_journal(*files.open(name, OpenMode::kRead), name);
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::kMismatch) {
+      throw;
+    }
+  }
+}
+
 std::optional<StoreState> read_store(Files& files, const std::string& path) {
   if (files.kind(path) != PathKind::kDirectory) {
     throw Error(ExitCode::kIo, printable(path, 400) + " is not a directory");

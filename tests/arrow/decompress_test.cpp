@@ -132,8 +132,8 @@ TEST_CASE("compressed text is read like plain text, but cannot be entered in the
       }
     }
     CHECK(reader->progress().bytes_read == stored.size());
-    CHECK_FALSE(reader->seek({1, "source=0 byte=12 line=2"}));
-    CHECK(reader->seek({0, "source=0 byte=0 line=0"}));
+    CHECK_FALSE(reader->seek({1, 1, "source=0 byte=12 line=2"}));
+    CHECK(reader->seek({0, 0, "source=0 byte=0 line=0"}));
     CHECK(drain(*reader).size() == 3000);
   }
   input::InputSettings settings;

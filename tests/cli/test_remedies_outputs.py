@@ -4,6 +4,7 @@ import csv
 import fcntl
 import json
 import os
+import pathlib
 import re
 import shlex
 import shutil
@@ -137,6 +138,34 @@ def test_a_damaged_header(made):
 cannot_follow("lib/store/journaled_store.cpp", "is claimed by", "rows that are lost while a run is "
               "going on: store_test.cpp has it, and the remedy is that of the other damages")
 cannot_follow("lib/store/journal_state.cpp", "journal version", "another longhaul")
+
+
+def of_version_1(t, name):
+    """The command of an output of an earlier version, in its folder."""
+    kept = pathlib.Path(__file__).parent / "version_1"
+    for file in ("model.json", "input.csv"):
+        shutil.copy(kept / file, t.folder / file)
+    t.out = t.folder / name
+    shutil.copytree(kept / name, t.out)
+    return ["embed", "model.json", "input.csv", "-o", name, "--window", 16, "-b", 4, "-q"]
+
+
+@follows(DIRECTORY, "was begun by an earlier version")
+def test_an_unfinished_output_of_an_earlier_version(t):
+    command = of_version_1(t, "stopped")
+    t.fails(73, "finish it with that version, or start anew with --overwrite", *command)
+    t.works(*command, "--overwrite", code=3)
+    assert t.vectors().shape == (40, 4)
+
+
+@follows(RETRY, "was made by an earlier version")
+def test_a_retry_of_an_output_of_an_earlier_version(t):
+    command = of_version_1(t, "finished")
+    more = ["--unknown", "token"]
+    t.fails(73, "or embed anew with --overwrite in place of --retry-rejects", *command, *more,
+                "--retry-rejects")
+    t.works(*command, *more, "--overwrite", code=3)
+    assert np.isfinite(t.vectors()[5]).all()
 
 
 @follows("lib/session/run_identity.cpp", "was made from another input", "was made with ")

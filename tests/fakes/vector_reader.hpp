@@ -1,4 +1,5 @@
-// A reader over records in memory, for tests. Seeks by ordinal.
+// A reader over records in memory, for tests. Seeks by position, where it
+// seeks.
 #pragma once
 
 #include <string>
@@ -9,13 +10,13 @@
 
 namespace longhaul::fakes {
 
-inline Record sequence_record(std::uint64_t ordinal, std::string residues) {
+inline Record sequence_record(std::uint64_t position, std::string residues) {
   Record record;
-  record.ordinal = ordinal;
-  record.id = "r" + std::to_string(ordinal);
+  record.position = record.row = position;
+  record.id = "r" + std::to_string(position);
   record.payload = std::move(residues);
   record.source = "memory";
-  record.line = ordinal + 2;
+  record.line = position + 2;
   return record;
 }
 
@@ -36,8 +37,8 @@ inline std::vector<Record> generated_records(std::uint64_t count, std::uint32_t 
 class VectorReader : public input::RecordReader {
  public:
   // With `passes_over` one thing is left out before each record.
-  explicit VectorReader(std::vector<Record> records, bool passes_over = false)
-      : records_(std::move(records)), passes_over_(passes_over) {}
+  explicit VectorReader(std::vector<Record> records, bool passes_over = false, bool seeks = true)
+      : records_(std::move(records)), passes_over_(passes_over), seeks_(seeks) {}
 
   std::optional<Record> next() override {
     if (at_ == records_.size()) {
@@ -50,10 +51,13 @@ class VectorReader : public input::RecordReader {
   }
   const std::vector<std::string>& kept_columns() const override { return kept_columns_; }
   input::InputPosition position() const override {
-    return {at_, "at=" + std::to_string(at_), left_out_};
+    return {at_, at_, "at=" + std::to_string(at_), left_out_};
   }
   bool seek(const input::InputPosition& position) override {
-    at_ = position.ordinal;
+    if (!seeks_) {
+      return false;
+    }
+    at_ = position.position;
     left_out_ = position.left_out;
     return true;
   }
@@ -64,6 +68,7 @@ class VectorReader : public input::RecordReader {
   std::vector<Record> records_;
   std::vector<std::string> kept_columns_;
   bool passes_over_;
+  bool seeks_;
   LeftOut left_out_;
   std::size_t at_ = 0;
 };

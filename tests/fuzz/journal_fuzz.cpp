@@ -77,8 +77,9 @@ void check_written_again(const JournalState& state) {
   std::string text;
   {
     Journal journal(std::make_unique<MemoryFile>(text), JournalEnd{});
-    journal.append(
-        "begin", {{"version", 1}, {"layout", to_json(state.run.layout)}, {"run", state.run.begin}});
+    journal.append("begin", {{"version", state.run.version},
+                             {"layout", to_json(state.run.layout)},
+                             {"run", state.run.begin}});
     for (const nlohmann::json& note : state.run.notes) {
       journal.append("note", {{"note", note}});
     }

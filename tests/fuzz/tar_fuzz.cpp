@@ -57,7 +57,9 @@ void check_members(const std::string& path) {
 }
 
 std::string shown(const Record& record) {
-  return input::test::shown(record) + " " + record.identity;
+  const FileStamp stamp = record.stamp.value_or(FileStamp{});
+  return input::test::shown(record) + " " + std::to_string(stamp.size) + " " +
+         std::to_string(stamp.seconds);
 }
 
 void check_images(const std::string& path) {

@@ -30,7 +30,7 @@ std::string numbered(std::size_t records) {
 }
 
 std::string shown_fully(const Record& record) {
-  return std::to_string(record.ordinal) + " " + record.source + " " + shown(record);
+  return std::to_string(record.position) + " " + record.source + " " + shown(record);
 }
 
 Lines shown_all(RecordReader& reader) {
@@ -217,15 +217,15 @@ TEST_CASE("reading goes on from every position as if it had not stopped") {
     if (done % 97 == 0 || done > 1490 || (done > 995 && done < 1005)) {
       const InputPosition position = reader->position();
       CAPTURE(done, position.cursor);
-      CHECK(position.ordinal == done);
+      CHECK(position.position == done);
       auto other = open_input(settings);
       other->next();
       REQUIRE(other->seek(position));
-      CHECK(other->position().ordinal == done);
+      CHECK(other->position().position == done);
       const Lines rest = shown_all(*other);
       CHECK(rest == Lines(all.begin() + static_cast<std::ptrdiff_t>(done), all.end()));
       CHECK(other->progress().bytes_read == other->progress().bytes_total);
-      REQUIRE(other->seek({0, "source=0 byte=0 line=0"}));
+      REQUIRE(other->seek({0, 0, "source=0 byte=0 line=0"}));
       const auto first = other->next();
       REQUIRE(first);
       CHECK(shown_fully(*first) == all.front());
@@ -242,7 +242,7 @@ TEST_CASE("a position of another input is refused, and nothing moves") {
        {"", "source=0", "source=2 byte=0 line=0", "source=0 byte=99999 line=9",
         "source=0 byte=-1 line=2", "source=0 byte=12 line=2 ", "row=7"}) {
     CAPTURE(cursor);
-    CHECK_FALSE(reader->seek({3, cursor}));
+    CHECK_FALSE(reader->seek({3, 3, cursor}));
   }
   CHECK(reader->next()->id == "r1");
 }
@@ -268,7 +268,7 @@ TEST_CASE("a stream is read once, in order, and cannot be entered in the middle"
   CHECK_FALSE(reader->progress().bytes_total);
   CHECK_FALSE(reader->sources().front().regular);
   // Nor can what comes after it: whether it is the same stream cannot be seen.
-  CHECK_FALSE(reader->seek({2500, "source=1 byte=12 line=2"}));
+  CHECK_FALSE(reader->seek({2500, 2500, "source=1 byte=12 line=2"}));
 }
 
 TEST_CASE("a wait on a stream ends when the run is stopped") {
@@ -345,46 +345,4 @@ TEST_CASE("links that lead nowhere are named, and pipes in folders are left alon
   const auto error = thrown_by([&] { open_input(settings_for({folder.path("in")})); });
   CHECK(error.code == 74);
   CHECK(error.says("in/c.fasta"));
-}
-
-TEST_CASE("the digest is of what records hold, in their order, and of nothing else") {
-  const auto digest = [](const std::vector<Record>& records) {
-    InputDigest sum;
-    for (const Record& record : records) {
-      sum.add(record);
-    }
-    return to_hex(sum.value());
-  };
-  Record a;
-  a.id = "a";
-  a.payload = "MK";
-  a.kept = {"x", ""};
-  Record b = a;
-  b.id = "b";
-  const std::string both = digest({a, b});
-  CHECK(both == digest({a, b}));
-  CHECK(both != digest({b, a}));
-  CHECK(both != digest({a}));
-  CHECK(digest({}) == std::string(32, '0'));
-  Record elsewhere = a;
-  elsewhere.source = "other.csv";
-  elsewhere.line = 7;
-  elsewhere.byte = 70;
-  CHECK(digest({elsewhere, b}) == both);
-  const auto differs = [&](auto change) {
-    Record other = a;
-    change(other);
-    return digest({other, b}) != both;
-  };
-  CHECK(differs([](Record& r) { r.id = "aM", r.payload = "K"; }));
-  CHECK(differs([](Record& r) { r.payload = "MKx", r.kept = {"", ""}; }));
-  CHECK(differs([](Record& r) { r.kept = {"", "x"}; }));
-  CHECK(differs([](Record& r) { r.kept = {"x"}; }));
-  CHECK(differs([](Record& r) { r.defect = Defect{Reason::kEmpty, ""}; }));
-  // It goes on from its value, which is what a commit carries.
-  InputDigest sum;
-  sum.add(a);
-  InputDigest resumed(sum.value());
-  resumed.add(b);
-  CHECK(to_hex(resumed.value()) == both);
 }

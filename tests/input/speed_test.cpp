@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "input/input_digest.hpp"
 #include "input_helpers.hpp"
 
 using namespace longhaul;

@@ -244,7 +244,7 @@ TEST_CASE("records that do not fit alone are rejected, and only they") {
   std::set<std::uint64_t> too_big;
   for (const Record& record : scene.records) {
     if (record.payload.size() + 2 > 64) {
-      too_big.insert(record.ordinal);
+      too_big.insert(record.row);
     }
   }
   REQUIRE(too_big.size() > 50);

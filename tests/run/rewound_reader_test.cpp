@@ -22,13 +22,13 @@ TEST_CASE("what was looked at is given again, in order, and then the rest") {
   CHECK(reader->ahead().size() == 4);
   CHECK(reader->ahead().back().record.id == "r3");
   for (std::uint64_t i = 0; i < 10; ++i) {
-    CHECK(reader->position().ordinal == i);
+    CHECK(reader->position().row == i);
     const auto record = reader->next();
     REQUIRE(record);
-    CHECK(record->ordinal == i);
+    CHECK(record->row == i);
   }
   CHECK_FALSE(reader->next());
-  CHECK(reader->position().ordinal == 10);
+  CHECK(reader->position().row == 10);
 }
 
 TEST_CASE("an input that is shorter gives what it has") {
@@ -39,7 +39,7 @@ TEST_CASE("an input that is shorter gives what it has") {
 
 TEST_CASE("going elsewhere forgets what was read ahead") {
   const auto reader = rewound(10, 4);
-  REQUIRE(reader->seek({7, "at=7"}));
+  REQUIRE(reader->seek({7, 7, "at=7"}));
   CHECK(reader->ahead().empty());
   CHECK(reader->next()->id == "r7");
 }

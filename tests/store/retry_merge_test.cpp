@@ -47,6 +47,7 @@ void retry(FaultFiles& files, const DriverPlan& plan) {
   for (std::uint64_t k = 0; k < rejected.size(); ++k) {
     RecordRow row;
     row.row = k;
+    row.position = rejected[k].row;
     row.id = rejected[k].id;
     row.kept = {"0", "kept, again"};
     if (k % 3 == 2) {

@@ -32,7 +32,7 @@ std::vector<float> vector_of(std::uint64_t row, std::uint32_t dimension) {
 
 RecordRow record_row(std::uint64_t row, const std::vector<LateOutcome>& late) {
   RecordRow line;
-  line.row = row;
+  line.position = line.row = row;
   line.id = "id " + std::to_string(row) + (row % 4 == 0 ? ",\"quoted\"\n" : "");
   line.source = "in.csv";
   line.line = row + 2;
@@ -110,7 +110,8 @@ class Driver {
     progress_.position = 0;
     ++progress_.window;
     progress_.cursor = "record " + std::to_string(end);
-    progress_.input_hash = hash128(progress_.cursor);
+    progress_.input_records = end;
+    progress_.input_hash.content = hash128(progress_.cursor);
   }
 
   void encode(std::uint64_t row) {

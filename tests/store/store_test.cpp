@@ -52,7 +52,7 @@ namespace {
 
 RecordRow good(std::uint64_t row, std::string id) {
   RecordRow line;
-  line.row = row;
+  line.position = line.row = row;
   line.id = std::move(id);
   line.source = "in.fa";
   line.length = 3;
@@ -81,7 +81,7 @@ TEST_CASE("lines that no commit claims are cut when the run continues") {
     const auto store = out->begin(kLayout, {});
     CHECK(store->put_vector(0, kVector));
     store->complete_window(std::vector{good(0, "a")});
-    store->commit({1, 1, "", {}, 0, {}, {}});
+    store->commit({1, 1, 1, "", {}, 0, {}, {}});
     CHECK(store->put_vector(1, kVector));
     store->complete_window(std::vector{good(1, std::string(2'000'000, 'x'))});
   }
@@ -92,7 +92,7 @@ TEST_CASE("lines that no commit claims are cut when the run continues") {
   CHECK(files.content("out/checksums.npy").size() == 128 + 8);
   CHECK(store->put_vector(1, kVector));
   store->complete_window(std::vector{good(1, "b")});
-  store->commit({2, 2, "", {}, 0, {}, {}});
+  store->commit({2, 2, 2, "", {}, 0, {}, {}});
   CHECK(files.content("out/records.csv") ==
         "row,id,source,status,length,truncated,substituted,gaps,hash,duplicate_of\n"
         "0,a,in.fa,ok,3,false,0,0,,\n1,b,in.fa,ok,3,false,0,0,,\n");
@@ -109,7 +109,7 @@ TEST_CASE("a kept column whose name is taken becomes input.NAME") {
   row.gaps = 2;
   row.hash = hash128("abc");
   store->complete_window(std::vector{row});
-  store->commit({1, 1, "", {}, 0, {}, {}});
+  store->commit({1, 1, 1, "", {}, 0, {}, {}});
   CHECK(files.content("out/records.csv") ==
         "row,id,source,status,length,truncated,substituted,gaps,hash,duplicate_of,label,input.id,"
         "input.input.id\n0,\"a,\"\"b\"\"\",in.fa,ok,3,true,0,2,06b05ab6733a618578af5f94892f3950,,1,"
@@ -126,7 +126,7 @@ TEST_CASE("an output begun before gaps were counted goes on without their column
     RecordRow row = good(0, "a");
     row.kept = {"y"};
     store->complete_window(std::vector{row});
-    store->commit({1, 1, "", {}, 0, {}, {}});
+    store->commit({1, 1, 1, "", {}, 0, {}, {}});
   }
   const auto out = open_store(files, "out");
   CHECK_FALSE(out->state()->layout.gaps_column);
@@ -135,7 +135,7 @@ TEST_CASE("an output begun before gaps were counted goes on without their column
   RecordRow row = good(1, "b");
   row.kept = {"z"};
   store->complete_window(std::vector{row});
-  store->commit({2, 2, "", {}, 0, {}, {}});
+  store->commit({2, 2, 2, "", {}, 0, {}, {}});
   CHECK(files.content("out/records.csv") ==
         "row,id,source,status,length,truncated,substituted,hash,duplicate_of,x\n"
         "0,a,in.fa,ok,3,false,0,,,y\n1,b,in.fa,ok,3,false,0,,,z\n");
@@ -169,10 +169,10 @@ TEST_CASE("late outcomes of the window in hand come back, and no others") {
     store->note({{"session", 1}});
     CHECK(store->put_vector(0, kVector));
     store->complete_window(std::vector{good(0, "a")});
-    store->commit({0, 0 + 1, "c0", {}, 0, {oom}, {}});
-    store->commit({1, 1, "c1", hash128("in"), 1, {oom}, {{"n", 7}}});
+    store->commit({0, 0 + 1, 0 + 1, "c0", {}, 0, {oom}, {}});
+    store->commit({1, 1, 1, "c1", InputHash{hash128("in")}, 1, {oom}, {{"n", 7}}});
     store->note({{"session", 2}});
-    store->commit({1, 1, "c1", hash128("in"), 2, {copy}, {{"n", 8}}});
+    store->commit({1, 1, 1, "c1", InputHash{hash128("in")}, 2, {copy}, {{"n", 8}}});
   }
   const std::optional<StoreState> state = read_store(files, "out");
   REQUIRE(state);
@@ -182,7 +182,7 @@ TEST_CASE("late outcomes of the window in hand come back, and no others") {
   CHECK_FALSE(state->finish);
   REQUIRE(state->progress);
   CHECK(state->progress->cursor == "c1");
-  CHECK(state->progress->input_hash == hash128("in"));
+  CHECK(state->progress->input_hash.content == hash128("in"));
   CHECK(state->progress->position == 2);
   CHECK(state->progress->counters == nlohmann::json{{"n", 8}});
   REQUIRE(state->progress->late.size() == 2);
@@ -202,27 +202,28 @@ TEST_CASE("a window in hand that is dropped claims no row and no outcome any mor
     CHECK(store->put_vector(0, kVector));
     store->complete_window(std::vector{good(0, "a")});
     CHECK(store->put_vector(3, kVector));
-    Progress progress{1, 1, "", {}, 2, {oom}, {}};
+    Progress progress{1, 1, 1, "", {}, 2, {oom}, {}};
     progress.window_end = 4;
-    progress.window_end_hash = hash128("end");
+    progress.window_end_hash = InputHash{hash128("end"), hash128("times")};
     store->commit(progress);
   }
   {
     const auto out = open_store(files, "out");
     CHECK(out->state()->progress->window_end == 4U);
-    CHECK(out->state()->progress->window_end_hash == hash128("end"));
+    CHECK(out->state()->progress->window_end_hash ==
+          InputHash{hash128("end"), hash128("times"), DigestForm::kSum});
     const auto store = out->resume(kLayout);
-    store->drop_window({1, 1, "", {}, 0, {}, {}});
+    store->drop_window({1, 1, 1, "", {}, 0, {}, {}});
     CHECK(files.content("out/embeddings.npy.partial").size() == 128 + 8);
     CHECK(store->put_vector(1, kVector));
-    store->commit({1, 1, "", {}, 1, {}, {}});
+    store->commit({1, 1, 1, "", {}, 1, {}, {}});
   }
   const auto out = open_store(files, "out");
   CHECK(out->state()->progress->late.empty());
   CHECK_FALSE(out->state()->progress->window_end);
   const auto store = out->resume(kLayout);
   store->complete_window(std::vector{good(1, "b")});
-  store->commit({2, 2, "", {}, 0, {}, {}});
+  store->commit({2, 2, 2, "", {}, 0, {}, {}});
   store->finish(2, {{"state", "done"}}, {{"code", 0}});
   CHECK(files.content("out/embeddings.npy").size() == 128 + 2 * 8);
 }
@@ -234,13 +235,13 @@ TEST_CASE("a window is dropped again where that failed at any operation") {
       const auto out = open_store(files, "out");
       const auto store = out->begin(kLayout, {});
       CHECK(store->put_vector(5, kVector));
-      store->commit({0, 0, "", {}, 1, {}, {}});
+      store->commit({0, 0, 0, "", {}, 1, {}, {}});
     }
     files.arm(Fault::kErrorOnce, at);
     try {
       const auto out = open_store(files, "out");
       const auto store = out->resume(kLayout);
-      store->drop_window({0, 0, "", {}, 0, {}, {}});
+      store->drop_window({0, 0, 0, "", {}, 0, {}, {}});
     } catch (const Error&) {
       // The fault.
     }
@@ -248,11 +249,11 @@ TEST_CASE("a window is dropped again where that failed at any operation") {
     const auto out = open_store(files, "out");
     const auto store = out->resume(kLayout);
     if (out->state()->progress->position > 0) {
-      store->drop_window({0, 0, "", {}, 0, {}, {}});
+      store->drop_window({0, 0, 0, "", {}, 0, {}, {}});
     }
     CHECK(store->put_vector(0, kVector));
     store->complete_window(std::vector{good(0, "a")});
-    store->commit({1, 1, "", {}, 0, {}, {}});
+    store->commit({1, 1, 1, "", {}, 0, {}, {}});
     store->finish(1, {{"state", "done"}}, {{"code", 0}});
     CHECK(files.content("out/embeddings.npy").size() == 128 + 8);
   }

@@ -79,7 +79,7 @@ Batch assemble(const ImagePreprocessor& preprocessor, const std::vector<std::str
   Batch batch;
   for (const std::string& payload : payloads) {
     Record record;
-    record.ordinal = batch.prepared.size();
+    record.position = record.row = batch.prepared.size();
     record.payload = payload;
     batch.prepared.push_back(preprocessor.measure(record));
   }
@@ -153,8 +153,8 @@ TEST_CASE("duplicates are asked for in order and leave their rows") {
   prepare::ImageSettings settings = settings_of(3);
   std::vector<std::uint64_t> asked;
   settings.duplicate_of = [&](const prepare::Prepared& prepared) -> std::optional<std::uint64_t> {
-    asked.push_back(prepared.record.ordinal);
-    return prepared.record.ordinal % 2 == 1 ? std::optional<std::uint64_t>(0) : std::nullopt;
+    asked.push_back(prepared.record.position);
+    return prepared.record.position % 2 == 1 ? std::optional<std::uint64_t>(0) : std::nullopt;
   };
   const ImagePreprocessor preprocessor(settings);
   const std::string path = folder.png("a.png", 5);
