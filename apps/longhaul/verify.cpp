@@ -99,7 +99,10 @@ class VerifyCommand {
   void read_report() {
     try {
       state_ = store::read_store(*files_, options_.output);
-    } catch (const Error&) {
+    } catch (const Error& error) {
+      if (error.code() == ExitCode::kMismatch) {
+        throw;
+      }
       return;  // verify_store says it
     }
     const std::string path = options_.output + "/" + store::store_files::kReport;

@@ -11,11 +11,11 @@
 
 namespace longhaul {
 
-// One line of records.csv, and of rejects.csv when it was rejected. Line i of records.csv (after the
-// header, from 0) is about row i of the arrays; its column "row", and that of rejects.csv, holds the
-// record's position in the whole input. In a run of all records the two are one number. In a
-// retry's own directory, and in a shard's, the arrays hold the selected records alone, counted from
-// 0, and the tables say where they belong in the whole.
+// One line of records.csv, and of rejects.csv when it was rejected. Line i of records.csv (after
+// the header, from 0) is about row i of the arrays; its column "row", and that of rejects.csv,
+// holds the record's position in the whole input. In a run of all records the two are one number.
+// In a retry's own directory, and in a shard's, the arrays hold the selected records alone, counted
+// from 0, and the tables say where they belong in the whole.
 struct RecordRow {
   std::uint64_t position = 0;
   std::uint64_t row = 0;

@@ -249,8 +249,7 @@ InputPosition SequenceReader::position() const {
   } else if (current_) {
     cursor = current_->cursor();
   }
-  return {position,
-          position,
+  return {position, position,
           "source=" + std::to_string(source) + " byte=" + std::to_string(cursor.offset) +
               " line=" + std::to_string(cursor.line) +
               (cursor.skip > 0 ? " skip=" + std::to_string(cursor.skip) : ""),

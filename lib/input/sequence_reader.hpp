@@ -48,7 +48,7 @@ class SequenceReader : public RecordReader {
   std::vector<InputFile> files_;
   std::size_t source_ = 0;                 // the one being read, or files_.size()
   std::unique_ptr<SourceReader> current_;  // nothing until it is opened
-  std::uint64_t read_position_ = 0;         // of the record that is read next, past what is ahead
+  std::uint64_t read_position_ = 0;        // of the record that is read next, past what is ahead
   std::deque<Ahead> ahead_;                // read, but not given out
   LeftOut passed_left_out_;                // of folders, and before the source being read
   std::uint64_t passed_bytes_ = 0;         // of the sources before the one being read

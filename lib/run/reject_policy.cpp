@@ -9,8 +9,8 @@ namespace {
 constexpr std::uint64_t kRecordsBeforeShareCounts = 1000;
 
 std::string place(const Record& record) {
-  std::string text = "record " + std::to_string(record.position) + " (" +
-                     printable(record.id) + "), " + printable(record.source, 200);
+  std::string text = "record " + std::to_string(record.position) + " (" + printable(record.id) +
+                     "), " + printable(record.source, 200);
   if (record.line > 0) {
     text += " line " + std::to_string(record.line);
   }

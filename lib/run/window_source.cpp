@@ -4,10 +4,7 @@ namespace longhaul::run {
 
 WindowSource::WindowSource(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
                            const WindowSettings& settings, std::uint64_t next_index)
-    : reader_(reader),
-      preprocessor_(preprocessor),
-      settings_(settings),
-      next_index_(next_index) {}
+    : reader_(reader), preprocessor_(preprocessor), settings_(settings), next_index_(next_index) {}
 
 std::optional<Window> WindowSource::next() {
   Window window;

@@ -14,8 +14,8 @@ namespace longhaul::run {
 
 struct Window {
   std::uint64_t index = 0;
-  input::InputPosition start;  // of its first record
-  input::InputPosition end;    // of the first record after it
+  input::InputPosition start;              // of its first record
+  input::InputPosition end;                // of the first record after it
   bool ends_input = false;                 // it would have taken more records
   input::InputProgress progress;           // of reading, at its end
   std::vector<prepare::Prepared> records;  // in input order

@@ -125,7 +125,8 @@ class StoreDirectory {
  public:
   virtual ~StoreDirectory() = default;
   // Nothing when nothing was begun here. Throws Error(kBadData) when the journal is damaged beyond
-  // a torn last line, kMismatch for an unfinished run of an older version; clear() still works then.
+  // a torn last line, kMismatch for an unfinished run of an older version; clear() still works
+  // then.
   virtual const std::optional<StoreState>& state() const = 0;
   // Starts anew where nothing was begun: writes the journal's first line.
   virtual std::unique_ptr<EmbeddingStore> begin(const StoreLayout& layout,

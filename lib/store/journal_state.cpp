@@ -64,9 +64,9 @@ void read_begin(const json& line, const std::string& name, JournalState& state) 
   const json& version = line.at("version");
   if (!version.is_number_integer() || version < kOldestJournal || version > kJournalVersion) {
     throw Error(ExitCode::kMismatch,
-                "the output was made by a longhaul with journal version " + version.dump() +
-                    " (" + name + "); this one knows versions " +
-                    std::to_string(kOldestJournal) + " to " + std::to_string(kJournalVersion),
+                "the output was made by a longhaul with journal version " + version.dump() + " (" +
+                    name + "); this one knows versions " + std::to_string(kOldestJournal) + " to " +
+                    std::to_string(kJournalVersion),
                 "use that longhaul, or another output directory");
   }
   state.run.version = version;

@@ -136,7 +136,8 @@ Progress progress_from_json(const json& object, int version) {
   Progress progress;
   progress.window = object.at("window");
   progress.window_start = object.at("start");
-  progress.input_records = version == 1 ? progress.window_start : object.at("read").get<std::uint64_t>();
+  progress.input_records =
+      version == 1 ? progress.window_start : object.at("read").get<std::uint64_t>();
   progress.cursor = object.at("cursor");
   progress.input_hash = input_hash_from(object, "input", version);
   progress.position = object.at("position");

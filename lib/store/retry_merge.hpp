@@ -1,7 +1,8 @@
 // A retry embeds the rejected rows of a complete output again: a run of its own, in a directory
 // inside the output, whose row k is the output's k-th rejected row; its tables name the rows of the
-// output (domain/record_row.hpp). When that run is finished it is merged. An output is as it was before until the journal's "retry" line is written, and from
-// then on every start completes the merge, so a kill at any moment loses nothing:
+// output (domain/record_row.hpp). When that run is finished it is merged. An output is as it was
+// before until the journal's "retry" line is written, and from then on every start completes the
+// merge, so a kill at any moment loses nothing:
 //   1. the new records.csv and rejects.csv beside the old ones, synced
 //   2. the "retry" line: what the two will be
 //   3. the vectors and their checksums into their rows, synced

@@ -136,7 +136,8 @@ class Directory : public StoreDirectory {
     }
     begun_ = true;
     Journal journal(files_.open(in(store_files::kJournal), OpenMode::kCreate), JournalEnd{});
-    journal.append("begin", {{"version", kJournalVersion}, {"layout", to_json(layout)}, {"run", begin_line}});
+    journal.append(
+        "begin", {{"version", kJournalVersion}, {"layout", to_json(layout)}, {"run", begin_line}});
     files_.sync_directory(path_);
     return std::make_unique<JournaledStore>(files_, path_, layout, std::move(journal), FileClaims{},
                                             0);

@@ -86,9 +86,8 @@ TEST_CASE("a retry gives the rejected records their rows, and the digest of the 
   CHECK(reader.next()->position == 9);
   CHECK_FALSE(reader.next());
   CHECK(reader.position().position == 12);
-  input::SelectedReader all(
-      std::make_unique<fakes::VectorReader>(fakes::generated_records(12, 20)),
-      std::make_unique<input::AllRecords>());
+  input::SelectedReader all(std::make_unique<fakes::VectorReader>(fakes::generated_records(12, 20)),
+                            std::make_unique<input::AllRecords>());
   all.read_to(input::SelectedReader::kEnd);
   CHECK(reader.position().digest == all.position().digest);
   // One reader that goes back, and a fresh one that goes there.
