@@ -225,7 +225,7 @@ def test_a_retry_of_another_input(t):
     t.works(*t.embed(*retry))
 
 
-@follows("lib/run/rejected_reader.cpp", "rejects.csv, line ")
+@follows("lib/run/rejected_rows.cpp", "rejects.csv, line ")
 def test_damaged_rejects(t):
     t.input.write_text("id,sequence\na,ACDEF\nb,AC?\n")
     t.works(*t.embed(), code=3)
