@@ -113,6 +113,15 @@ struct RunConfig {
   std::string cpu_kernels = "auto";  // auto, onednn, mkl
 };
 
+// Whether two runs that differ in a setting are two runs: whether it makes the numbers, or decides
+// which records have them. The fingerprint follows from it (session/run_identity.hpp).
+enum class MakesNumbers {
+  kNo,
+  kYes,
+  kOfImages,      // of those alone
+  kOfMeanCompat,  // with --pooling mean-compat, whose vectors depend on their batch
+};
+
 // One row of the table that flags, environment, configuration files, --print-config and run.json
 // are all made from.
 struct Setting {
@@ -123,6 +132,7 @@ struct Setting {
   std::string_view help;
   std::function<void(RunConfig&, const std::string&)> set;  // throws Error(kUsage)
   std::function<nlohmann::json(const RunConfig&)> get;      // null: not set, decided later
+  MakesNumbers makes_numbers = MakesNumbers::kNo;
   bool repeatable = false;
   bool only_on_command_line = false;  // overwrite
   bool daily = false;                 // in -h; the others are in --help-all

@@ -34,6 +34,11 @@ Setting row(std::string_view group, Names names, std::string_view value_name, st
           std::move(access.get)};
 }
 
+Setting makes_numbers(Setting setting, MakesNumbers when = MakesNumbers::kYes) {
+  setting.makes_numbers = when;
+  return setting;
+}
+
 Setting repeatable(Setting setting) {
   setting.repeatable = true;
   return setting;
@@ -56,29 +61,34 @@ std::vector<Setting> make_table() {
       row(kInput, {"files-from"}, "FILE",
           "a list of inputs or image paths: one per line, or a CSV with a path column",
           v::text(&C::files_from)),
-      row(kInput, {"sequence-column"}, "NAME",
-          "column that holds the sequence (default: sequence, else seq, else vh_sequence)",
-          v::text(&C::sequence_column)),
-      row(kInput, {"id-column"}, "NAME",
+      makes_numbers(
+          row(kInput, {"sequence-column"}, "NAME",
+              "column that holds the sequence (default: sequence, else seq, else vh_sequence)",
+              v::text(&C::sequence_column))),
+      makes_numbers(row(
+          kInput, {"id-column"}, "NAME",
           "column that holds the id (default: id, else sequence_id, Entry or accession, else the "
           "number)",
-          v::text(&C::id_column)),
-      repeatable(row(kInput, {"keep-column"}, "NAME",
-                     "copy this column to records.csv; may be given several times",
-                     v::texts(&C::keep_column))),
-      row(kInput, {"skip-lines"}, "N", "leave out the first N lines of each text file",
-          v::count(&C::skip_lines, {})),
-      row(kInput, {"delimiter"}, "C",
+          v::text(&C::id_column))),
+      makes_numbers(repeatable(row(kInput, {"keep-column"}, "NAME",
+                                   "copy this column to records.csv; may be given several times",
+                                   v::texts(&C::keep_column)))),
+      makes_numbers(row(kInput, {"skip-lines"}, "N",
+                        "leave out the first N lines of each text file",
+                        v::count(&C::skip_lines, {}))),
+      makes_numbers(row(
+          kInput, {"delimiter"}, "C",
           "what separates the cells of CSV and TSV (default: comma, semicolon, tab or bar, as the "
           "header line has it)",
-          v::delimiter(&C::delimiter, "auto")),
+          v::delimiter(&C::delimiter, "auto"))),
       row(kInput, {"allow-nucleotides"}, "", "embed input that looks like DNA or RNA",
           v::toggle(&C::allow_nucleotides)),
 
       row(kOutput, {"output", "o"}, "DIR", "the output directory; an existing one is resumed",
           v::text(&C::output)),
-      row(kOutput, {"output-dtype"}, "TYPE", "type of the numbers in embeddings.npy: fp32, fp16",
-          v::choice(&C::output_dtype)),
+      makes_numbers(row(kOutput, {"output-dtype"}, "TYPE",
+                        "type of the numbers in embeddings.npy: fp32, fp16",
+                        v::choice(&C::output_dtype))),
       only_on_command_line(
           row(kOutput, {"overwrite"}, "",
               "start anew: delete what an earlier run left in the output directory (only our "
@@ -92,27 +102,30 @@ std::vector<Setting> make_table() {
       row(kOutput, {"json"}, "", "one machine-readable summary on standard output",
           v::toggle(&C::json)),
 
-      row(kNumbers, {"pooling"}, "NAME",
+      makes_numbers(row(
+          kNumbers, {"pooling"}, "NAME",
           "mean, mean-compat, cls or max (default: the card's); mean-compat repeats the original "
           "pipeline's formula",
-          v::choice(&C::pooling, "card")),
-      row(kNumbers, {"normalize"}, "NAME", "none or l2 (default: the card's)",
-          v::choice(&C::normalize, "card")),
-      row(kNumbers, {"dtype"}, "TYPE", "type of the computation: fp32, bf16, fp16",
-          v::choice(&C::dtype)),
-      row(kNumbers, {"max-length"}, "N",
-          "longest record in tokens, special ones included (default: the card's)",
-          v::count(&C::max_length, kPositive, "card")),
-      row(kNumbers, {"too-long"}, "POLICY",
-          "what to do with longer records: reject, or truncate to the first residues",
-          v::choice(&C::too_long)),
-      row(kNumbers, {"unknown"}, "POLICY",
+          v::choice(&C::pooling, "card"))),
+      makes_numbers(row(kNumbers, {"normalize"}, "NAME", "none or l2 (default: the card's)",
+                        v::choice(&C::normalize, "card"))),
+      makes_numbers(row(kNumbers, {"dtype"}, "TYPE", "type of the computation: fp32, bf16, fp16",
+                        v::choice(&C::dtype))),
+      makes_numbers(row(kNumbers, {"max-length"}, "N",
+                        "longest record in tokens, special ones included (default: the card's)",
+                        v::count(&C::max_length, kPositive, "card"))),
+      makes_numbers(row(kNumbers, {"too-long"}, "POLICY",
+                        "what to do with longer records: reject, or truncate to the first residues",
+                        v::choice(&C::too_long))),
+      makes_numbers(row(
+          kNumbers, {"unknown"}, "POLICY",
           "what to do with characters outside the model's alphabet: reject the record, or embed "
           "them as the unknown token",
-          v::choice(&C::unknown)),
-      row(kNumbers, {"gaps"}, "POLICY",
-          "what to do with the '-' and '.' of alignments: reject the record, or remove them",
-          v::choice(&C::gaps)),
+          v::choice(&C::unknown))),
+      makes_numbers(
+          row(kNumbers, {"gaps"}, "POLICY",
+              "what to do with the '-' and '.' of alignments: reject the record, or remove them",
+              v::choice(&C::gaps))),
       row(kNumbers, {"allow-batch-dependent"}, "",
           "embed with a model whose vectors depend on the other records of their batch; the output "
           "is marked as numeric",
@@ -121,22 +134,27 @@ std::vector<Setting> make_table() {
       row(kNumbers, {"model-sha256"}, "HEX", "refuse any other model file",
           v::sha256(&C::model_sha256)),
 
-      row(kBatches, {"batch-size", "b"}, "N",
-          "records in hand at a time, in whole parts (a part is what is computed together, "
-          "whatever this says): 1 is one part (default: auto)",
-          v::count(&C::batch_size, {1, 1'000'000}, "auto")),
+      makes_numbers(
+          row(kBatches, {"batch-size", "b"}, "N",
+              "records in hand at a time, in whole parts (a part is what is computed together, "
+              "whatever this says): 1 is one part (default: auto)",
+              v::count(&C::batch_size, {1, 1'000'000}, "auto")),
+          MakesNumbers::kOfMeanCompat),
       row(kBatches, {"batch-tokens"}, "N",
           "padded tokens in hand at a time, in whole parts (default: auto); excludes --batch-size",
           v::count(&C::batch_tokens, kPositive, "auto")),
       row(kBatches, {"window"}, "N", "records read ahead and sorted by length",
           v::count(&C::window, {1, 1U << 24})),
-      row(kBatches, {"order"}, "ORDER",
-          "length: sorted by length inside a window; input: batches of consecutive records, as "
-          "the original pipelines ran",
-          v::choice(&C::order)),
+      makes_numbers(
+          row(kBatches, {"order"}, "ORDER",
+              "length: sorted by length inside a window; input: batches of consecutive records, as "
+              "the original pipelines ran",
+              v::choice(&C::order)),
+          MakesNumbers::kOfMeanCompat),
 
-      row(kMachine, {"device"}, "NAME", "auto, cpu, cuda, cuda:N or mps; auto is cuda, mps, cpu",
-          v::device(&C::device)),
+      makes_numbers(row(kMachine, {"device"}, "NAME",
+                        "auto, cpu, cuda, cuda:N or mps; auto is cuda, mps, cpu",
+                        v::device(&C::device))),
       row(kMachine, {"threads"}, "N", "threads that encode (default: from the machine)",
           v::count(&C::threads, {1, 4096}, "auto")),
       row(kMachine, {"workers", "j"}, "N",
@@ -160,10 +178,14 @@ std::vector<Setting> make_table() {
       row(kBadRecords, {"retry-rejects"}, "", "embed again only the rejected rows of the output",
           v::toggle(&C::retry_rejects)),
 
-      row(kImages, {"skip-duplicates"}, "KIND", "off, exact, or dhash (near-identical images)",
-          v::choice(&C::skip_duplicates)),
-      row(kImages, {"max-pixels"}, "N", "larger images are rejected from their header",
-          v::count(&C::max_pixels, kPositive)),
+      makes_numbers(
+          row(kImages, {"skip-duplicates"}, "KIND", "off, exact, or dhash (near-identical images)",
+              v::choice(&C::skip_duplicates)),
+          MakesNumbers::kOfImages),
+      makes_numbers(
+          row(kImages, {"max-pixels"}, "N", "larger images are rejected from their header",
+              v::count(&C::max_pixels, kPositive)),
+          MakesNumbers::kOfImages),
 
       row(kReport, {"progress"}, "STYLE",
           "auto, bar, lines, json or none; auto is a bar on a terminal, else a line every 30 s",

@@ -3,4 +3,4 @@ longhaul_room(session
           memory_log.cpp output_state.cpp plain_mode.cpp recompute.cpp resume_scan.cpp retry_mode.cpp run_begin.cpp run_identity.cpp
           run_json.cpp run_record.cpp run_report.cpp session.cpp session_checks.cpp session_input.cpp
   LINKS base domain config input plan prepare encode device store run)
-longhaul_test(session SOURCES run_begin_test.cpp session_test.cpp LINKS session fakes)
+longhaul_test(session SOURCES fingerprint_test.cpp run_begin_test.cpp session_test.cpp LINKS session fakes)

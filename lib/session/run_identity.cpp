@@ -12,17 +12,28 @@
 namespace longhaul::session {
 namespace {
 
-constexpr const char* kMaxPixels = "max-pixels";
-
 nlohmann::json or_null(const auto& optional) {
   return optional ? nlohmann::json(*optional) : nlohmann::json(nullptr);
 }
 
-// What a setting was in runs of before it was recorded.
+// In runs of before it was recorded a setting was what it is where nobody says anything.
 nlohmann::json where_not_recorded(const std::string& name) {
-  const nlohmann::json defaults = {
-      {"skip-lines", 0}, {"gaps", "reject"}, {kMaxPixels, config::RunConfig{}.max_pixels}};
-  return defaults.value(name, nlohmann::json(nullptr));
+  const config::Setting* const setting = config::find_setting(name);
+  return setting ? setting->get(config::RunConfig{}) : nlohmann::json(nullptr);
+}
+
+bool makes_numbers(const config::Setting& setting, Modality modality, Pooling pooling) {
+  switch (setting.makes_numbers) {
+    case config::MakesNumbers::kYes:
+      return true;
+    case config::MakesNumbers::kOfImages:
+      return modality == Modality::kImage;
+    case config::MakesNumbers::kOfMeanCompat:
+      return pooling == Pooling::kMeanCompat;
+    case config::MakesNumbers::kNo:
+      break;
+  }
+  return false;
 }
 
 }  // namespace
@@ -35,33 +46,19 @@ Error other_input(const std::string& output, const std::string& what) {
 nlohmann::json fingerprint(const config::RunConfig& config, const encode::EncoderCard& card,
                            const encode::EncoderOptions& options, const std::string& model_sha256,
                            const std::string& device_kind) {
-  nlohmann::json fields = {
-      {"model_sha256", model_sha256},
-      {"card_sha256", sha256(card.text.dump())},
-      {"sequence-column", or_null(config.sequence_column)},
-      {"id-column", or_null(config.id_column)},
-      {"keep-column", config.keep_column},
-      {"skip-lines", config.skip_lines},
-      {"delimiter", or_null(config.delimiter)},
-      {"pooling", to_string(options.pooling)},
-      {"normalize", to_string(options.normalize)},
-      {"dtype", to_string(config.dtype)},
-      {"output-dtype", to_string(config.output_dtype)},
-      {"max-length", or_null(max_tokens(config, card))},
-      {"too-long", to_string(config.too_long)},
-      {"unknown", to_string(config.unknown)},
-      {"gaps", to_string(config.gaps)},
-      {"device", device_kind},
-  };
-  if (card.modality == Modality::kImage) {
-    fields[kMaxPixels] = config.max_pixels;
-  }
-  if (config.skip_duplicates != SkipDuplicates::kOff) {
-    fields["skip-duplicates"] = to_string(config.skip_duplicates);
-  }
-  if (options.pooling == Pooling::kMeanCompat) {
-    fields["order"] = to_string(config.order);
-    fields["batch-size"] = or_null(config.batch_size);
+  // What settings are that the card or the machine decides, and those with a form of their own.
+  const nlohmann::json effective = {{"delimiter", or_null(config.delimiter)},
+                                    {"pooling", to_string(options.pooling)},
+                                    {"normalize", to_string(options.normalize)},
+                                    {"max-length", or_null(max_tokens(config, card))},
+                                    {"device", device_kind}};
+  nlohmann::json fields = {{"model_sha256", model_sha256},
+                           {"card_sha256", sha256(card.text.dump())}};
+  for (const config::Setting& setting : config::settings_table()) {
+    if (makes_numbers(setting, card.modality, options.pooling)) {
+      const std::string name(setting.name);
+      fields[name] = effective.contains(name) ? effective.at(name) : setting.get(config);
+    }
   }
   return fields;
 }
