@@ -1,6 +1,7 @@
-// A log that keeps what was said.
+// A log that keeps what was said. Any thread may speak; reading is for when all have ended.
 #pragma once
 
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@ namespace longhaul::fakes {
 class RecordingLog : public Log {
  public:
   void write(LogLevel level, const std::string& message) override {
+    const std::lock_guard lock(mutex_);
     lines.emplace_back(level, message);
   }
   std::vector<std::string> warnings() const {
@@ -24,6 +26,9 @@ class RecordingLog : public Log {
     return found;
   }
   std::vector<std::pair<LogLevel, std::string>> lines;
+
+ private:
+  std::mutex mutex_;
 };
 
 }  // namespace longhaul::fakes
