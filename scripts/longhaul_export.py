@@ -221,7 +221,7 @@ def half_types(path, embed):
                 continue
             usable = "" if found >= 0.999 else ": too little, not to be used"
             texts.append(f"{name} {found:.6f}{usable}")
-    return f"{path}: least cosine with fp32: {', '.join(texts)}"
+    return f"least cosine with fp32: {', '.join(texts)}"
 
 
 def finish(module, card, reference, path):
@@ -235,7 +235,7 @@ def finish(module, card, reference, path):
         pathlib.Path(path).unlink()
         raise
     size = pathlib.Path(path).stat().st_size / 2**20
-    print(f"{path}: {card['name']}, {card['dimension']} dimensions, {size:.1f} MiB; "
+    print(f"{path}: {card['name']}, {card['dimension']} dimensions, {size:.1f} MiB\n"
           f"greatest difference from transformers {worst:.2e}")
 
     def embed(archive, dtype):

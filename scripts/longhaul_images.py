@@ -142,6 +142,6 @@ def finish(module, card, path, tolerance=1e-4):
         pathlib.Path(path).unlink()
         raise ExportError(f"{path}: differs from the model by {worst:.2e} of its greatest value: "
                           "this archive must not be used")
-    print(f"{path}: {card['name']}, {card['dimension']} dimensions, {spec['size']} pixels; greatest "
-          f"difference from the model {worst:.2e}")
+    print(f"{path}: {card['name']}, {card['dimension']} dimensions, {spec['size']} pixels\n"
+          f"greatest difference from the model {worst:.2e}")
     print(half_types(path, lambda archive, dtype: archive(images[:3].to(dtype)).float()))

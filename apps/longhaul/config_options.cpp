@@ -79,7 +79,9 @@ nlohmann::json read_config_file(const std::string& path) {
 void add_config_options(CLI::App& command, ConfigOptions& options) {
   command.add_option("MODEL", options.model, "a TorchScript archive with a card")->type_name("");
   command
-      .add_option("INPUT", options.inputs, "files of sequences, folders, or - for standard input")
+      .add_option("INPUT", options.inputs,
+                  "files of sequences, or - for standard input; images, .tar archives; folders of "
+                  "either (a list of them: --files-from)")
       ->type_name("");
   for (const config::Setting& setting : config::settings_table()) {
     add_setting(command, setting, options);

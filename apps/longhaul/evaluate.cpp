@@ -191,7 +191,7 @@ ExitCode evaluate(EvaluateOptions options, std::size_t columns) {
   }
   const score::Confusion& any = results.front().confusion;
   if (any.positives() == 0 || any.negatives() == 0) {
-    std::cerr << "longhaul: warning: every " << predictions.truth_column << " is "
+    std::cerr << "warning: every " << predictions.truth_column << " is "
               << (any.positives() == 0 ? 0 : 1)
               << "; what needs both classes is undefined (null in --json)\n";
   }

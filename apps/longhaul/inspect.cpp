@@ -118,7 +118,7 @@ ExitCode print_draft(const InspectOptions& options) {
                 "use a build with LibTorch");
   }
   std::cout << backend.draft_card(options.path).dump(2) << '\n';
-  std::cerr << "longhaul: a draft; fill in every null (tokens in the order of the model's "
+  std::cerr << "a draft: fill in every null (tokens in the order of the model's "
                "vocabulary, mean and std as it was trained), then save it as "
             << options.path << ".json\n";
   return ExitCode::kDone;

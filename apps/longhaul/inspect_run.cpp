@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "base/text.hpp"
 #include "domain/left_out.hpp"
@@ -52,10 +54,62 @@ std::string state_text(const session::OutputState& output) {
     return "running: " + output.holder;
   }
   if (output.state == "stopped") {
-    return "stopped without a word (killed, or a power cut); the command that began it continues";
+    return "stopped before it could say why (killed, a power cut, a second Ctrl-C); the "
+           "command that began it continues";
   }
   return output.state + ", exit code " + in_words(output.code) +
          "; the command that began it continues";
+}
+
+using Lines = std::vector<std::pair<std::string, std::string>>;
+
+// The counts of run.json for people: what is zero is left out.
+Lines counts_in_words(const json& counts) {
+  const auto count = [&](const char* name) { return counts.value(name, std::uint64_t{0}); };
+  std::string records =
+      format_count(count("records")) + ": " + format_count(count("ok")) + " with a vector";
+  if (count("rejected") > 0) {
+    const json by_reason = counts.value("rejected_by_reason", json::object());
+    std::vector<std::string> reasons;
+    for (const auto& [reason, n] : by_reason.items()) {
+      reasons.push_back(format_count(n.get<std::uint64_t>()) + " " + reason);
+    }
+    records += ", " + format_count(count("rejected")) + " rejected" +
+               (reasons.empty() ? "" : " (" + join(reasons, ", ") + ")");
+  }
+  if (count("duplicates") > 0) {
+    records += ", " + format_count(count("duplicates")) + " duplicates";
+  }
+  Lines lines{{"records", records}};
+  const auto records_of = [&](const char* counter) {
+    return format_count(count(counter)) + (count(counter) == 1 ? " record" : " records");
+  };
+  const auto add = [&](const char* name, const char* counter, const std::string& what) {
+    if (count(counter) > 0) {
+      lines.emplace_back(name, format_count(count(counter)) + what);
+    }
+  };
+  if (count("repeated_ids") > 0) {
+    lines.emplace_back("repeated ids",
+                       (counts.value("repeated_ids_at_least", false) ? "at least " : "") +
+                           format_count(count("repeated_ids")) +
+                           " records have the id of an earlier one");
+  }
+  // A window in hand is not in these sums yet.
+  const std::uint64_t summed = counts.value("summed_records", count("records"));
+  const std::string of =
+      summed == count("records") ? "" : ", of the first " + format_count(summed) + " records";
+  add("residues", "residues", of);
+  add("truncated", "truncated", (count("truncated") == 1 ? " record" : " records") + of);
+  add("unknown", "substituted_characters",
+      " characters as the unknown token, in " + records_of("substituted_records") + of);
+  add("gaps", "gaps_removed", " removed, from " + records_of("gapped_records") + of);
+  add("stops", "stops_dropped", " final '*' left out" + of);
+  add("nucleotides", "looks_like_nucleotides", " of bases alone, like DNA or RNA" + of);
+  add("reshaped", "reshaped", " rows computed in pieces, for want of memory");
+  add("alone", "computed_alone", " rows computed by themselves, not finite among others");
+  add("not finite", "stayed_not_finite", " whatever was tried");
+  return lines;
 }
 
 void print_run(const std::string& path, const session::OutputState& output, std::size_t columns) {
@@ -68,11 +122,11 @@ void print_run(const std::string& path, const session::OutputState& output, std:
   };
   print_row("output", path);
   print_row("state", state_text(output));
-  for (const auto& [name, value] : output.counts.items()) {
-    print_row(name, in_words(value));
+  for (const auto& [name, value] : counts_in_words(output.counts)) {
+    print_row(name, value);
   }
   if (!output.left_out.empty()) {
-    print_row("left_out",
+    print_row("left out",
               to_string(LeftOut(output.left_out.get<std::map<std::string, std::uint64_t>>())));
   }
   if (run.empty()) {

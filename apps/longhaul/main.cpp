@@ -82,6 +82,13 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
     help = "longhaul " + (parent == nullptr || parent == &app ? "" : parent->get_name() + " ") +
            command->get_name() + " --help";
   }
+  if (command != &app && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
+      !command->get_subcommands([](const CLI::App*) { return true; }).empty()) {
+    return {ExitCode::kUsage,
+            "longhaul " + command->get_name() +
+                " does one of: " + longhaul::join(command_names(*command), ", "),
+            "name one; see " + help};
+  }
   const std::vector<std::string> extras = app.remaining(true);
   if (extras.empty()) {
     return {ExitCode::kUsage, error.what(), "see " + help};

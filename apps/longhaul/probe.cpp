@@ -31,11 +31,11 @@ score::Dataset load_training_set(Files& files, score::RunDirectory& run,
 }
 
 void warn(const std::string& message) {
-  std::cerr << "longhaul: warning: " << message << '\n';
+  std::cerr << "warning: " << message << '\n';
 }
 
 void say(const std::string& message) {
-  std::cerr << "longhaul: " << message << '\n';
+  std::cerr << message << '\n';
 }
 
 void say_left_out(const score::UnusedRows& left_out, const score::RunDirectory& run) {

@@ -79,7 +79,8 @@ ExitCode fit(const FitOptions& options) {
                      {"fit", describe_solution(model, options)}};
   write_head(*files, options.head, head);
   say("fitted " + options.head + " on " + format_count(data.rows.size()) + " rows of " +
-      options.run + " (" + data.labels_from + "); gradient " + shortest(model.gradient_norm));
+      options.run + " (" + data.labels_from + "), gradient norm " +
+      short_number(model.gradient_norm));
   if (options.json) {
     json summary = *head.provenance;
     summary["head"] = printable(options.head, 4096);

@@ -3,11 +3,13 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "probe_options.hpp"
 #include "score/head.hpp"
 #include "score/logistic.hpp"
 #include "score/provenance.hpp"
+#include "store/embedding_store.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -28,7 +30,7 @@ struct PredictOptions {
 };
 
 // Refuses a head that belongs to other embeddings than these.
-void check_match(const PredictOptions& options, const score::Head& head,
+void check_match(Files& files, const PredictOptions& options, const score::Head& head,
                  const score::RunDirectory& run) {
   if (head.coefficients.size() != run.dimension()) {
     throw Error(ExitCode::kBadData,
@@ -43,6 +45,14 @@ void check_match(const PredictOptions& options, const score::Head& head,
   }
   const score::OriginComparison comparison =
       score::compare_origins(head.provenance->value("embeddings", json(nullptr)), run.origin());
+  const json fitted = head.provenance->value(json::json_pointer("/training"), json::object());
+  const std::string checksums = run.path() + "/" + store::store_files::kChecksums;
+  if (fitted.is_object() && fitted.contains("checksums_sha256") && files.exists(checksums) &&
+      fitted.at("checksums_sha256") == sha256_file(checksums)) {
+    warn(options.head +
+         " was fitted on rows of these very embeddings: their scores do not tell how "
+         "good it is (longhaul probe cv does)");
+  }
   for (const std::string& remark : comparison.remarks) {
     warn(remark);
   }
@@ -69,7 +79,7 @@ ExitCode predict(const PredictOptions& options) {
   const auto files = posix_files();
   const score::Head head = score::read_head(*files, options.head);
   score::RunDirectory run(*files, options.run);
-  check_match(options, head, run);
+  check_match(*files, options, head, run);
   const std::optional<score::Labels> truth = known_truth(*files, options, run);
 
   score::UnusedRows left_out;

@@ -12,10 +12,9 @@
 namespace longhaul::app {
 namespace {
 
-constexpr double kRateSeconds = 30;     // how far back the recent rate looks
-constexpr double kLeastSeconds = 0.25;  // below this a rate is noise
-constexpr std::size_t kLeastBar = 10;
-constexpr std::size_t kMostBar = 30;
+constexpr double kRateSeconds = 30;       // how far back the recent rate looks
+constexpr double kLeastSeconds = 0.25;    // below this a rate is noise
+constexpr std::size_t kPercentWidth = 5;  // "100 %"
 
 std::string rate_text(double rate) {
   std::array<char, 32> buffer{};
@@ -36,8 +35,16 @@ std::string batch_text(const ProgressSnapshot& snapshot) {
          (snapshot.width > 0 ? " x " + std::to_string(snapshot.width) : "");
 }
 
+// In whole seconds: a guess has no tenths.
 std::string eta_text(double seconds) {
-  return "ETA " + format_duration(std::chrono::duration<double>(std::ceil(seconds)));
+  const double whole = std::ceil(seconds);
+  return "ETA " + (whole < 60 ? std::to_string(static_cast<int>(std::max(whole, 0.0))) + " s"
+                              : format_duration(std::chrono::duration<double>(whole)));
+}
+
+// By the terminal alone: what is beside the bar comes and goes.
+std::size_t bar_width(unsigned columns) {
+  return columns >= 130 ? 30 : columns >= 100 ? 20 : 10;
 }
 
 std::string drawn_bar(double share, std::size_t width) {
@@ -134,20 +141,21 @@ std::string bar_text(const ProgressSnapshot& snapshot, const Pace& pace, unsigne
   }
   const std::optional<double> share = share_done(snapshot);
   const std::string percent = share ? percent_text(*share) : "";
-  const std::size_t least_head = share ? percent.size() + 1 + kLeastBar + 2 + 2 : 0;
+  const std::size_t bar = bar_width(columns);
+  const std::size_t head = share ? kPercentWidth + 1 + bar + 2 + 2 : 0;
   std::string tail = parts.front();
   for (std::size_t i = 1; i < parts.size(); ++i) {
-    if (least_head + tail.size() + 2 + parts[i].size() > room) {
+    if (head + tail.size() + 2 + parts[i].size() > room) {
       break;
     }
     tail += "  " + parts[i];
   }
-  if (!share || least_head + tail.size() > room) {
+  if (!share || head + tail.size() > room) {
     return (share && percent.size() + 2 + tail.size() <= room ? percent + "  " + tail : tail)
         .substr(0, room);
   }
-  const std::size_t bar = std::min(kMostBar, kLeastBar + room - least_head - tail.size());
-  return percent + " " + drawn_bar(*share, bar) + "  " + tail;
+  return percent + std::string(kPercentWidth + 1 - percent.size(), ' ') + drawn_bar(*share, bar) +
+         "  " + tail;
 }
 
 std::string line_text(const ProgressSnapshot& snapshot, const Pace& pace) {

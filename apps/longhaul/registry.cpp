@@ -79,7 +79,8 @@ std::unique_ptr<prepare::Preprocessor> make_preprocessor(const config::RunConfig
                               .limit_is_models = limit == card.max_tokens,
                               .truncate = config.too_long == TooLong::kTruncate,
                               .substitute_unknown = config.unknown == Unknown::kToken,
-                              .remove_gaps = config.gaps == Gaps::kRemove});
+                              .remove_gaps = config.gaps == Gaps::kRemove,
+                              .nucleotides_expected = config.allow_nucleotides});
 }
 
 session::Workshop make_workshop(const Backend& backend) {

@@ -295,17 +295,25 @@ class VerifyCommand {
   }
 
   ExitCode print_text() const {
+    // The only one is what the last line on standard error says.
     for (const store::Finding& finding : result_.findings) {
-      std::cout << printable(finding.where, 4096) << ": " << finding.what << '\n';
+      if (result_.finding_count > 1) {
+        std::cout << printable(finding.where, 4096) << ": " << finding.what << '\n';
+      }
     }
     if (result_.finding_count > result_.findings.size()) {
       std::cout << "... and " << format_count(result_.finding_count - result_.findings.size())
                 << " more\n";
     }
-    std::cout << options_.output << ": " << format_count(result_.rows) << " rows, "
-              << format_count(result_.ok) << " ok, " << format_count(result_.rejected)
-              << " rejected, " << format_count(result_.duplicates) << " duplicates; model "
-              << to_string(model_) << ", input " << to_string(input_) << '\n';
+    std::cout << options_.output << ": ";
+    if (!result_.finished) {
+      std::cout << "not finished, " << format_count(result_.committed)
+                << " records committed; checked in complete windows: ";
+    }
+    std::cout << format_count(result_.rows) << " rows, " << format_count(result_.ok) << " ok, "
+              << format_count(result_.rejected) << " rejected, " << format_count(result_.duplicates)
+              << " duplicates; model " << to_string(model_) << ", input " << to_string(input_)
+              << '\n';
     if (options_.recompute > 0 && (input_ == AtHand::kDiffers || model_ == AtHand::kDiffers)) {
       std::cout << "no row was recomputed: that takes the model and the input of the run\n";
     } else if (options_.recompute > 0) {

@@ -239,7 +239,9 @@ std::string print_config(const ResolvedConfig& resolved) {
     }
     out += first ? "" : ",\n";
     first = false;
-    out += "    \"" + std::string(setting.name) + "\": {\"value\": " + dump(entry->at("value")) +
+    const json& value = entry->at("value");
+    out += "    \"" + std::string(setting.name) + "\": {\"value\": " +
+           dump(value.is_null() && !setting.unset.empty() ? json(setting.unset) : value) +
            ", \"origin\": " + dump(entry->at("origin"));
     if (entry->contains("variable")) {
       out += ", \"variable\": " + dump(entry->at("variable"));

@@ -132,6 +132,7 @@ struct Setting {
   std::string_view help;
   std::function<void(RunConfig&, const std::string&)> set;  // throws Error(kUsage)
   std::function<nlohmann::json(const RunConfig&)> get;      // null: not set, decided later
+  std::string unset = {};  // what null is called, and may be given as: "auto", "card", "none"
   MakesNumbers makes_numbers = MakesNumbers::kNo;
   bool repeatable = false;
   bool only_on_command_line = false;  // overwrite

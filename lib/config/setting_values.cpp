@@ -57,7 +57,8 @@ Access optional_count(std::optional<Number> RunConfig::*field, Range range, std:
           },
           [field](const RunConfig& config) -> json {
             return config.*field ? json(*(config.*field)) : json(nullptr);
-          }};
+          },
+          unset};
 }
 
 std::chrono::milliseconds read_duration(const std::string& value, const std::string& unset) {
@@ -168,7 +169,8 @@ Access word(std::optional<std::string> RunConfig::*field, Allowed allowed, std::
           },
           [field](const RunConfig& config) -> json {
             return config.*field ? json(*(config.*field)) : json(nullptr);
-          }};
+          },
+          unset};
 }
 
 Access device(std::string RunConfig::*field) {
@@ -213,7 +215,8 @@ Access delimiter(std::optional<std::string> RunConfig::*field, std::string unset
               return nullptr;
             }
             return *(config.*field) == "\t" ? "tab" : *(config.*field);
-          }};
+          },
+          unset};
 }
 
 Access sha256(std::optional<std::string> RunConfig::*field) {
@@ -257,7 +260,8 @@ Access size(std::optional<std::uint64_t> RunConfig::*field, std::string unset) {
           },
           [field](const RunConfig& config) -> json {
             return config.*field ? json(*(config.*field)) : json(nullptr);
-          }};
+          },
+          unset};
 }
 
 Access duration(std::chrono::milliseconds RunConfig::*field) {
@@ -281,7 +285,8 @@ Access duration(std::optional<std::chrono::milliseconds> RunConfig::*field, std:
           },
           [field](const RunConfig& config) -> json {
             return config.*field ? json(duration_text(*(config.*field))) : json(nullptr);
-          }};
+          },
+          unset};
 }
 
 Access reject_limit(config::RejectLimit RunConfig::*field) {
@@ -327,7 +332,8 @@ Access ratio(std::optional<double> RunConfig::*field, double most, std::string u
           },
           [field](const RunConfig& config) -> json {
             return config.*field ? json(*(config.*field)) : json(nullptr);
-          }};
+          },
+          unset};
 }
 
 }  // namespace longhaul::config::values

@@ -17,6 +17,7 @@ namespace longhaul::config::values {
 struct Access {
   std::function<void(config::RunConfig&, const std::string&)> set;
   std::function<nlohmann::json(const RunConfig&)> get;
+  std::string unset = {};  // what null is in words, and may be given: "auto", "card", "none"
 };
 
 using Allowed = std::vector<std::string>;
@@ -86,7 +87,8 @@ Access choice(std::optional<Enum> RunConfig::*field, const std::string& unset) {
           },
           [field](const RunConfig& config) -> nlohmann::json {
             return config.*field ? nlohmann::json(to_string(*(config.*field))) : nullptr;
-          }};
+          },
+          unset};
 }
 
 // True, false, or nothing when the text is neither.

@@ -30,8 +30,14 @@ struct Names {
 
 Setting row(std::string_view group, Names names, std::string_view value_name, std::string_view help,
             values::Access access) {
-  return {names.name,           names.short_flag, group, value_name, help, std::move(access.set),
-          std::move(access.get)};
+  return {names.name,
+          names.short_flag,
+          group,
+          value_name,
+          help,
+          std::move(access.set),
+          std::move(access.get),
+          std::move(access.unset)};
 }
 
 Setting makes_numbers(Setting setting, MakesNumbers when = MakesNumbers::kYes) {

@@ -234,14 +234,18 @@ std::string LeakMonitor::summary() const {
                        amount(kSeries[i].kind, trend.per_1000_batches));
     }
   }
-  std::string text = "memory: " + std::string(to_string(verdict));
-  const std::string batches = format_count(is_short ? impl.batches : impl.judged()) + " batches";
+  const std::uint64_t seen = is_short ? impl.batches : impl.judged();
+  const std::string batches = format_count(seen) + (is_short && seen == 1 ? " batch" : " batches");
+  std::string text = "memory: ";
   if (slopes.empty()) {
-    return text + " (" + batches + " are too few to judge growth)";
+    return text + "too short to judge (" + batches + ")";
   }
-  text += " (" + join(slopes, ", ") + " per 1,000 batches";
-  return is_short ? text + "; " + batches + " are too few to judge resident memory)"
-                  : text + ", over " + batches + ")";
+  if (is_short && verdict == LeakVerdict::kFlat) {
+    return text + "live tensors flat; the process itself is judged from " +
+           format_count(kWarmUpBatches + kJudgedBatches) + " batches on";
+  }
+  return text + std::string(to_string(verdict)) + " (" + join(slopes, ", ") +
+         " per 1,000 batches, over " + batches + ")";
 }
 
 nlohmann::json LeakMonitor::report() const {

@@ -4,7 +4,7 @@
 
 namespace longhaul {
 
-void Counters::add(const RecordRow& row, bool stop_dropped) {
+void Counters::add(const RecordRow& row, const Noticed& noticed) {
   ++records;
   switch (row.status) {
     case Status::kOk:
@@ -26,7 +26,8 @@ void Counters::add(const RecordRow& row, bool stop_dropped) {
   substituted_characters += row.substituted;
   gapped_records += row.gaps > 0 ? 1 : 0;
   gaps_removed += row.gaps;
-  stops_dropped += stop_dropped ? 1 : 0;
+  stops_dropped += noticed.stop_dropped ? 1 : 0;
+  looks_like_nucleotides += noticed.looks_like_nucleotides ? 1 : 0;
 }
 
 std::uint64_t rejected_so_far(const Counters& counters, std::span<const LateOutcome> late) {
@@ -49,6 +50,7 @@ nlohmann::json to_json(const Counters& counters) {
           {"gapped_records", counters.gapped_records},
           {"gaps_removed", counters.gaps_removed},
           {"stops_dropped", counters.stops_dropped},
+          {"looks_like_nucleotides", counters.looks_like_nucleotides},
           {"residues", counters.residues},
           {"reshaped", counters.reshaped},
           {"computed_alone", counters.computed_alone},
@@ -71,6 +73,7 @@ Counters counters_from_json(const nlohmann::json& json) {
   counters.gapped_records = json.value("gapped_records", std::uint64_t{0});
   counters.gaps_removed = json.value("gaps_removed", std::uint64_t{0});
   counters.stops_dropped = json.at("stops_dropped");
+  counters.looks_like_nucleotides = json.value("looks_like_nucleotides", std::uint64_t{0});
   counters.residues = json.at("residues");
   counters.reshaped = json.value("reshaped", std::uint64_t{0});
   counters.computed_alone = json.value("computed_alone", std::uint64_t{0});

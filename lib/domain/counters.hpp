@@ -25,7 +25,8 @@ struct Counters {
   std::uint64_t substituted_characters = 0;
   std::uint64_t gapped_records = 0;  // records of which gaps were removed
   std::uint64_t gaps_removed = 0;
-  std::uint64_t stops_dropped = 0;  // records whose final '*' was left out
+  std::uint64_t stops_dropped = 0;           // records whose final '*' was left out
+  std::uint64_t looks_like_nucleotides = 0;  // records, embedded as proteins
   std::uint64_t residues = 0;
   // Vectors computed in other shapes than their own: low bits may differ.
   std::uint64_t reshaped = 0;        // for want of memory
@@ -35,7 +36,12 @@ struct Counters {
   std::map<std::string, std::uint64_t> rejected_by_reason;
   LeftOut left_out;  // of the input, where it lies before the last record that is counted
 
-  void add(const RecordRow& row, bool stop_dropped);
+  // What records.csv does not tell of a row.
+  struct Noticed {
+    bool stop_dropped = false;
+    bool looks_like_nucleotides = false;
+  };
+  void add(const RecordRow& row, const Noticed& noticed);
 };
 
 // As a commit claims them, with what is done of its window in hand: `late` is of that.

@@ -12,26 +12,29 @@ struct ReasonText {
 };
 
 constexpr std::array kReasons{
-    ReasonText{Reason::kEmpty, "empty", "remove the record or fill it in"},
+    ReasonText{Reason::kEmpty, "empty", "fill in the record or remove it"},
     ReasonText{Reason::kInvalidCharacter, "invalid_character", "correct the sequence"},
-    ReasonText{Reason::kTooLong, "too_long", "use --too-long truncate, or raise --max-length"},
+    ReasonText{Reason::kTooLong, "too_long",
+               "use --retry-rejects --too-long truncate, or embed into another --output with a "
+               "higher --max-length"},
     ReasonText{Reason::kNotUtf8, "not_utf8", "convert the input to UTF-8"},
     ReasonText{Reason::kMissingValue, "missing_value", "fill in the sequence"},
     ReasonText{Reason::kWrongFieldCount, "wrong_field_count",
                "check the quoting and the separators of that line"},
-    ReasonText{Reason::kLineTooLong, "line_too_long", "a line holds at most 64 MiB"},
-    ReasonText{Reason::kBadJson, "bad_json", "each line must be one JSON object"},
+    ReasonText{Reason::kLineTooLong, "line_too_long", "break the line: it holds at most 64 MiB"},
+    ReasonText{Reason::kBadJson, "bad_json", "make each line one JSON object"},
     ReasonText{Reason::kBadRecord, "bad_record", "check the input around that line"},
     ReasonText{Reason::kTruncated, "truncated", "get the whole file: its end is missing"},
     ReasonText{Reason::kDamaged, "damaged",
                "restore the file from a copy, or, if it opens elsewhere, save it anew as PNG"},
     ReasonText{Reason::kNotAnImage, "not_an_image",
                "remove the file or list images with --files-from"},
-    ReasonText{Reason::kTooManyPixels, "too_many_pixels", "raise --max-pixels"},
+    ReasonText{Reason::kTooManyPixels, "too_many_pixels",
+               "use --retry-rejects with a higher --max-pixels"},
     ReasonText{Reason::kUnsupported, "unsupported", "convert the file to PNG or JPEG"},
     ReasonText{Reason::kUnreadable, "unreadable", "check that the file exists and may be read"},
     ReasonText{Reason::kOutOfMemory, "out_of_memory",
-               "run on a machine with more memory with --retry-rejects"},
+               "use --retry-rejects on a machine with more memory"},
     ReasonText{Reason::kNotFinite, "not_finite", "use --dtype fp32, or check the model"},
 };
 
@@ -62,6 +65,14 @@ std::string_view remedy(Reason reason) {
 
 std::string_view remedy(const Defect& defect) {
   return defect.remedy.empty() ? remedy(defect.reason) : std::string_view(defect.remedy);
+}
+
+std::string what_to_do(const Defect& defect) {
+  std::string text(remedy(defect));
+  if (text.find("--retry-rejects") == std::string::npos) {
+    text += ", then embed into another --output or with --overwrite";
+  }
+  return text;
 }
 
 std::optional<Reason> reason_from_string(std::string_view text) {

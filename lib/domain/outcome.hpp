@@ -34,7 +34,8 @@ enum class Reason : std::uint8_t {
 };
 std::string_view to_string(Reason reason);
 std::optional<Reason> reason_from_string(std::string_view text);
-// What a user can do about it, as half a sentence: "use --too-long truncate".
+// What a user can do about it, as half a sentence. What changes the input or the numbers needs an
+// output of its own, and what_to_do() adds that where a remedy does not name --retry-rejects.
 std::string_view remedy(Reason reason);
 
 struct Defect {
@@ -43,5 +44,6 @@ struct Defect {
   std::string remedy = {};  // where the reason's own does not help
 };
 std::string_view remedy(const Defect& defect);
+std::string what_to_do(const Defect& defect);
 
 }  // namespace longhaul

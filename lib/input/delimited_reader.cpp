@@ -11,9 +11,6 @@
 namespace longhaul::input {
 namespace {
 
-// Lines that do not read like records, after which a quote is not looked through to its end.
-constexpr std::uint64_t kUnlikeRecords = 16;
-
 bool is_blank(std::string_view cell) {
   return cell.find_first_not_of(" \t") == std::string_view::npos;
 }
@@ -84,6 +81,7 @@ void DelimitedReader::check_header(const Line& line, Read read) {
       throw Error(ExitCode::kBadData, printable(settings_.name, 400) + " is empty: no header line",
                   "check that it was written completely");
     case Read::kStrayQuote:
+    case Read::kCutOff:
       throw Error(ExitCode::kBadData,
                   place(line.number) + ": a quote opens in the header, and the lines behind it " +
                       "read like records of their own",
@@ -136,130 +134,6 @@ DelimitedReader::Read DelimitedReader::read_fields(Line& first) {
   return read_over_lines(first);
 }
 
-DelimitedReader::Read DelimitedReader::read_over_lines(Line& first) {
-  // Of a line too long nothing is kept but that a quote is open.
-  opening_ = first.too_long ? std::string_view("\"") : first.text;
-  opening_end_ = first.terminator;
-  judged_ = judge(first);
-  if (!judged_.stray) {
-    return read_cell_over_lines(first);
-  }
-  if (judged_.closes) {
-    region_ = Region{{first.byte, first.number, 0}, judged_.last_line};
-    quotes_.clear();
-    quotes_.add(opening_);
-    quotes_.forget();
-  }
-  splitter_.split_alone(opening_);
-  return first.too_long ? Read::kTooLong : Read::kStrayQuote;
-}
-
-DelimitedReader::Judgement DelimitedReader::judge(const Line& first) {
-  Judgement judgement;
-  judgement.first_line = judgement.last_line = first.number;
-  splitter_.split_alone(opening_);
-  const bool header = header_.empty();
-  const std::size_t fields = header ? splitter_.fields().size() : header_.size();
-  if (header &&
-      (fields == 1 ||
-       !has_sequence_column({splitter_.fields().begin(), splitter_.fields().end()}, settings_))) {
-    return judgement;
-  }
-  std::uint64_t others = 0;
-  const auto count = [&](std::string_view line) {
-    splitter_.split_alone(line);
-    ++(splitter_.fields().size() == fields ? judgement.whole : others);
-  };
-  if (!first.too_long) {
-    count(opening_);
-  }
-  quotes_.clear();
-  quotes_.add(opening_);
-  lines_.look_from_here();
-  Line line;
-  while (lines_.look(line) == Look::kLine) {
-    judgement.last_line = line.number;
-    if (line.size > 0) {
-      count(line.text);
-    }
-    quotes_.add(line.text);
-    quotes_.forget();
-    if (!quotes_.inside_quotes()) {
-      judgement.closes = true;
-      break;
-    }
-    if (others >= kUnlikeRecords && others > judgement.whole) {
-      break;
-    }
-  }
-  judgement.stray = judgement.whole > 0 && judgement.whole >= 3 * others;
-  return judgement;
-}
-
-DelimitedReader::Read DelimitedReader::read_in_region(Line& line) {
-  const std::uint64_t opened = quotes_.quotes_opened();
-  quotes_.add(line.text);
-  quotes_.forget();
-  last_line_ = line.number;
-  const bool closes = line.number == region_->last_line;
-  splitter_.split_alone(line.text);
-  if (closes || quotes_.quotes_opened() != opened) {
-    return Read::kStrayQuote;
-  }
-  return splitter_.text_after_quote() ? Read::kTextAfterQuote : Read::kFields;
-}
-
-DelimitedReader::Read DelimitedReader::read_cell_over_lines(const Line& first) {
-  splitter_.clear();
-  splitter_.add(opening_);
-  bool too_long = first.too_long;
-  std::uint64_t quotes = splitter_.quotes_opened();
-  std::uint64_t opened_line = first.number;  // where the quote that is open was opened
-  std::uint64_t opened_byte = first.byte;
-  std::string_view terminator = opening_end_;
-  Line line;
-  while (splitter_.inside_quotes()) {
-    splitter_.add(terminator);
-    if (!lines_.next(line, true)) {
-      throw Error(ExitCode::kBadData,
-                  place(opened_line) + " (byte " + std::to_string(opened_byte) +
-                      "): a quote opened in this line never closes",
-                  "close or double that quote");
-    }
-    last_line_ = line.number;
-    if (line.too_long) {
-      too_long = true;
-      if (line.odd_quotes) {
-        splitter_.add("\"");
-      }
-    } else {
-      splitter_.add(line.text);
-    }
-    terminator = line.terminator;
-    if (splitter_.quotes_opened() != quotes) {
-      quotes = splitter_.quotes_opened();
-      opened_line = line.number;
-      opened_byte = line.byte;
-    }
-    if (too_long || splitter_.bytes_held() > settings_.max_line_bytes) {
-      too_long = true;
-      splitter_.forget();
-    }
-  }
-  if (judged_.whole > 1 && settings_.notes != nullptr) {
-    settings_.notes->warning("cell over lines",
-                             place(first.number) + ": a quoted cell goes on to line " +
-                                 std::to_string(last_line_) + ", and " +
-                                 std::to_string(judged_.whole) +
-                                 " of these lines read like records: check its quotes (said once)");
-  }
-  if (too_long) {
-    return Read::kTooLong;
-  }
-  splitter_.finish();
-  return splitter_.text_after_quote() ? Read::kTextAfterQuote : Read::kFields;
-}
-
 void DelimitedReader::fill(Record& record) const {
   const auto& fields = splitter_.fields();
   record.payload.assign(fields[columns_.sequence]);
@@ -307,6 +181,12 @@ void DelimitedReader::reject(Record& record, Read read) const {
         Defect{Reason::kBadRecord,
                "there is text between a closing quote and the end of its field" +
                    (many ? ", in " + lines : std::string()) + ": double the quotes inside fields"};
+  } else if (read == Read::kCutOff ||
+             (!judged_.closes && judged_.first_line == judged_.last_line)) {
+    record.defect = Defect{Reason::kBadRecord,
+                           "a quote of this record never closes" +
+                               (many ? ", and " + lines + ", the last, are no others" : "") +
+                               ": leave out or double that quote, or get the input's missing end"};
   } else {
     const std::string first = std::to_string(judged_.first_line);
     const std::string last = std::to_string(judged_.last_line);
@@ -348,6 +228,8 @@ bool DelimitedReader::next(Record& record) {
       reject(record, read);
       if (read == Read::kStrayQuote && columns_.id && splitter_.fields().size() == header_.size()) {
         record.id.assign(splitter_.fields()[*columns_.id]);
+      } else if (read == Read::kCutOff && columns_.id && *columns_.id == 0) {
+        record.id.assign(splitter_.fields().front());
       }
     } else if (splitter_.fields().size() != header_.size()) {
       record.defect = Defect{

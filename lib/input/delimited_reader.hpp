@@ -41,11 +41,12 @@ class DelimitedReader : public SourceReader {
   const std::vector<std::string>& header() const { return header_; }
 
  private:
-  enum class Read { kFields, kTooLong, kTextAfterQuote, kStrayQuote, kEnd };
+  enum class Read { kFields, kTooLong, kTextAfterQuote, kStrayQuote, kCutOff, kEnd };
   // What the lines that a quote goes over look like.
   struct Judgement {
     bool stray = false;
     bool closes = false;
+    bool cut_off = false;  // the input ends soon, with the quote still open
     std::uint64_t first_line = 0;
     std::uint64_t last_line = 0;  // where it closes, or as far as was looked
     std::uint64_t whole = 0;      // lines that are records by themselves
@@ -60,6 +61,7 @@ class DelimitedReader : public SourceReader {
   char find_delimiter(std::string_view line);
   Read read_fields(Line& first);
   Read read_over_lines(Line& first);
+  Read read_cut_off(const Line& first);
   Read read_cell_over_lines(const Line& first);
   Read read_in_region(Line& line);
   Judgement judge(const Line& first);

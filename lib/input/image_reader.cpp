@@ -12,6 +12,8 @@
 #include "base/start_thread.hpp"
 #include "base/text.hpp"
 #include "input/image_source.hpp"
+#include "input/input_list.hpp"
+#include "input/source_content.hpp"
 
 namespace longhaul::input {
 namespace {
@@ -25,6 +27,25 @@ bool is_packed_tar(const std::string& path) {
     }
   }
   return false;
+}
+
+// A file of sequences by its name or its first line: its records would be so many rejects.
+void refuse_sequences(const std::string& path) {
+  const auto named = format_of_name(path);
+  std::optional<InputFormat> format = named ? std::optional(named->format) : std::nullopt;
+  if (!format && fs::is_regular_file(path)) {
+    SourceSettings settings;
+    settings.name = path;
+    PeekedSource text(open_byte_source(path));
+    format = format_of_content(text, settings);
+  }
+  if (format) {
+    throw Error(ExitCode::kBadData,
+                "this model takes images; " + printable(path, 400) + " is a file of sequences (" +
+                    std::string(to_string(*format)) + ")",
+                "give folders, .tar archives or image files; a list of image paths goes with "
+                "--files-from");
+  }
 }
 
 // The inputs of the settings by number; the last is the list, if there is one.
@@ -55,6 +76,7 @@ std::unique_ptr<ImageSource> open_source(const InputSettings& settings, std::siz
   if (ends_with_ignoring_case(input, ".tar")) {
     return open_image_tar(input);
   }
+  refuse_sequences(input);
   return open_single_image(input);
 }
 
@@ -108,6 +130,12 @@ class ImageReader : public RecordReader {
     if (sources_ == 0) {
       throw Error(ExitCode::kUsage, "no input is named",
                   "name folders, .tar archives or image files, or give a list with --files-from");
+    }
+    if (settings.format && *settings.format != InputFormat::kImages) {
+      throw Error(ExitCode::kUsage,
+                  "this model takes images; --format " + std::string(to_string(*settings.format)) +
+                      " is of sequences",
+                  "leave out --format");
     }
     if (!settings.keep_columns.empty() && !settings.inputs.empty()) {
       throw Error(ExitCode::kUsage,

@@ -37,4 +37,17 @@ bool NucleotideCheck::looks_like_nucleotides() const {
   return letters_ >= kFewest && 100 * bases_ >= 95 * letters_;
 }
 
+bool is_nucleotides(std::string_view sequence) {
+  std::array<bool, 256> seen{};
+  for (const char c : sequence) {
+    const auto letter = static_cast<unsigned char>(c);
+    if (kKinds[letter] != kBase) {
+      return false;
+    }
+    seen[letter & ~0x20U] = true;  // in upper case
+  }
+  return sequence.size() >= kFewestBases && seen['A'] && seen['C'] && seen['G'] &&
+         (seen['T'] || seen['U']);
+}
+
 }  // namespace longhaul::input

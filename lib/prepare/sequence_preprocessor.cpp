@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "input/nucleotide_check.hpp"
 
 namespace longhaul::prepare {
 namespace {
@@ -198,6 +199,8 @@ Prepared SequencePreprocessor::measure(Record record) const {
   } else {
     out.defect = tokenize(trimmed(record.payload), out);
   }
+  out.looks_like_nucleotides =
+      !out.defect && !policy_.nucleotides_expected && input::is_nucleotides(residues);
   record.defect.reset();
   record.payload = std::string();
   out.record = std::move(record);
@@ -229,7 +232,7 @@ std::optional<Defect> SequencePreprocessor::tokenize(std::string_view residues,
       return Defect{Reason::kTooLong,
                     std::to_string(length) + " residues; the limit is " + std::to_string(room),
                     policy_.limit_is_models
-                        ? "use --too-long truncate: this model takes no longer ones"
+                        ? "use --retry-rejects --too-long truncate: this model takes no longer ones"
                         : ""};
     }
     residues = first_characters(residues, room);
@@ -267,13 +270,15 @@ Defect SequencePreprocessor::invalid(std::string_view residues, std::size_t at) 
   const bool wide = character.size() > 1;
   std::string what_to_do;
   if (is_gap(c)) {
-    what_to_do = "embed with --gaps remove, which leaves gaps out and counts them";
+    what_to_do = "use --gaps remove, which leaves gaps out and counts them";
   } else if (is_space(c) || (wide && is_wide_space(code_point(character)))) {
     what_to_do = "take white space out of the sequence";
   } else if (is_digit(c)) {
     what_to_do = "take numbers out of the sequence";
   } else if (!never_a_residue(character) && can_substitute_) {
-    what_to_do = "correct the sequence, or use --unknown token";
+    what_to_do =
+        "use --retry-rejects --unknown token, or correct the sequence and embed into another "
+        "--output or with --overwrite";
   }
   return {Reason::kInvalidCharacter,
           (wide ? describe_wide(character) : describe(c)) + " at residue " +

@@ -20,6 +20,7 @@ struct SequencePolicy {
   bool truncate = false;                    // keep the first residues of what is too long
   bool substitute_unknown = false;          // characters outside the alphabet become [UNK]
   bool remove_gaps = false;                 // '-' and '.' are left out
+  bool nucleotides_expected = false;        // then none are noticed
 };
 
 class SequencePreprocessor : public Preprocessor {

@@ -25,6 +25,8 @@ bool BatchSource::read_window() {
   for (const prepare::Prepared& prepared : window_->records) {
     if (prepared.defect) {
       rejects_.rejected(prepared.record, *prepared.defect);
+    } else if (prepared.looks_like_nucleotides) {
+      rejects_.accepted_as_nucleotides(prepared.record);
     } else {
       rejects_.accepted();
     }

@@ -1,5 +1,9 @@
 #include "run/reject_policy.hpp"
 
+#include <array>
+#include <cstdio>
+#include <utility>
+
 #include "base/error.hpp"
 #include "base/text.hpp"
 
@@ -9,12 +13,21 @@ namespace {
 constexpr std::uint64_t kRecordsBeforeShareCounts = 1000;
 
 std::string place(const Record& record) {
-  std::string text = "record " + std::to_string(record.position) + " (" + printable(record.id) +
-                     "), " + printable(record.source, 200);
+  const std::string number = std::to_string(record.position);
+  std::string text = "record " + number +
+                     (record.id == number ? "" : " (" + printable(record.id) + ")") + ", " +
+                     printable(record.source, 200);
   if (record.line > 0) {
     text += " line " + std::to_string(record.line);
   }
   return text;
+}
+
+// "1 %", "0.25 %": as it was given.
+std::string percent_text(double percent) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%g %%", percent);
+  return text.data();
 }
 
 }  // namespace
@@ -22,6 +35,18 @@ std::string place(const Record& record) {
 void RejectPolicy::accepted() {
   const std::lock_guard lock(mutex_);
   ++records_;
+}
+
+void RejectPolicy::accepted_as_nucleotides(const Record& record) {
+  const std::lock_guard lock(mutex_);
+  ++records_;
+  if (!std::exchange(nucleotides_told_, true)) {
+    log_.warning(place(record) +
+                 ": looks like DNA or RNA (of A, C, G, T, U and N alone), yet is embedded as a "
+                 "protein; translate it and embed into another --output or with --overwrite, or, "
+                 "if it is one, pass --allow-nucleotides (said once; run.json counts them as "
+                 "looks_like_nucleotides)");
+  }
 }
 
 void RejectPolicy::rejected(const Record& record, const Defect& defect) {
@@ -53,10 +78,10 @@ void RejectPolicy::count(const Record& record, const Defect& defect) {
   ++rejected_;
   const std::string text =
       std::string(to_string(defect.reason)) + ": " + place(record) + ": " + defect.message;
-  const std::string what_to_do(remedy(defect));
-  if (told_.insert({defect.reason, what_to_do}).second) {
-    log_.warning("rejected as " + text + "; " + what_to_do +
-                 " (further ones are counted and listed in rejects.csv)");
+  const std::string remedy = what_to_do(defect);
+  if (told_.insert({defect.reason, remedy}).second) {
+    log_.warning("rejected as " + text + "; " + remedy +
+                 " (said once; rejects.csv lists them all)");
   }
   check({records_, rejected_}, false, text);
 }
@@ -69,15 +94,17 @@ void RejectPolicy::check(const Count& count, bool at_end, const std::string& lat
     limit = format_count(*limits_.count);
   } else if (limits_.percent && (at_end || count.records >= kRecordsBeforeShareCounts) &&
              share > *limits_.percent) {
-    limit = std::to_string(*limits_.percent) + " %";
+    limit = percent_text(*limits_.percent);
   } else {
     return;
   }
-  throw Error(ExitCode::kBadData,
-              format_count(count.rejected) + " of " + format_count(count.records) +
-                  " records rejected, more than the limit of " + limit +
-                  (latest.empty() ? "" : "; the last as " + latest),
-              "correct the input, or raise --max-rejects");
+  throw Error(
+      ExitCode::kBadData,
+      format_count(count.rejected) + " of " + format_count(count.records) +
+          " records rejected, more than the limit of " + limit +
+          (latest.empty() ? "" : "; the last as " + latest),
+      "raise --max-rejects, or correct the input and embed it into another --output or with "
+      "--overwrite");
 }
 
 }  // namespace longhaul::run

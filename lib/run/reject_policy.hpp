@@ -28,6 +28,8 @@ class RejectPolicy {
       : limits_(limits), records_(records), rejected_(rejected), log_(log) {}
 
   void accepted();
+  // One that is embedded as a protein and is very likely none.
+  void accepted_as_nucleotides(const Record& record);
   // A record seen for the first time and rejected. Throws Error(kBadData) above the limit.
   void rejected(const Record& record, const Defect& defect);
   // A record counted as accepted before turned out to have no vector. Throws likewise.
@@ -51,6 +53,7 @@ class RejectPolicy {
   std::uint64_t records_;
   std::uint64_t rejected_;
   std::set<std::pair<Reason, std::string>> told_;  // with what to do about it
+  bool nucleotides_told_ = false;
   Log& log_;
 };
 

@@ -9,7 +9,7 @@ namespace {
 
 Defect unstorable() {
   return {Reason::kNotFinite, "the vector does not fit in the output's number type",
-          "embed into another --output with --output-dtype fp32"};
+          "use --output-dtype fp32"};
 }
 
 RecordRow row_of(const prepare::Prepared& prepared,
@@ -141,7 +141,8 @@ void WindowWriter::complete(const Window& window) {
   rows.reserve(window.records.size());
   for (const prepare::Prepared& prepared : window.records) {
     rows.push_back(row_of(prepared, late_));
-    counters_.add(rows.back(), prepared.stop_dropped);
+    counters_.add(rows.back(), {.stop_dropped = prepared.stop_dropped,
+                                .looks_like_nucleotides = prepared.looks_like_nucleotides});
     counters_.repeated_ids += ids_.repeats(prepared.record.id) ? 1U : 0U;
   }
   counters_.repeated_ids_exact = !ids_.overflowed();

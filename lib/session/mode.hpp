@@ -47,6 +47,10 @@ class Mode {
   // Throws Error(kMismatch) where a setting that makes the numbers is not what it was.
   virtual void require_same_settings(const nlohmann::json& fingerprint) = 0;
 
+  // The input that was opened, before anything is read of it or a model is loaded; `again` opens it
+  // once more. Throws Error(kMismatch) where it is cheap to see that it is another than it was.
+  virtual void look_at(const input::RecordReader& whole,
+                       const std::function<std::unique_ptr<input::RecordReader>()>& again) = 0;
   // Which records: a reader that gives them, with the rows their vectors go to.
   virtual std::unique_ptr<input::SelectedReader> select(
       std::unique_ptr<input::RecordReader> whole) = 0;

@@ -37,8 +37,6 @@ std::string holder_of(Files& files, const std::string& directory) {
   return holder.empty() ? "another process" : printable(holder, 400);
 }
 
-}  // namespace
-
 Counters committed_counters(const store::Progress& progress) {
   Counters counters = counters_from_json(progress.counters);
   counters.records += progress.position;
@@ -58,14 +56,26 @@ Counters committed_counters(const store::Progress& progress) {
   return counters;
 }
 
-std::optional<Counters> committed_counters(Files& files, const std::string& directory) {
+}  // namespace
+
+json committed_counts(const store::Progress& progress) {
+  json counts = to_json(committed_counters(progress));
+  if (progress.position > 0) {
+    counts["summed_records"] = progress.window_start;
+  }
+  return counts;
+}
+
+json committed_counts(Files& files, const std::string& directory) {
   try {
     const std::optional<store::StoreState> state = store::read_store(files, directory);
-    return state && state->progress ? std::optional(committed_counters(*state->progress))
-                                    : std::nullopt;
+    if (state && state->progress) {
+      return committed_counts(*state->progress);
+    }
   } catch (const Error&) {
-    return std::nullopt;
+    // Whoever reads the output says what is wrong with it.
   }
+  return to_json(Counters());
 }
 
 ordered_json read_report(Files& files, const std::string& directory) {
@@ -91,7 +101,7 @@ OutputState read_output_state(Files& files, const std::string& directory) {
                     : "look again in a moment");
   }
   output.report = read_report(files, directory);
-  output.counts = to_json(store->progress ? committed_counters(*store->progress) : Counters());
+  output.counts = store->progress ? committed_counts(*store->progress) : to_json(Counters());
   output.left_out = take_left_out(output.counts);
   if (store->finish) {
     output.state = "complete";

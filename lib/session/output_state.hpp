@@ -17,7 +17,7 @@ struct OutputState {
   std::string state;              // complete, running, stopped (killed), else what run.json says
   std::string holder;             // of a running one: "process 42 on host since ..."
   nlohmann::json code;            // of a run that ended; else null
-  nlohmann::json counts;          // of what is committed
+  nlohmann::json counts;          // of what is committed, as committed_counts() has them
   nlohmann::json left_out;        // of the input, as far as it is committed
   nlohmann::ordered_json report;  // run.json; an empty object when it is not there or damaged
 };
@@ -28,10 +28,12 @@ OutputState read_output_state(Files& files, const std::string& directory);
 // run.json as it would be written now.
 nlohmann::ordered_json to_json(const OutputState& output);
 
-// What a commit claims, with the part of the window in hand that is done.
-Counters committed_counters(const store::Progress& progress);
-// The same of a directory's last commit; nothing where none is claimed or it cannot be read.
-std::optional<Counters> committed_counters(Files& files, const std::string& directory);
+// What a commit claims, with the part of the window in hand that is done. The records there are
+// counted; their residues and what was done to them are only known once the window is complete:
+// "summed_records", where the two differ, says how many records those sums are of.
+nlohmann::json committed_counts(const store::Progress& progress);
+// The same of a directory's last commit; zeros where none is claimed or it cannot be read.
+nlohmann::json committed_counts(Files& files, const std::string& directory);
 
 // run.json of a directory; an empty object when it is not there or no object.
 nlohmann::ordered_json read_report(Files& files, const std::string& directory);

@@ -53,6 +53,8 @@ class PlainMode : public Mode {
     require_same_fingerprint(follows_->fingerprint, fingerprint, config_.output);
   }
 
+  void look_at(const input::RecordReader&,
+               const std::function<std::unique_ptr<input::RecordReader>()>&) override {}
   std::unique_ptr<input::SelectedReader> select(
       std::unique_ptr<input::RecordReader> whole) override {
     return std::make_unique<input::SelectedReader>(std::move(whole),

@@ -1,5 +1,6 @@
 #include "session/retry_mode.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -88,6 +89,18 @@ class RetryMode : public Mode {
     require_same_fingerprint(follows_->fingerprint, fingerprint, config_.output);
   }
 
+  // What a file's size or time gives away; the rest is seen when the retry has read it all.
+  void look_at(const input::RecordReader& whole,
+               const std::function<std::unique_ptr<input::RecordReader>()>& again) override {
+    const std::vector<input::SourceIdentity> sources = whole.sources();
+    const bool files = std::all_of(sources.begin(), sources.end(),
+                                   [](const auto& source) { return source.regular; });
+    if (files && whole.sources_tell_all() &&
+        compare_sources(follows_->inputs, sources) == InputMatch::kReadAgain) {
+      input::SelectedReader all(again(), std::make_unique<input::AllRecords>());
+      require_same(all);
+    }
+  }
   std::unique_ptr<input::SelectedReader> select(
       std::unique_ptr<input::RecordReader> whole) override {
     auto reader = std::make_unique<input::SelectedReader>(
@@ -114,7 +127,10 @@ class RetryMode : public Mode {
   void deliver() override {
     directory_.reset();
     store::merge_retry(host_.files, config_.output);
-    host_.log.info("the retried rows are part of " + config_.output);
+    host_.log.info(again_ && again_->ok + again_->duplicates == 0
+                       ? "no retried record has a vector now: the rows of " + config_.output +
+                             " are as they were"
+                       : "the retried rows are part of " + config_.output);
     output_.reset();
   }
 
@@ -134,7 +150,7 @@ class RetryMode : public Mode {
   RunBegin begin_again() const;
   // What is there of a retry with other settings, or damaged, is discarded.
   void open_retry();
-  void require_same_input();
+  void require_same(input::SelectedReader& input) const;
   Counters merged(const Counters& again) const;
   ExitCode code(const Counters& merged) const;
   json changed_settings(const json& settings_now) const;
@@ -181,15 +197,16 @@ void RetryMode::open_retry() {
   directory_->clear();
 }
 
-void RetryMode::require_same_input() {
-  const std::uint64_t found = reader_->read_to(input::SelectedReader::kEnd);
+void RetryMode::require_same(input::SelectedReader& input) const {
+  const std::uint64_t found = input.read_to(input::SelectedReader::kEnd);
   const std::uint64_t records = output().progress->input_records;
-  if (found != records || reader_->position().digest != output().progress->input_hash) {
+  if (found != records || input.position().digest != output().progress->input_hash) {
     throw Error(ExitCode::kMismatch,
                 config_.output + " was made from another input: " + format_count(records) +
                     " records then, " + format_count(found) + " now" +
                     (found == records ? ", with other content" : ""),
-                "restore the input; corrected records need an --output of their own");
+                "restore the input; a corrected one needs another --output, or --overwrite "
+                "without --retry-rejects");
   }
 }
 
@@ -205,6 +222,7 @@ Counters RetryMode::merged(const Counters& again) const {
   all.gapped_records += again.gapped_records;
   all.gaps_removed += again.gaps_removed;
   all.stops_dropped += again.stops_dropped;
+  all.looks_like_nucleotides += again.looks_like_nucleotides;
   all.residues += again.residues;
   all.reshaped += again.reshaped;
   all.computed_alone += again.computed_alone;
@@ -240,7 +258,7 @@ json RetryMode::changed_settings(const json& settings_now) const {
 }
 
 Conclusion RetryMode::conclude(const Counters& counters) {
-  require_same_input();
+  require_same(*reader_);
   again_ = counters;
   const Counters all = merged(counters);
   return {all, code(all), {{"counters", to_json(all)}}};

@@ -64,10 +64,7 @@ nlohmann::ordered_json RunRecord::report(const std::string& state, std::optional
   return run_.mode.report(run_json(
       {.state = state,
        .code = code,
-       .counts =
-           counts
-               ? *counts
-               : to_json(committed_counters(run_.host.files, config.output).value_or(Counters())),
+       .counts = counts ? *counts : committed_counts(run_.host.files, config.output),
        .inputs = describe_inputs(run_.input.sources, hashes_->so_far()),
        .bits_reasons = numeric_,
        .contract = run_.engine.contract.report,

@@ -89,6 +89,9 @@ std::string closing_line(const run::RunReport& report) {
     line += std::string("; ") + (report.counters.repeated_ids_exact ? "" : "at least ") +
             format_count(report.counters.repeated_ids) + " repeat an earlier id";
   }
+  if (report.counters.looks_like_nucleotides > 0) {
+    line += "; " + format_count(report.counters.looks_like_nucleotides) + " look like nucleotides";
+  }
   if (report.counters.rejected > 0) {
     std::vector<std::string> reasons;
     for (const auto& [reason, count] : report.counters.rejected_by_reason) {

@@ -186,6 +186,9 @@ class Session {
           rejected_so_far(counters_from_json(input_.from->counters), input_.from->late);
     }
     snapshot.input = input_.reader->progress();
+    if (snapshot.records_done == 0) {
+      snapshot.input.bytes_read = 0;  // what was read ahead is not done
+    }
     return snapshot;
   }
 

@@ -35,7 +35,17 @@ SessionInput open_session_input(Mode& mode, const config::RunConfig& config,
                                 const encode::EncoderCard& card, const Host& host, bool continues,
                                 const std::function<bool()>& stop) {
   SessionInput input;
-  auto selected = mode.select(host.workshop.make_reader(config, card, stop, &host.log));
+  std::unique_ptr<input::RecordReader> opened =
+      host.workshop.make_reader(config, card, stop, &host.log);
+  try {
+    mode.look_at(*opened, [&] { return host.workshop.make_reader(config, card, stop, nullptr); });
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::kMismatch) {
+      mode.reject_input();
+    }
+    throw;
+  }
+  auto selected = mode.select(std::move(opened));
   input::SelectedReader& whole = *selected;  // stays what input.reader gives from
   input.reader = std::move(selected);
   input.sources = input.reader->sources();

@@ -49,7 +49,7 @@ TEST_CASE("a bar never gets wider than the terminal and drops the least importan
     CHECK(bar_text(snapshot, kPace, columns).size() <= (columns > 0 ? columns - 1 : 0));
   }
   const std::string wide = bar_text(snapshot, kPace, 160);
-  CHECK(wide.find("41 % [============>") == 0);
+  CHECK(wide.find("41 %  [============>") == 0);
   for (const char* part : {"10,496/25,007", "27.6/s", "ETA 8m 45s", "rejected 12", "RSS 612 MiB",
                            "device 5.0 GiB", "batch 32 x 128"}) {
     CHECK(wide.find(part) != std::string::npos);
@@ -60,12 +60,34 @@ TEST_CASE("a bar never gets wider than the terminal and drops the least importan
   CHECK(bar_text(snapshot, kPace, 20).find("41 %") == 0);
 }
 
+TEST_CASE("a bar stands where it stood, whatever comes and goes beside it") {
+  for (const unsigned columns : {60U, 80U, 100U, 140U, 200U}) {
+    const auto place = [columns](std::uint64_t done, const Pace& pace, std::uint64_t rejected) {
+      ProgressSnapshot snapshot = half_way();
+      snapshot.records_done = done;
+      snapshot.rejected = rejected;
+      const std::string text = bar_text(snapshot, pace, columns);
+      return std::pair(text.find('['), text.find(']'));
+    };
+    CAPTURE(columns);
+    REQUIRE(place(100, Pace{}, 0).second != std::string::npos);
+    CHECK(place(100, Pace{}, 0) == place(25'007, kPace, 12'000));
+    CHECK(place(100, Pace{}, 0) == place(9'999, {1234.5, 9.0}, 0));
+  }
+}
+
+TEST_CASE("the time left is in whole seconds") {
+  CHECK(line_text(half_way(), {27.6, 58.3}).find("ETA 59 s,") != std::string::npos);
+  CHECK(line_text(half_way(), {27.6, 0.0}).find("ETA 0 s,") != std::string::npos);
+  CHECK(line_text(half_way(), {27.6, 60.0}).find("ETA 1m 00s,") != std::string::npos);
+}
+
 TEST_CASE("a bar is full only when all is done") {
   ProgressSnapshot snapshot = half_way();
   snapshot.records_done = 25'006;
   CHECK(bar_text(snapshot, {}, 100).find("99 %") == 0);
   snapshot.records_done = 25'007;
-  CHECK(bar_text(snapshot, {}, 100).find("100 % [==============================]") == 0);
+  CHECK(bar_text(snapshot, {}, 100).find("100 % [====================]") == 0);
   snapshot.records_done = 25'008;  // a total that was an estimate
   CHECK(share_done(snapshot) == 1.0);
   snapshot.records_done = 0;

@@ -346,7 +346,10 @@ def test_the_command_says_what_it_wrote(tmp_path):
     done = subprocess.run([sys.executable, ROOT / "scripts/export_esm.py", "--random", "tiny",
                            tmp_path / "a.ts"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"a\.ts: tiny, 32 dimensions, .* difference from transformers \d", done.stdout)
+    assert re.search(r"a\.ts: tiny, 32 dimensions, .*\n.* difference from transformers \d",
+                     done.stdout)
+    assert all(len(line) <= 80 for line in done.stdout.splitlines()
+               if not line.startswith(str(tmp_path)))
     told = re.search(r"least cosine with fp32: bf16 ([\d.]+), fp16 ([\d.]+)\n", done.stdout)
     assert min(map(float, told.groups())) >= 0.999
 

@@ -355,7 +355,7 @@ def test_a_remedy_for_a_long_sequence_is_one_that_works(embed, tmp_path):
     (tmp_path / "a.csv").write_text("sequence\n" + "M" * 60 + "\nMK\n")
     (tmp_path / "short.json").write_text('{"fake": true, "max_tokens": 20}')
     done = embed("a.csv", "--max-length", "10")
-    assert "raise --max-length" in done.err
+    assert "a higher --max-length" in done.err
 
 
 def test_a_raised_limit_is_no_remedy_at_the_models_own(longhaul_fake, tmp_path):
@@ -363,7 +363,7 @@ def test_a_raised_limit_is_no_remedy_at_the_models_own(longhaul_fake, tmp_path):
     (tmp_path / "short.json").write_text('{"fake": true, "max_tokens": 20}')
     done = longhaul_fake("embed", "short.json", "a.csv", "-o", "out", cwd=tmp_path)
     assert done.code == 3, done
-    assert "use --too-long truncate" in done.err and "--max-length" not in done.err
+    assert "use --retry-rejects --too-long truncate" in done.err and "--max-length" not in done.err
 
 
 def test_rows_of_blank_cells_are_counted_across_stops(longhaul_fake, tmp_path):

@@ -212,7 +212,7 @@ CANNOT_BE_READ = {
     "header.csv": (b"id,sequence\n", 65, ["header.csv", "no records"]),
     "binary.csv": (b"id,sequence\na,M\0K\n", 65, ["binary.csv", "byte 15", "line 2"]),
     "utf16.csv": ("id,sequence\na,MK\n".encode("utf-16"), 65, ["UTF-16"]),
-    "quote.csv": (b'id,sequence\na,MK\n"b\nb b,MK\nc c\nd\ne\n', 65,
+    "quote.csv": (b'id,sequence\na,MK\n"b\nb b,MK\nc c\n' + 20 * b'd\n', 65,
                   ["quote.csv, line 3", "never closes"]),
     "no.fasta": (b"\nid,sequence\na,MK\n", 65, ["no.fasta, line 2", "'>'"]),
     "no.jsonl": (b"id,sequence\na,MK\n", 65, ["no.jsonl", "JSON"]),

@@ -109,6 +109,19 @@ def test_what_is_no_text(t, content, remedy):
     assert len(t.vectors()) == 2
 
 
+@follows(INPUT + "image_reader.cpp", "is a file of sequences", "is of sequences")
+def test_sequences_for_a_model_of_images(i):
+    i.write("in.csv", TABLE)
+    images, i.input = i.input, i.folder / "in.csv"
+    assert "this model takes images" in i.fails(65, "give folders, .tar archives or image files",
+                                                *i.embed())
+    i.write("list.csv", "path\nimages/0.jpg\n")
+    i.works("embed", i.model, "--files-from", i.folder / "list.csv", "-o", i.folder / "listed", "-q")
+    i.input = images
+    i.fails(2, "leave out --format", *i.embed("--format", "csv"))
+    i.works(*i.embed())
+
+
 def test_parquet_by_another_name(t):
     t.input = parquet(t.folder / "in.csv", sequence=["ACDEF", "MKLV"])
     t.fails(65, "use --format parquet", *t.embed())

@@ -219,8 +219,12 @@ def test_a_retry_of_another_input(t):
     t.works(*t.embed(), code=3)
     t.input.write_text("id,sequence\na,ACDEF\nb,ACD\n")
     retry = ["--retry-rejects", "--unknown", "token"]
-    t.fails(73, "corrected records need an --output of their own", *t.embed(*retry))
+    t.fails(73, "another --output, or --overwrite without --retry-rejects", *t.embed(*retry))
     t.works("embed", t.model, t.input, "-o", t.folder / "own", "-q")
+    shutil.copytree(t.out, t.folder / "kept")
+    t.works(*t.embed("--overwrite"))
+    shutil.rmtree(t.out)
+    (t.folder / "kept").rename(t.out)
     t.input.write_text("id,sequence\na,ACDEF\nb,AC?\n")
     t.works(*t.embed(*retry))
 
@@ -243,7 +247,7 @@ cannot_follow("lib/store/retry_merge.cpp", "gives the retry up", "a retry that w
 @follows("lib/domain/outcome.cpp", "Reason::kEmpty", "Reason::kInvalidCharacter")
 def test_too_many_rejects(t):
     t.input.write_text("id,sequence\na,ACDEF\nb,AC?\nc,\n")
-    line = t.fails(65, "correct the input, or raise --max-rejects", *t.embed("--max-rejects", 1))
+    line = t.fails(65, "raise --max-rejects, or correct the input", *t.embed("--max-rejects", 1))
     assert "2 of 3" in line or "limit" in line
     t.works(*t.embed("--max-rejects", 2))
     t.input.write_text("id,sequence\na,ACDEF\nb,ACK\nc,MK\n")

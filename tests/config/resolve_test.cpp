@@ -179,6 +179,10 @@ TEST_CASE("what describe_config and print_config write is replayed to the same c
                        {"model", {{"path", "m.ts"}, {"sha256", "00"}}},
                        {"inputs", {{{"path", "a.csv"}, {"size", 3}}}},
                        {"counts", {{"ok", 1}}}};
+  CHECK(print_config(ResolvedConfig{}).find("\"batch-size\": {\"value\": \"auto\"") !=
+        std::string::npos);
+  CHECK(print_config(ResolvedConfig{}).find("\"pooling\": {\"value\": \"card\"") !=
+        std::string::npos);
   const json printed = parse_config_text(print_config(first), "printed");
   for (const json& file : {report, printed}) {
     ResolvedConfig again = resolve_config({}, {}, file);

@@ -145,13 +145,12 @@ TEST_CASE("the line of a short run tells what it rests on and no slope that mean
     return monitor.summary();
   };
   CHECK(watch_both(82, 0) ==
-        "memory: flat (live tensors +0.00 MB per 1,000 batches; 82 batches are too few to judge "
-        "resident memory)");
+        "memory: live tensors flat; the process itself is judged from 11,000 batches on");
   CHECK(watch_both(82, 1e5) ==
-        "memory: growing (live tensors +100.00 MB per 1,000 batches; 82 batches are too few to "
-        "judge resident memory)");
-  CHECK(watch_both(12, 0) == "memory: too_short (12 batches are too few to judge growth)");
-  CHECK(LeakMonitor().summary() == "memory: too_short (0 batches are too few to judge growth)");
+        "memory: growing (live tensors +100.00 MB per 1,000 batches, over 82 batches)");
+  CHECK(watch_both(12, 0) == "memory: too short to judge (12 batches)");
+  CHECK(LeakMonitor().summary() == "memory: too short to judge (0 batches)");
+  CHECK(watch_both(82, 0).size() <= 80);
 }
 
 TEST_CASE("live bytes that do not return make a short run growing") {

@@ -101,6 +101,12 @@ const std::vector<Case> kCases = {
     {"a stray quote that never closes",
      "id,note,sequence\na,x,MK\nb,\"lone,LV\nc,x,GG",
      {"a|MK @2:17", "b| !bad_record @3:24", "c|GG @4:35"}},
+    {"a last line that a stray quote cuts short",
+     "id,sequence,label\na,MK,1\nc,\"LV\n",
+     {"a|MK @2:18", "c| !bad_record @3:25"}},
+    {"last lines that are no records, behind a stray quote",
+     "id,sequence,label\na,MK,1\nc,\"LV\nsome\nwords",
+     {"a|MK @2:18", "c| !bad_record @3:25"}},
     {"a header line again",
      "id,sequence\na,MK\nid,sequence\nb,LV\nID,SEQUENCE\nid,LV\n",
      {"a|MK @2:12", "id|sequence !bad_record @3:17", "b|LV @4:29", "ID|SEQUENCE !bad_record @5:34",
@@ -318,8 +324,11 @@ TEST_CASE("a quoted record over the cap ends where its quote closes") {
 }
 
 TEST_CASE("a quote that never closes names the line where it opened") {
-  const auto error =
-      thrown_by([] { read("id,sequence\na,MK\n\"b\nb\",\"MK\na cell\nof words\n"); });
+  std::string words;
+  for (int i = 0; i < 20; ++i) {
+    words += "a cell\n";
+  }
+  const auto error = thrown_by([&] { read("id,sequence\na,MK\n\"b\nb\",\"MK\na cell\n" + words); });
   CHECK(error.code == 65);
   CHECK(error.says("x.csv, line 4 (byte 20)"));
   CHECK(error.says("never closes"));

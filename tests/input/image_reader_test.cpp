@@ -373,3 +373,29 @@ TEST_CASE("inputs that cannot be images are refused with their name") {
   CHECK(code_of(kept) == ExitCode::kUsage);
   CHECK(code_of(settings_of({folder.path()})) == ExitCode::kDone);
 }
+
+TEST_CASE("a file of sequences is refused as a whole, by its name or its first line") {
+  const Folder folder;
+  const auto said = [](const std::string& path,
+                       std::optional<longhaul::input::InputFormat> format = {}) {
+    InputSettings settings = settings_of({path});
+    settings.format = format;
+    try {
+      longhaul::input::open_images(settings);
+    } catch (const Error& error) {
+      return std::to_string(to_int(error.code())) + " " + error.what() + "; " + error.remedy();
+    }
+    return std::string("opened");
+  };
+  const std::string table = folder.file("h300.csv", "id,sequence\na,MK\n");
+  CHECK(said(table).find("65 this model takes images; " + table +
+                         " is a file of sequences (csv); give folders") == 0);
+  CHECK(said(folder.file("x.fasta.gz", "\x1f\x8b\x08")).find("(fasta)") != std::string::npos);
+  CHECK(said(folder.file("chains", ">a\nMK\n")).find("(fasta)") != std::string::npos);
+  CHECK(said(folder.file("l.txt", "{\"seq\": \"MK\"}\n")).find("(jsonl)") != std::string::npos);
+  CHECK(said(folder.file("t.txt", "id;sequence\na;MK\n")).find("(csv)") != std::string::npos);
+  CHECK(said(folder.file("photo", "\xff\xd8\xff\xe0")) == "opened");
+  CHECK(said(folder.file("photo.jpg", "a placeholder\n")) == "opened");
+  CHECK(said(folder.file("b.jpg"), longhaul::input::InputFormat::kCsv).find("leave out --format") !=
+        std::string::npos);
+}

@@ -169,10 +169,11 @@ struct Span {
   std::size_t last = 0;
   bool closes = false;
   bool stray = false;
+  bool ends = false;  // the input does, with the quote still open
 };
 
 Span span_of(const std::vector<TextLine>& lines, std::size_t first, std::size_t columns) {
-  Span span{first, false, false};
+  Span span{first, false, false, true};
   std::size_t whole = 0;
   std::size_t others = 0;
   const auto judge = [&](const TextLine& line) {
@@ -186,7 +187,8 @@ Span span_of(const std::vector<TextLine>& lines, std::size_t first, std::size_t 
     judge(lines[first]);
   }
   for (std::size_t i = first + 1; i < lines.size(); ++i) {
-    if (lines[i].end - lines[first].next > kCap) {
+    if (lines[i].end - lines[first].next > kCap || (others >= 16 && others > whole)) {
+      span.ends = false;
       break;
     }
     span.last = i;
@@ -194,6 +196,7 @@ Span span_of(const std::vector<TextLine>& lines, std::size_t first, std::size_t 
     cells.read(lines[i].text, ',');
     if (!cells.open) {
       span.closes = true;
+      span.ends = false;
       break;
     }
   }
@@ -232,6 +235,9 @@ Seen count_csv(const std::vector<TextLine>& lines, std::size_t columns) {
       }
       i = span.closes ? span.last : i;
       continue;
+    }
+    if (span.ends) {
+      break;  // its last lines are one record
     }
     // One cell over lines, to where its quote closes.
     Cells over;

@@ -148,7 +148,9 @@ TEST_CASE("long sequences are rejected, or cut to the first residues and the app
   CHECK(rejected.defect->reason == Reason::kTooLong);
   CHECK(rejected.defect->message == "3 residues; the limit is 2");
   CHECK(rejected.length == 3);
-  CHECK(remedy(*rejected.defect) == "use --too-long truncate, or raise --max-length");
+  CHECK(remedy(*rejected.defect) ==
+        "use --retry-rejects --too-long truncate, or embed into another --output with a "
+        "higher --max-length");
   const SequencePolicy highest{.max_tokens = 4, .limit_is_models = true};
   CHECK(remedy(*measured("ACD", highest).defect).find("--max-length") == std::string_view::npos);
   const Prepared cut = measured("ACD", {.max_tokens = 4, .truncate = true});
@@ -189,4 +191,26 @@ TEST_CASE("alphabets that cannot serve are refused") {
   CHECK_THROWS_AS(SequencePreprocessor(alphabet, {.max_tokens = {}, .substitute_unknown = true}),
                   Error);
   CHECK_THROWS_AS(SequencePreprocessor(small_alphabet(), {.max_tokens = 2}), Error);
+}
+
+TEST_CASE("a sequence of bases alone is noticed, unless nucleotides are expected") {
+  encode::Alphabet alphabet;
+  alphabet.allowed = "ACGTNK";
+  for (const char c : alphabet.allowed) {
+    alphabet.tokens.emplace_back(1, c);
+  }
+  const auto measured = [&](const std::string& residues, const SequencePolicy& policy = {}) {
+    Record record;
+    record.payload = residues;
+    return SequencePreprocessor(alphabet, policy).measure(record);
+  };
+  const std::string dna = "ACGTTGCAACGTNNACGTAG";  // 20 letters
+  CHECK(measured(dna).looks_like_nucleotides);
+  CHECK(measured(" acgttgcaacgtnnacgtag\n").looks_like_nucleotides);
+  CHECK_FALSE(
+      measured(dna, {.max_tokens = {}, .nucleotides_expected = true}).looks_like_nucleotides);
+  CHECK_FALSE(measured(dna.substr(1)).looks_like_nucleotides);                // too short to tell
+  CHECK_FALSE(measured("AAAAAAAAAAAAAAAAAAAAAAAAA").looks_like_nucleotides);  // poly-alanine
+  CHECK_FALSE(measured("GAGAGAGAGAGAGTGAGAGAGAGA").looks_like_nucleotides);   // a silk
+  CHECK_FALSE(measured(dna + "K").looks_like_nucleotides);
 }

@@ -26,7 +26,56 @@ TEST_CASE("the first reject of each reason and remedy is said, later ones are co
   REQUIRE(log.warnings().size() == 3);
   CHECK(log.warnings()[0].find("record 4 (r4), memory line 6") != std::string::npos);
   CHECK(log.warnings()[0].find("use --gaps remove") != std::string::npos);
-  CHECK(log.warnings()[2].find("; correct the sequence") != std::string::npos);
+  CHECK(log.warnings()[2].find("; correct the sequence, then embed into another --output or with "
+                               "--overwrite (said once; rejects.csv lists them all)") !=
+        std::string::npos);
+}
+
+TEST_CASE("what a retry helps needs no other output") {
+  RecordingLog log;
+  RejectPolicy policy({}, 0, 0, log);
+  policy.rejected(sequence_record(0, "ACD"), {Reason::kTooLong, "3 residues; the limit is 2"});
+  policy.rejected(sequence_record(1, "ACD"), {Reason::kTooManyPixels, "4 pixels, more than 3"});
+  policy.rejected(sequence_record(2, "ACD"), {Reason::kOutOfMemory, "does not fit alone"});
+  REQUIRE(log.warnings().size() == 3);
+  for (const std::string& warning : log.warnings()) {
+    CAPTURE(warning);
+    CHECK(warning.find("--retry-rejects") != std::string::npos);
+    CHECK(warning.find("--overwrite") == std::string::npos);
+  }
+}
+
+TEST_CASE("an id that is the record's number is said once") {
+  RecordingLog log;
+  RejectPolicy policy({}, 0, 0, log);
+  Record record = sequence_record(4, "");
+  record.id = "4";
+  policy.rejected(record, {Reason::kEmpty, "no residues"});
+  REQUIRE(log.warnings().size() == 1);
+  CHECK(log.warnings()[0].find("record 4, memory line 6") != std::string::npos);
+}
+
+TEST_CASE("the first record that looks like nucleotides is named, once") {
+  RecordingLog log;
+  RejectPolicy policy({}, 0, 0, log);
+  policy.accepted_as_nucleotides(sequence_record(4, "ACGT"));
+  policy.accepted_as_nucleotides(sequence_record(5, "ACGT"));
+  REQUIRE(log.warnings().size() == 1);
+  CHECK(log.warnings()[0].find("record 4 (r4), memory line 6: looks like DNA or RNA") == 0);
+}
+
+TEST_CASE("a limit of a share is said as it was given") {
+  NullLog log;
+  for (const auto& [percent, said] : {std::pair(1.0, "limit of 1 %"), {0.25, "limit of 0.25 %"}}) {
+    const RejectPolicy policy({.count = {}, .percent = percent}, 0, 0, log);
+    try {
+      policy.finish(1000, 500);
+      FAIL("not above the limit");
+    } catch (const Error& error) {
+      CHECK(std::string(error.what()).find(said) != std::string::npos);
+      CHECK(error.remedy().find("into another --output or with --overwrite") != std::string::npos);
+    }
+  }
 }
 
 TEST_CASE("a count of rejects stops the run one above the limit") {
