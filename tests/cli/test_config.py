@@ -82,7 +82,7 @@ def test_a_flag_sets_aside_what_excludes_it_in_a_file(printed, tmp_path):
     file.write_text('{"batch-tokens": 8192}')
     settings = printed("--config", file, "-b", "8")["settings"]
     assert settings["batch-size"]["value"] == 8
-    assert settings["batch-tokens"] == {"value": None, "origin": "default"}
+    assert settings["batch-tokens"] == {"value": "auto", "origin": "default"}
 
 
 @pytest.mark.parametrize("arguments, texts", [

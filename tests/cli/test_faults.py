@@ -281,7 +281,7 @@ def test_damage_is_refused_or_repaired_never_a_wrong_row(short, folder):
                 if result.code == 3:
                     verified = short.run_fake("verify", out)
                     if name == "run.json" and source is not stopped:
-                        assert verified.code == 65 and "run.json" in verified.out, verified
+                        assert verified.code == 65 and "run.json" in verified.out + verified.err, verified
                     else:
                         short.check_complete(out)
                 else:

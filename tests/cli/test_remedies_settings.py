@@ -159,7 +159,7 @@ def test_a_log_that_cannot_be_written(t):
     t.works(*t.embed("--log-file", t.folder / "x"))
 
 
-@follows(MAIN, "is not a command", "error.what()", "is not expected here")
+@follows(MAIN, "is not a command", "error.what()", "is not expected here", "does one of: ")
 def test_the_command_line(t):
     assert "did you mean 'embed'?" in t.fails(2, "did you mean", "embd", t.model)
     assert "inspect" in t.fails(2, "commands: ", "qwertyuiop")
@@ -168,6 +168,8 @@ def test_the_command_line(t):
     t.works(*t.embed("--batch-size", 2))
     t.fails(2, "see longhaul inspect --help", "inspect", t.model, "again")
     t.works("inspect", t.model)
+    t.fails(2, "name one; see longhaul probe --help", "probe")
+    assert "fit" in t.works("probe", "--help").out
     t.fails(2, "see longhaul probe fit --help", "probe", "fit", t.out)
     assert "-o" in t.works("probe", "fit", "--help").out
 
