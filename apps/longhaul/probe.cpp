@@ -21,10 +21,9 @@ void add_skip_unlabelled(CLI::App& command, LabelOptions& options) {
                    "leave out records without a label instead of refusing");
 }
 
-score::Dataset load_training_set(Files& files, score::RunDirectory& run,
-                                 const LabelOptions& options) {
+score::Dataset load_training_set(score::RunDirectory& run, const LabelOptions& options) {
   score::Dataset data = load_dataset(
-      run, find_labels(files, run, options),
+      run, find_labels(run, options),
       options.skip_unlabelled ? score::Unlabelled::kLeaveOut : score::Unlabelled::kRefuse);
   say_left_out(data.left_out, run);
   return data;

@@ -213,7 +213,7 @@ ExitCode cross_validate_run(const CvOptions& options, std::size_t columns) {
   }
   const auto files = posix_files();
   score::RunDirectory run(*files, options.run);
-  const score::Dataset data = load_training_set(*files, run, options.labels);
+  const score::Dataset data = load_training_set(run, options.labels);
   const std::vector<std::uint32_t> folds = assign_folds(options, run, data);
   if (options.group.empty()) {
     warn_of_straddling(run, data, folds);

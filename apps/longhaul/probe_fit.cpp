@@ -8,7 +8,6 @@
 #include "probe_options.hpp"
 #include "score/head.hpp"
 #include "score/logistic.hpp"
-#include "store/embedding_store.hpp"
 #include "version.hpp"
 
 namespace longhaul::app {
@@ -35,7 +34,7 @@ json describe_solution(const score::LogisticModel& model, const FitOptions& opti
           {"constant_columns", model.constant_columns}};
 }
 
-json describe_training(Files& files, const score::RunDirectory& run, const score::Dataset& data) {
+json describe_training(const score::RunDirectory& run, const score::Dataset& data) {
   const auto positives = std::count(data.labels.begin(), data.labels.end(), 1);
   json training = {{"directory", printable(run.path(), 4096)},
                    {"labels", data.labels_from},
@@ -46,9 +45,9 @@ json describe_training(Files& files, const score::RunDirectory& run, const score
                    {"model", run.report().value("model", json(nullptr))},
                    {"fingerprint", run.report().value("fingerprint", json(nullptr))}};
   // One hash per row stands in that file: its own hash names the very vectors.
-  const std::string checksums = run.path() + "/" + store::store_files::kChecksums;
-  if (files.exists(checksums)) {
-    training["checksums_sha256"] = sha256_file(checksums);
+  if (run.output().has(store::store_files::kChecksums)) {
+    training["checksums_sha256"] =
+        sha256_file(run.output().path_of(store::store_files::kChecksums));
   }
   return training;
 }
@@ -59,7 +58,7 @@ ExitCode fit(const FitOptions& options) {
   }
   const auto files = posix_files();
   score::RunDirectory run(*files, options.run);
-  const score::Dataset data = load_training_set(*files, run, options.labels);
+  const score::Dataset data = load_training_set(run, options.labels);
   const score::LogisticModel model = fit_logistic(data.view(), data.labels, {.c = options.c});
   if (!model.constant_columns.empty()) {
     warn(format_count(model.constant_columns.size()) + " of " + format_count(data.dimension) +
@@ -75,7 +74,7 @@ ExitCode fit(const FitOptions& options) {
   head.provenance = {{"head", 1},
                      {"longhaul", versions()},
                      {"embeddings", origin},
-                     {"training", describe_training(*files, run, data)},
+                     {"training", describe_training(run, data)},
                      {"fit", describe_solution(model, options)}};
   write_head(*files, options.head, head);
   say("fitted " + options.head + " on " + format_count(data.rows.size()) + " rows of " +

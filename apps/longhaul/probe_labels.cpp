@@ -19,15 +19,12 @@ config::RunConfig recorded_config(const score::RunDirectory& run, const std::str
   return config;
 }
 
-score::Labels labels_from_recorded_input(Files& files, const score::RunDirectory& run,
+score::Labels labels_from_recorded_input(const score::RunDirectory& run,
                                          const std::string& label_column) {
   const std::string remedy = "embed with --keep-column " + label_column + ", or give --labels FILE";
   // Without its journal an output can be read, but not compared with its input.
-  const std::optional<store::StoreState> state =
-      files.exists(run.path() + "/" + store::store_files::kJournal)
-          ? store::read_store(files, run.path())
-          : std::nullopt;
-  if (!state || !state->progress) {
+  const std::optional<store::JournalState>& claims = run.output().claims();
+  if (!claims || !claims->run.progress) {
     throw Error(
         ExitCode::kBadData,
         run.path() + " does not record what its input was, and has no column " + label_column,
@@ -39,7 +36,7 @@ score::Labels labels_from_recorded_input(Files& files, const score::RunDirectory
   }
   try {
     const auto reader = make_reader(recorded_config(run, label_column), card, nullptr);
-    return labels_from_input(run, *reader, label_column, state->progress->input_hash);
+    return labels_from_input(run, *reader, label_column, claims->run.progress->input_hash);
   } catch (const Error& error) {
     if (error.code() == ExitCode::kBadData) {
       throw;
@@ -54,15 +51,14 @@ score::Labels labels_from_recorded_input(Files& files, const score::RunDirectory
 
 }  // namespace
 
-score::Labels find_labels(Files& files, const score::RunDirectory& run,
-                          const LabelOptions& options) {
+score::Labels find_labels(const score::RunDirectory& run, const LabelOptions& options) {
   if (!options.file.empty()) {
     return labels_from_file(run, {options.file, options.id_column, options.column});
   }
   if (std::optional<score::Labels> kept = labels_from_records(run, options.column)) {
     return *std::move(kept);
   }
-  return labels_from_recorded_input(files, run, options.column);
+  return labels_from_recorded_input(run, options.column);
 }
 
 }  // namespace longhaul::app

@@ -23,11 +23,9 @@ void add_label_options(CLI::App& command, LabelOptions& options);
 void add_skip_unlabelled(CLI::App& command, LabelOptions& options);
 
 // From --labels; else the kept column; else the recorded input, if it is still what was embedded.
-score::Labels find_labels(Files& files, const score::RunDirectory& run,
-                          const LabelOptions& options);
+score::Labels find_labels(const score::RunDirectory& run, const LabelOptions& options);
 
-score::Dataset load_training_set(Files& files, score::RunDirectory& run,
-                                 const LabelOptions& options);
+score::Dataset load_training_set(score::RunDirectory& run, const LabelOptions& options);
 
 void warn(const std::string& message);
 void say(const std::string& message);

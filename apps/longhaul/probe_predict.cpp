@@ -69,9 +69,9 @@ void check_match(Files& files, const PredictOptions& options, const score::Head&
 }
 
 // The truth to write beside each score, if it is known.
-std::optional<score::Labels> known_truth(Files& files, const PredictOptions& options,
+std::optional<score::Labels> known_truth(const PredictOptions& options,
                                          const score::RunDirectory& run) {
-  return options.label_asked ? find_labels(files, run, options.labels)
+  return options.label_asked ? find_labels(run, options.labels)
                              : labels_from_records(run, options.labels.column);
 }
 
@@ -80,7 +80,7 @@ ExitCode predict(const PredictOptions& options) {
   const score::Head head = score::read_head(*files, options.head);
   score::RunDirectory run(*files, options.run);
   check_match(*files, options, head, run);
-  const std::optional<score::Labels> truth = known_truth(*files, options, run);
+  const std::optional<score::Labels> truth = known_truth(options, run);
 
   score::UnusedRows left_out;
   const std::vector<std::size_t> rows = rows_with_vectors(run, left_out);

@@ -29,6 +29,7 @@
 #include "session/image_match.hpp"
 #include "session/recompute.hpp"
 #include "session/run_begin.hpp"
+#include "store/output_reader.hpp"
 #include "usable_threads.hpp"
 
 namespace longhaul::app {
@@ -97,19 +98,20 @@ class VerifyCommand {
  private:
   // run.json as the run left it; where it is damaged verify_store says so.
   void read_report() {
+    std::string path;
     try {
-      state_ = store::read_store(*files_, options_.output);
+      const store::OutputReader output(*files_, options_.output);
+      if (output.claims()) {
+        state_ = output.claims()->run;
+      }
+      report_ = output.run();
+      path = output.path_of(store::store_files::kReport);
     } catch (const Error& error) {
       if (error.code() == ExitCode::kMismatch) {
         throw;
       }
       return;  // verify_store says it
     }
-    const std::string path = options_.output + "/" + store::store_files::kReport;
-    if (files_->kind(options_.output) != PathKind::kDirectory || !files_->exists(path)) {
-      return;
-    }
-    report_ = json::parse(read_text(*files_, path), nullptr, false);
     if (!report_.is_object() || !report_.value("card", json()).is_object() ||
         !report_.value(json::json_pointer("/model/sha256"), json()).is_string()) {
       report_ = json::object();

@@ -44,18 +44,6 @@ const ReasonText& text_of(Reason reason) {
 
 }  // namespace
 
-std::string_view to_string(Status status) {
-  switch (status) {
-    case Status::kOk:
-      return "ok";
-    case Status::kRejected:
-      return "rejected";
-    case Status::kDuplicate:
-      return "duplicate";
-  }
-  return "unknown";
-}
-
 std::string_view to_string(Reason reason) {
   return text_of(reason).name;
 }

@@ -7,10 +7,16 @@
 #include <string>
 #include <string_view>
 
+#include "domain/words.hpp"
+
 namespace longhaul {
 
 enum class Status : std::uint8_t { kOk, kRejected, kDuplicate };
-std::string_view to_string(Status status);  // "ok", "rejected", "duplicate"
+template <>
+struct Words<Status> {
+  static constexpr Word<Status> all[] = {
+      {"ok", Status::kOk}, {"rejected", Status::kRejected}, {"duplicate", Status::kDuplicate}};
+};
 
 // Why a record has no vector. The spelling in rejects.csv is to_string's.
 enum class Reason : std::uint8_t {

@@ -20,8 +20,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/field_splitter.hpp"
 #include "input/columns.hpp"
-#include "input/field_splitter.hpp"
 #include "input/header_line.hpp"
 #include "input/line_scanner.hpp"
 #include "input/source_reader.hpp"

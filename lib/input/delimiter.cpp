@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/field_splitter.hpp"
 #include "base/text.hpp"
 #include "input/columns.hpp"
-#include "input/field_splitter.hpp"
 
 namespace longhaul::input {
 namespace {

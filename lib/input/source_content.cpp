@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/field_splitter.hpp"
 #include "base/text.hpp"
 #include "input/columns.hpp"
 #include "input/delimiter.hpp"
-#include "input/field_splitter.hpp"
 #include "input/input_list.hpp"
 #include "input/json_lines_reader.hpp"
 

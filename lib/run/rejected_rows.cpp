@@ -1,35 +1,26 @@
 #include "run/rejected_rows.hpp"
 
-#include "base/error.hpp"
-#include "base/text.hpp"
-
 namespace longhaul::run {
+namespace {
+
+constexpr const char* kRemedy = "see what `longhaul verify` says of the output";
+
+}  // namespace
 
 RejectedRows::RejectedRows(Files& files, const std::string& rejects, std::uint64_t rejected)
-    : file_(files.open(rejects, OpenMode::kRead)), name_(rejects), rejected_(rejected) {
+    : files_(files), name_(rejects), rejected_(rejected) {
   rewind();
 }
 
 void RejectedRows::rewind() {
-  rows_.emplace(*file_, name_, file_->size());
-  rows_->next();  // the header
+  rows_.emplace(store::open_own_table(files_, name_, kRemedy), kRemedy);
   row_.reset();
   advance();
 }
 
 void RejectedRows::advance() {
-  const std::optional<std::vector<std::string>> fields = rows_->next();
-  if (!fields) {
-    row_.reset();
-    return;
-  }
-  const std::optional<std::uint64_t> row = parse_count(fields->front());
-  if (!row || (row_ && *row <= *row_)) {
-    throw Error(ExitCode::kBadData,
-                "rejects.csv, line " + std::to_string(rows_->line()) + " is damaged",
-                "see what `longhaul verify` says of the output");
-  }
-  row_ = row;
+  RecordRow rejected;
+  row_ = rows_->next(rejected) ? std::optional(rejected.position) : std::nullopt;
 }
 
 bool RejectedRows::wants(std::uint64_t position, const Record&) {

@@ -3,18 +3,18 @@
 // One thread. Throws Error(kBadData) for a rejects.csv that is damaged.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 
 #include "base/files.hpp"
 #include "input/selection.hpp"
-#include "store/record_csv.hpp"
+#include "store/record_cursor.hpp"
 
 namespace longhaul::run {
 
 class RejectedRows : public input::Selection {
  public:
-  // `rejected` is how many rows the file `rejects` names.
+  // `rejected` is how many rows the file `rejects` names. `files` must outlive it.
   RejectedRows(Files& files, const std::string& rejects, std::uint64_t rejected);
 
   bool wants(std::uint64_t position, const Record& record) override;
@@ -26,10 +26,10 @@ class RejectedRows : public input::Selection {
   void rewind();
   void advance();
 
-  std::unique_ptr<File> file_;
+  Files& files_;
   std::string name_;
   std::uint64_t rejected_;
-  std::optional<store::CsvFile> rows_;
+  std::optional<store::RejectCursor> rows_;
   std::optional<std::uint64_t> row_;  // the first that was not passed; nothing past the last
   std::uint64_t asked_ = 0;           // the position asked for last
 };

@@ -16,12 +16,13 @@ constexpr std::uint32_t kMaxFolds = 100'000;
 // Which row a line of the file speaks of.
 class RowFinder {
  public:
-  RowFinder(const Table& table, const RunDirectory& run) : run_(run), column_(table.find("row")) {
+  RowFinder(const CsvReader& table, const RunDirectory& run)
+      : run_(run), column_(table.find("row")) {
     if (column_) {
       return;
     }
     by_id_ = true;
-    column_ = table.require("id", "the columns row and fold, or id and fold");
+    column_ = require_column(table, "id", "the columns row and fold, or id and fold");
     for (std::size_t row = 0; row < run.rows(); ++row) {
       const auto [entry, is_new] = rows_.try_emplace(run.id(row), row);
       if (!is_new) {
@@ -34,7 +35,7 @@ class RowFinder {
     }
   }
 
-  std::size_t find(const Table& table) const {
+  std::size_t find(const CsvReader& table) const {
     const std::string text(table.field(*column_));
     if (by_id_) {
       const auto found = rows_.find(text);
@@ -60,9 +61,10 @@ class RowFinder {
 
 std::vector<std::uint32_t> read_folds(const std::string& path, const RunDirectory& run,
                                       std::span<const std::size_t> rows) {
-  Table table(path);
+  CsvReader table = open_table(path);
   const RowFinder finder(table, run);
-  const std::size_t fold_at = table.require("fold", "the columns row and fold, or id and fold");
+  const std::size_t fold_at =
+      require_column(table, "fold", "the columns row and fold, or id and fold");
   std::vector<std::optional<std::uint32_t>> of_row(run.rows());
   while (table.next()) {
     const auto fold = parse_count(table.field(fold_at));

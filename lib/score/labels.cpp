@@ -89,9 +89,9 @@ Labels labels_from_file(const RunDirectory& run, const LabelFile& file) {
                   "embed again with --keep-column and the label's column");
     }
   }
-  Table table(file.path);
-  const std::size_t id_at = table.require(file.id_column, "--id-column");
-  const std::size_t label_at = table.require(file.label_column, "--label");
+  CsvReader table = open_table(file.path);
+  const std::size_t id_at = require_column(table, file.id_column, "--id-column");
+  const std::size_t label_at = require_column(table, file.label_column, "--label");
   Labels labels{
       std::vector<std::optional<std::uint8_t>>(run.rows()),
       "column " + file.label_column + " of " + file.path + ", joined by " + file.id_column};

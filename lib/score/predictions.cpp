@@ -9,10 +9,10 @@
 namespace longhaul::score {
 namespace {
 
-std::size_t choose_column(const Table& table, const std::optional<std::string>& named,
+std::size_t choose_column(const CsvReader& table, const std::optional<std::string>& named,
                           const std::vector<std::string>& usual, const std::string& flag) {
   if (named) {
-    return table.require(*named, flag);
+    return require_column(table, *named, flag);
   }
   std::optional<std::size_t> chosen;
   for (const std::string& name : usual) {
@@ -52,7 +52,7 @@ std::optional<std::uint8_t> parse_label(std::string_view text) {
 Predictions read_predictions(const std::string& path,
                              const std::optional<std::string>& truth_column,
                              const std::optional<std::string>& score_column) {
-  Table table(path);
+  CsvReader table = open_table(path);
   const std::size_t truth_at =
       choose_column(table, truth_column, {"y_true", "label"}, "--truth-column");
   const std::size_t score_at = choose_column(

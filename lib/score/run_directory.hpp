@@ -1,12 +1,11 @@
-// A finished output directory of `longhaul embed`, read back: vectors, ids, what became of each
-// record, and which model and settings made it.
-// One thread at a time. An unfinished, damaged or foreign directory is an Error(kBadData),
-// one of a version that is not known Error(kMismatch).
+// A finished output directory of `longhaul embed` as a probe needs it: ids, what became of each
+// record, vectors as float64, and which model and settings made it.
+// One thread at a time. An unfinished, damaged or foreign directory is an Error(kBadData), one of a
+// version that is not known Error(kMismatch).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -16,7 +15,7 @@
 
 #include "base/files.hpp"
 #include "domain/outcome.hpp"
-#include "score/npy.hpp"
+#include "store/output_reader.hpp"
 
 namespace longhaul::score {
 
@@ -24,12 +23,13 @@ class RunDirectory {
  public:
   RunDirectory(Files& files, const std::string& path);
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return output_.path(); }
   std::size_t rows() const { return ids_.size(); }
-  std::size_t dimension() const { return dimension_; }
+  std::size_t dimension() const { return vectors_.output().dimension; }
   const std::string& id(std::size_t row) const { return ids_[row]; }
   Status status(std::size_t row) const { return statuses_[row]; }
 
+  const store::OutputReader& output() const { return output_; }
   // run.json as it is.
   const nlohmann::json& report() const { return report_; }
   // What a probe must share with the embeddings it is used on: model_sha256, card, pooling,
@@ -46,15 +46,14 @@ class RunDirectory {
 
  private:
   void read_records();
-  void open_embeddings(Files& files);
+  CsvReader table() const;
 
-  std::string path_;
+  Files& files_;
+  store::OutputReader output_;
   nlohmann::json report_;
   std::vector<std::string> ids_;
   std::vector<Status> statuses_;
-  std::unique_ptr<File> embeddings_;
-  NpyHeader header_;
-  std::size_t dimension_ = 0;
+  store::ArrayReader vectors_;
 };
 
 }  // namespace longhaul::score

@@ -1,6 +1,5 @@
 #include "session/image_match.hpp"
 
-#include <algorithm>
 #include <span>
 #include <string_view>
 
@@ -9,14 +8,10 @@
 #include "base/text.hpp"
 #include "domain/outcome.hpp"
 #include "input/image_place.hpp"
-#include "store/record_csv.hpp"
+#include "store/output_reader.hpp"
 
 namespace longhaul::session {
 namespace {
-
-// Columns that every records.csv begins with.
-constexpr std::size_t kId = 1;
-constexpr std::size_t kStatus = 3;
 
 // Nothing for what cannot be read.
 std::optional<Hash128> hash_of_image(Files& files, const input::ImagePlace& place) {
@@ -50,30 +45,24 @@ std::string as_written(std::string_view id) {
 
 std::optional<std::string> first_other_image(input::RecordReader& reader, Files& files,
                                              const std::string& output, std::uint64_t rows) {
-  const std::string path = output + "/records.csv";
-  const auto file = files.open(path, OpenMode::kRead);
-  store::CsvFile csv(*file, path, file->size());
-  const auto header = csv.next().value_or(std::vector<std::string>());
-  const auto hash_at =
-      static_cast<std::size_t>(std::find(header.begin(), header.end(), "hash") - header.begin());
+  store::RecordCursor embedded = store::OutputReader(files, output).records();
   for (std::uint64_t row = 0; row < rows; ++row) {
-    const auto fields = csv.next();
-    if (!fields || fields->size() <= hash_at || parse_count(fields->front()) != row) {
-      throw Error(ExitCode::kBadData, path + ", line " + std::to_string(csv.line()) + " is damaged",
+    RecordRow before;
+    if (!embedded.next(before)) {
+      throw Error(ExitCode::kBadData, embedded.path() + " ends before row " + std::to_string(row),
                   "restore it from a copy, or start anew with --overwrite");
     }
-    const std::string& id = (*fields)[kId];
     const std::optional<Record> record = reader.next();
-    if (!record || as_written(record->id) != id) {
-      return "record " + std::to_string(row) + " was " + printable(id, 400) + ", now it is " +
-             (record ? printable(record->id, 400) : "not there");
+    if (!record || as_written(record->id) != before.id) {
+      return "record " + std::to_string(row) + " was " + printable(before.id, 400) +
+             ", now it is " + (record ? printable(record->id, 400) : "not there");
     }
-    if ((*fields)[kStatus] == to_string(Status::kRejected)) {
+    if (before.status == Status::kRejected) {
       continue;
     }
     const auto hash = hash_of_image(files, input::place_from_payload(record->payload));
-    if (!hash || to_hex(*hash) != (*fields)[hash_at]) {
-      return printable(id, 400) + (hash ? " has other bytes now" : " cannot be read now");
+    if (!hash || *hash != before.hash) {
+      return printable(before.id, 400) + (hash ? " has other bytes now" : " cannot be read now");
     }
   }
   return std::nullopt;

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "session/run_report.hpp"
+#include "store/output_reader.hpp"
 
 namespace longhaul::session {
 namespace {
@@ -13,10 +14,10 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-// The state of what is there, without the lock. A directory of other things is no output.
-std::optional<store::StoreState> read_state(Files& files, const std::string& directory) {
+// A directory of other things is no output.
+store::OutputReader open_output(Files& files, const std::string& directory) {
   try {
-    return store::read_store(files, directory);
+    return store::OutputReader(files, directory);
   } catch (const Error& error) {
     if (error.code() != ExitCode::kMismatch) {
       throw;
@@ -26,15 +27,6 @@ std::optional<store::StoreState> read_state(Files& files, const std::string& dir
                 printable(directory, 400) + " is no output of longhaul: " + error.what(),
                 "give a model file, or an output directory of longhaul embed");
   }
-}
-
-std::string holder_of(Files& files, const std::string& directory) {
-  const std::string lock = directory + "/" + store::store_files::kLock;
-  if (!files.locked(lock)) {
-    return "";
-  }
-  const std::string holder = read_text(files, lock);
-  return holder.empty() ? "another process" : printable(holder, 400);
 }
 
 Counters committed_counters(const store::Progress& progress) {
@@ -68,9 +60,9 @@ json committed_counts(const store::Progress& progress) {
 
 json committed_counts(Files& files, const std::string& directory) {
   try {
-    const std::optional<store::StoreState> state = store::read_store(files, directory);
-    if (state && state->progress) {
-      return committed_counts(*state->progress);
+    const store::OutputReader output(files, directory);
+    if (output.claims() && output.claims()->run.progress) {
+      return committed_counts(*output.claims()->run.progress);
     }
   } catch (const Error&) {
     // Whoever reads the output says what is wrong with it.
@@ -78,20 +70,11 @@ json committed_counts(Files& files, const std::string& directory) {
   return to_json(Counters());
 }
 
-ordered_json read_report(Files& files, const std::string& directory) {
-  const std::string path = directory + "/" + store::store_files::kReport;
-  if (!files.exists(path)) {
-    return ordered_json::object();
-  }
-  ordered_json report = ordered_json::parse(read_text(files, path), nullptr, false);
-  return report.is_object() ? report : ordered_json::object();
-}
-
 OutputState read_output_state(Files& files, const std::string& directory) {
-  const std::optional<store::StoreState> store = read_state(files, directory);
+  const store::OutputReader reader = open_output(files, directory);
   OutputState output;
-  output.holder = holder_of(files, directory);
-  if (!store) {
+  output.holder = reader.writer();
+  if (!reader.claims()) {
     throw Error(ExitCode::kBadData,
                 printable(directory, 400) + (output.holder.empty()
                                                  ? " holds no run: nothing was begun in it"
@@ -100,12 +83,13 @@ OutputState read_output_state(Files& files, const std::string& directory) {
                     ? "give a model file, or an output directory of longhaul embed"
                     : "look again in a moment");
   }
-  output.report = read_report(files, directory);
-  output.counts = store->progress ? committed_counts(*store->progress) : to_json(Counters());
+  const store::StoreState& store = reader.claims()->run;
+  output.report = reader.run();
+  output.counts = store.progress ? committed_counts(*store.progress) : to_json(Counters());
   output.left_out = take_left_out(output.counts);
-  if (store->finish) {
+  if (store.finish) {
     output.state = "complete";
-    output.code = store->finish->at("code");
+    output.code = store.finish->at("code");
     if (const json report = output.report; report.value("counts", json()).is_object()) {
       output.counts = report.at("counts");  // what came after the last record too
       output.left_out = report.value("left_out", json::object());

@@ -35,7 +35,4 @@ nlohmann::json committed_counts(const store::Progress& progress);
 // The same of a directory's last commit; zeros where none is claimed or it cannot be read.
 nlohmann::json committed_counts(Files& files, const std::string& directory);
 
-// run.json of a directory; an empty object when it is not there or no object.
-nlohmann::ordered_json read_report(Files& files, const std::string& directory);
-
 }  // namespace longhaul::session

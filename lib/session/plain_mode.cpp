@@ -7,6 +7,7 @@
 #include "session/run_identity.hpp"
 #include "session/run_report.hpp"
 #include "session/session_checks.hpp"
+#include "store/output_reader.hpp"
 
 namespace longhaul::session {
 namespace {
@@ -46,7 +47,8 @@ class PlainMode : public Mode {
     // A run from the start with a retry's settings is what the retried output stands for.
     if (directory_->state()->retries > 0 &&
         same_fingerprint(
-            fingerprint_as_retried(follows_->fingerprint, read_report(host_.files, config_.output)),
+            fingerprint_as_retried(follows_->fingerprint,
+                                   store::OutputReader(host_.files, config_.output).run()),
             fingerprint)) {
       return;
     }

@@ -9,7 +9,6 @@
 #include "base/text.hpp"
 #include "domain/outcome.hpp"
 #include "prepare/image_settings.hpp"
-#include "store/record_csv.hpp"
 
 namespace longhaul::session {
 namespace {
@@ -43,56 +42,31 @@ std::vector<std::string> output_columns(const config::RunConfig& config,
   return columns;
 }
 
-void remember_rows(Files& files, const std::string& output, prepare::DuplicateFilter::Key key,
+void remember_rows(const store::OutputReader& output, prepare::DuplicateFilter::Key key,
                    prepare::DuplicateFilter& filter) {
-  const std::string path = output + "/records.csv";
-  const auto file = files.open(path, OpenMode::kRead);
-  store::CsvFile csv(*file, path, file->size());
-  const std::vector<std::string> header = csv.next().value_or(std::vector<std::string>());
-  const std::string wanted =
-      key == prepare::DuplicateFilter::Key::kContent ? "hash" : prepare::kLikenessColumn;
-  const auto column = [&](const std::string& name) {
-    const auto found = std::find(header.begin(), header.end(), name);
-    if (found == header.end()) {
-      throw Error(ExitCode::kBadData, path + " has no column " + name,
-                  "start anew with --overwrite");
-    }
-    return static_cast<std::size_t>(found - header.begin());
-  };
-  const std::size_t key_at = column(wanted);
-  const std::size_t status_at = column("status");
-  while (const auto fields = csv.next()) {
-    const auto row = fields->size() == header.size() ? parse_count(fields->front()) : std::nullopt;
-    if (!row) {
-      throw Error(ExitCode::kBadData, path + ", line " + std::to_string(csv.line()) + " is damaged",
-                  "start anew with --overwrite");
-    }
-    if ((*fields)[status_at] != to_string(Status::kOk)) {
+  const std::vector<std::string>& kept = output.layout().kept_columns;
+  const auto likeness = static_cast<std::size_t>(
+      std::find(kept.begin(), kept.end(), prepare::kLikenessColumn) - kept.begin());
+  store::RecordCursor records = output.records();
+  for (RecordRow record; records.next(record);) {
+    if (record.status != Status::kOk) {
       continue;
     }
     if (key == prepare::DuplicateFilter::Key::kContent) {
-      if (const auto hash = hash128_from_hex((*fields)[key_at])) {
-        filter.first_of(*hash, *row);
+      if (record.hash != Hash128{}) {
+        filter.first_of(record.hash, record.row);
       }
-    } else if (const auto likeness = parse_hex((*fields)[key_at])) {
-      filter.first_of(*likeness, *row);
+    } else if (const auto value = parse_hex(record.kept.at(likeness))) {
+      filter.first_of(*value, record.row);
     }
   }
 }
 
-void recall_ids(Files& files, const std::string& output, std::uint64_t bytes,
-                run::RepeatedIds& ids) {
-  const std::string path = output + "/records.csv";
-  const auto file = files.open(path, OpenMode::kRead);
-  store::CsvFile csv(*file, path, bytes);
-  csv.next();
-  while (const auto fields = csv.next()) {
-    if (ids.overflowed()) {
-      return;  // further ones would not be remembered
-    }
-    if (fields->size() > 1) {
-      ids.repeats((*fields)[1]);
-    }
+void recall_ids(const store::OutputReader& output, run::RepeatedIds& ids) {
+  store::RecordCursor records = output.records();
+  // Further ones would not be remembered.
+  for (RecordRow record; !ids.overflowed() && records.next(record);) {
+    ids.repeats(record.id);
   }
 }
 

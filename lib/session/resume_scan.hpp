@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "base/files.hpp"
 #include "config/run_config.hpp"
 #include "input/record_reader.hpp"
 #include "prepare/duplicate_filter.hpp"
 #include "prepare/preprocessor.hpp"
 #include "run/repeated_ids.hpp"
+#include "store/output_reader.hpp"
 
 namespace longhaul::session {
 
@@ -31,12 +31,11 @@ std::vector<std::string> output_columns(const config::RunConfig& config,
 // Finds the first row like a prepared one and remembers each; `filter` must outlive it.
 DuplicateOf first_finder(prepare::DuplicateFilter& filter);
 
-// Puts the accepted rows of OUT/records.csv into the filter: their hash, or their likeness.
-void remember_rows(Files& files, const std::string& output, prepare::DuplicateFilter::Key key,
+// Puts the accepted records of `output` into the filter: their hash, or their likeness.
+void remember_rows(const store::OutputReader& output, prepare::DuplicateFilter::Key key,
                    prepare::DuplicateFilter& filter);
 
-// Gives the ids of the first `bytes` of OUT/records.csv to `ids`.
-void recall_ids(Files& files, const std::string& output, std::uint64_t bytes,
-                run::RepeatedIds& ids);
+// Gives the ids of the records of `output` to `ids`.
+void recall_ids(const store::OutputReader& output, run::RepeatedIds& ids);
 
 }  // namespace longhaul::session

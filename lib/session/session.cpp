@@ -18,6 +18,7 @@
 #include "session/run_report.hpp"
 #include "session/session_checks.hpp"
 #include "session/session_input.hpp"
+#include "store/output_reader.hpp"
 
 namespace longhaul::session {
 namespace {
@@ -98,10 +99,9 @@ class Session {
   }
 
   void open_store() {
-    const store::StoreLayout layout{.dimension = engine_.encoder->dimension(),
-                                    .dtype = config_.output_dtype,
-                                    .kept_columns = output_columns(config_, *input_.reader),
-                                    .gaps_column = mode_->gaps_column()};
+    const store::StoreLayout layout =
+        store::single_vector(engine_.encoder->dimension(), config_.output_dtype,
+                             output_columns(config_, *input_.reader), mode_->gaps_column());
     const bool goes_on = resumed();
     const RunBegin begun = begin();
     record_ = std::make_unique<RunRecord>(
@@ -130,7 +130,8 @@ class Session {
       store_->note({{"inputs", describe_sources(input_.sources)}});
     }
     if (engine_.duplicates && input_.from) {
-      remember_rows(host_.files, config_.output, duplicate_key(config_), *engine_.duplicates);
+      remember_rows(store::OutputReader(host_.files, config_.output), duplicate_key(config_),
+                    *engine_.duplicates);
     }
   }
 
@@ -308,11 +309,8 @@ class Session {
     if (!input_.from || !mode_->is_whole()) {
       return {};
     }
-    const std::uint64_t bytes =
-        host_.files.open(config_.output + "/" + store::store_files::kRecords, OpenMode::kRead)
-            ->size();
-    return [this, bytes](run::RepeatedIds& ids) {
-      recall_ids(host_.files, config_.output, bytes, ids);
+    return [output = store::OutputReader(host_.files, config_.output)](run::RepeatedIds& ids) {
+      recall_ids(output, ids);
     };
   }
 

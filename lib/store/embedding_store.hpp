@@ -18,35 +18,11 @@
 
 #include "base/files.hpp"
 #include "domain/input_hash.hpp"
-#include "domain/numbers.hpp"
 #include "domain/outcome.hpp"
 #include "domain/record_row.hpp"
+#include "store/store_layout.hpp"
 
 namespace longhaul::store {
-
-struct StoreLayout {
-  std::uint32_t dimension = 0;
-  OutputDtype dtype = OutputDtype::kFp32;
-  std::vector<std::string> kept_columns;
-  bool gaps_column = true;  // false: records.csv was begun before there was one
-  friend bool operator==(const StoreLayout&, const StoreLayout&) = default;
-};
-
-// The names in an output directory. clear() deletes these and no other.
-namespace store_files {
-constexpr const char* kEmbeddings = "embeddings.npy";
-constexpr const char* kPartial = "embeddings.npy.partial";  // until the run is complete
-constexpr const char* kChecksums = "checksums.npy";
-constexpr const char* kRecords = "records.csv";
-constexpr const char* kRejects = "rejects.csv";
-constexpr const char* kReport = "run.json";
-constexpr const char* kReportTemporary = "run.json.tmp";
-constexpr const char* kRecordsNext = "records.csv.next";  // while a retry is merged
-constexpr const char* kRejectsNext = "rejects.csv.next";
-constexpr const char* kJournal = "journal.jsonl";
-constexpr const char* kMemory = "memory.jsonl";  // the run writes it
-constexpr const char* kLock = "longhaul.lock";   // there while a run holds the directory
-}  // namespace store_files
 
 // What is done, as one commit claims it. Rows before `window_start` are complete in every file; of
 // the window that starts there, the first `position` slots of its order are written.

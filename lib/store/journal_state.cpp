@@ -141,8 +141,4 @@ std::optional<JournalState> read_journal(File& file, const std::string& name) {
   return state;
 }
 
-std::string path_in(const std::string& directory, const char* name) {
-  return directory + (directory.ends_with('/') ? "" : "/") + name;
-}
-
 }  // namespace longhaul::store

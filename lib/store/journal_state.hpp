@@ -35,6 +35,4 @@ std::optional<JournalState> read_journal(File& file, const std::string& name);
 // The object of a line whose checksum was right.
 nlohmann::json parse_journal_line(const std::string& name, const JournalLine& line);
 
-std::string path_in(const std::string& directory, const char* name);
-
 }  // namespace longhaul::store

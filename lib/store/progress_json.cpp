@@ -53,19 +53,26 @@ InputHash input_hash_from(const json& object, const std::string& name, int versi
   return hash;
 }
 
-Status status_from(const std::string& text) {
-  for (const Status status : {Status::kOk, Status::kRejected, Status::kDuplicate}) {
-    if (to_string(status) == text) {
-      return status;
-    }
+template <HasWords E>
+E word_from(const json& object, const char* field) {
+  const std::optional<E> value = from_string<E>(object.at(field).get<std::string>());
+  if (!value) {
+    throw Error(ExitCode::kBadData,
+                "the journal holds the unknown " + std::string(field) + " " + object[field].dump());
   }
-  throw Error(ExitCode::kBadData, "the journal holds the unknown status '" + text + "'");
+  return *value;
+}
+
+// As most are, and as all were: their journals say it in two words.
+bool is_single_vector(const StoreLayout& layout) {
+  return layout.outputs.size() == 1 && layout.outputs.front().name == OutputSpec{}.name &&
+         layout.outputs.front().kind == ArrayKind::kVector;
 }
 
 LateOutcome late_from(const json& object) {
   LateOutcome late;
   late.row = object.at("row");
-  late.status = status_from(object.at("status"));
+  late.status = word_from<Status>(object, "status");
   if (object.contains("reason")) {
     const std::optional<Reason> reason = reason_from_string(object["reason"].get<std::string>());
     if (!reason) {
@@ -86,7 +93,18 @@ LateOutcome late_from(const json& object) {
 }  // namespace
 
 ordered_json to_json(const StoreLayout& layout) {
-  ordered_json object{{"dimension", layout.dimension}, {"dtype", to_string(layout.dtype)}};
+  ordered_json object;
+  if (is_single_vector(layout)) {
+    object = {{"dimension", layout.outputs.front().dimension},
+              {"dtype", to_string(layout.outputs.front().dtype)}};
+  } else {
+    for (const OutputSpec& output : layout.outputs) {
+      object["outputs"].push_back({{"name", output.name},
+                                   {"kind", to_string(output.kind)},
+                                   {"dimension", output.dimension},
+                                   {"dtype", to_string(output.dtype)}});
+    }
+  }
   object["kept_columns"] = layout.kept_columns;
   if (layout.gaps_column) {
     object["gaps_column"] = true;
@@ -96,13 +114,17 @@ ordered_json to_json(const StoreLayout& layout) {
 
 StoreLayout layout_from_json(const json& object) {
   StoreLayout layout;
-  layout.dimension = object.at("dimension");
-  const auto dtype = from_string<OutputDtype>(object.at("dtype").get<std::string>());
-  if (!dtype) {
-    throw Error(ExitCode::kBadData,
-                "the journal holds the unknown dtype " + object.at("dtype").dump());
+  if (object.contains("outputs")) {
+    for (const json& output : object["outputs"]) {
+      layout.outputs.push_back({output.at("name"), word_from<ArrayKind>(output, "kind"),
+                                output.at("dimension"), word_from<OutputDtype>(output, "dtype")});
+    }
+  } else {
+    layout = single_vector(object.at("dimension"), word_from<OutputDtype>(object, "dtype"));
   }
-  layout.dtype = *dtype;
+  if (layout.outputs.empty()) {
+    throw Error(ExitCode::kBadData, "the journal's layout has no output");
+  }
   layout.kept_columns = object.at("kept_columns").get<std::vector<std::string>>();
   layout.gaps_column = object.value("gaps_column", false);
   return layout;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/error.hpp"
 #include "base/text.hpp"
 
 namespace longhaul::store {
@@ -61,66 +60,6 @@ std::string rejects_line(const RecordRow& row) {
   return csv_line({std::to_string(row.position), row.id, row.source,
                    row.line > 0 ? std::to_string(row.line) : "",
                    std::string(to_string(row.defect.value().reason)), row.defect->message});
-}
-
-CsvFile::CsvFile(File& file, std::string name, std::uint64_t limit)
-    : file_(file), name_(std::move(name)), limit_(limit) {}
-
-std::optional<char> CsvFile::take() {
-  if (at_ == buffer_.size()) {
-    constexpr std::uint64_t kChunk = 256 * 1024;
-    buffer_.resize(std::min(kChunk, limit_ - offset_));
-    buffer_.resize(
-        file_.read_at(offset_, std::as_writable_bytes(std::span(buffer_.data(), buffer_.size()))));
-    offset_ += buffer_.size();
-    at_ = 0;
-    if (buffer_.empty()) {
-      return std::nullopt;
-    }
-  }
-  const char c = buffer_[at_++];
-  next_line_ += c == '\n' ? 1 : 0;
-  return c;
-}
-
-std::optional<std::vector<std::string>> CsvFile::next() {
-  line_ = next_line_;
-  std::optional<char> c = take();
-  if (!c) {
-    return std::nullopt;
-  }
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (; c; c = take()) {
-    if (quoted) {
-      if (*c != '"') {
-        fields.back() += *c;
-        continue;
-      }
-      c = take();
-      if (c == '"') {
-        fields.back() += '"';
-        continue;
-      }
-      quoted = false;
-      if (!c) {
-        break;
-      }
-    }
-    if (*c == '\n') {
-      return fields;
-    }
-    if (*c == ',') {
-      fields.emplace_back();
-    } else if (*c == '"' && fields.back().empty()) {
-      quoted = true;
-    } else {
-      fields.back() += *c;
-    }
-  }
-  throw Error(ExitCode::kBadData,
-              name_ + ": line " + std::to_string(line_) + " does not end as a CSV line does",
-              "restore it from a copy, or embed again with --overwrite");
 }
 
 }  // namespace longhaul::store

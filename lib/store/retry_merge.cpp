@@ -10,9 +10,9 @@
 #include "base/text.hpp"
 #include "store/journal_state.hpp"
 #include "store/npy.hpp"
-#include "store/progress_json.hpp"
+#include "store/output_reader.hpp"
 #include "store/record_csv.hpp"
-#include "store/row_file.hpp"
+#include "store/row_hash.hpp"
 #include "store/store_directory.hpp"
 #include "store/text_file.hpp"
 
@@ -20,54 +20,30 @@ namespace longhaul::store {
 namespace {
 
 constexpr const char* kRetry = "retry.partial";
-
-using Fields = std::vector<std::string>;
-
-constexpr std::size_t kRow = 0;
-constexpr std::size_t kId = 1;
-constexpr std::size_t kStatus = 3;
+constexpr const char* kGiveUp = "verify the output; deleting retry.partial gives the retry up";
 
 [[noreturn]] void unfit(const std::string& where, const std::string& what) {
-  throw Error(ExitCode::kBadData, where + " " + what,
-              "verify the output; deleting " + std::string(kRetry) + " gives the retry up");
+  throw Error(ExitCode::kBadData, where + " " + what, kGiveUp);
 }
 
-// A CSV file of ours, read line by line after its header.
-class Table {
- public:
-  Table(Files& files, std::string path, std::size_t columns, std::optional<std::uint64_t> limit)
-      : path_(std::move(path)),
-        file_(files.open(path_, OpenMode::kRead)),
-        csv_(*file_, path_, limit.value_or(file_->size())),
-        columns_(columns) {
-    csv_.next();
+OutputReader part(Files& files, const std::string& path) {
+  if (files.kind(path) != PathKind::kDirectory) {
+    unfit(path, "is missing");
   }
-
-  std::optional<Fields> next() {
-    std::optional<Fields> fields = csv_.next();
-    if (fields && fields->size() != columns_) {
-      unfit(path_ + " line " + std::to_string(csv_.line()),
-            "has " + std::to_string(fields->size()) + " fields, not " + std::to_string(columns_));
-    }
-    return fields;
+  OutputReader output(files, path, OutputReader::JournalFile::kRequired, kGiveUp);
+  if (!output.claims()) {
+    unfit(output.path_of(store_files::kJournal), "is missing, or holds nothing");
   }
+  return output;
+}
 
-  Fields required() {
-    std::optional<Fields> fields = next();
-    if (!fields) {
-      unfit(path_, "ends too early");
-    }
-    return std::move(*fields);
+RecordRow required(RejectCursor& rejects) {
+  RecordRow row;
+  if (!rejects.next(row)) {
+    unfit(rejects.path(), "ends too early");
   }
-
- private:
-  std::string path_;
-  std::unique_ptr<File> file_;
-  CsvFile csv_;
-  std::size_t columns_;
-};
-
-constexpr std::size_t kRejectColumns = 6;
+  return row;
+}
 
 class Merge {
  public:
@@ -75,11 +51,18 @@ class Merge {
       : files_(files),
         output_(output),
         retry_(retry_directory(output)),
-        old_(journal_of(output_)),
-        again_(journal_of(retry_)),
-        columns_(record_columns(old_.run.layout).size()) {
+        old_output_(part(files, output_)),
+        retry_output_(part(files, retry_)),
+        old_(*old_output_.claims()),
+        again_(*retry_output_.claims()) {
     if (again_.run.layout != old_.run.layout || !again_.run.finish || !old_.run.progress) {
       unfit(retry_, "is no finished retry of " + output_);
+    }
+    for (const OutputSpec& array : old_.run.layout.outputs) {
+      if (array.kind != ArrayKind::kVector) {
+        throw Error(ExitCode::kInternal,
+                    "a retry is merged into " + array.name + ", whose rows have no room for more");
+      }
     }
   }
 
@@ -120,91 +103,95 @@ class Merge {
   }
 
  private:
-  std::string out(const char* name) const { return path_in(output_, name); }
+  std::string out(const std::string& name) const { return path_in(output_, name); }
   std::string again(const char* name) const { return path_in(retry_, name); }
   std::unique_ptr<File> create(const char* name) {
     return files_.open(out(name), OpenMode::kCreate);
   }
 
-  JournalState journal_of(const std::string& directory) {
-    const std::string name = path_in(directory, store_files::kJournal);
-    std::optional<JournalState> state;
-    if (files_.exists(name)) {
-      state = read_journal(*files_.open(name, OpenMode::kRead), name);
-    }
-    if (!state) {
-      unfit(name, "is missing, or holds nothing");
-    }
-    return std::move(*state);
-  }
-
-  Table table(const std::string& path, std::size_t columns,
-              std::optional<std::uint64_t> limit = std::nullopt) {
-    return Table(files_, path, columns, limit);
-  }
-
   void write_tables(TextFile& records, TextFile& rejects) {
-    Table before = table(out(store_files::kRecords), columns_, old_.claims.records_bytes);
-    Table fresh = table(again(store_files::kRecords), columns_);
-    Table fresh_rejects = table(again(store_files::kRejects), kRejectColumns);
+    RecordCursor before = old_output_.records();
+    RecordCursor fresh = retry_output_.records(Rows::kSelected);
+    RejectCursor fresh_rejects = retry_output_.rejects();
     records.append(records_header(old_.run.layout));
     rejects.append(rejects_header());
-    while (std::optional<Fields> line = before.next()) {
-      if ((*line)[kStatus] == to_string(Status::kRejected)) {
-        Fields record = of_row(fresh.required(), (*line)[kRow]);
-        if (record[kId] != (*line)[kId]) {
-          unfit(again(store_files::kRecords), "holds '" + printable(record[kId]) + "' where '" +
-                                                  printable((*line)[kId]) + "' belongs");
+    RecordRow line;
+    while (before.next(line)) {
+      if (line.status == Status::kRejected) {
+        RecordRow record;
+        if (!fresh.next(record)) {
+          unfit(fresh.path(), "ends too early");
         }
-        if (record[kStatus] == to_string(Status::kRejected)) {
-          rejects.append(csv_line(of_row(fresh_rejects.required(), (*line)[kRow])));
+        require_row(fresh.path(), record, line);
+        if (record.id != line.id) {
+          unfit(fresh.path(),
+                "holds '" + printable(record.id) + "' where '" + printable(line.id) + "' belongs");
+        }
+        if (record.status == Status::kRejected) {
+          const RecordRow reject = required(fresh_rejects);
+          require_row(fresh_rejects.path(), reject, line);
+          rejects.append(rejects_line(reject));
         }
         line = std::move(record);
       }
-      records.append(csv_line(*line));
+      records.append(records_line(old_.run.layout, line));
     }
-    if (fresh.next()) {
-      unfit(again(store_files::kRecords), "holds more records than were rejected");
+    if (RecordRow extra; fresh.next(extra)) {
+      unfit(fresh.path(), "holds more records than were rejected");
     }
   }
 
-  Fields of_row(Fields fields, const std::string& row) const {
-    if (fields[kRow] != row) {
-      unfit(retry_, "holds row " + printable(fields[kRow]) + " where row " + row + " belongs");
+  static void require_row(const std::string& path, const RecordRow& found,
+                          const RecordRow& wanted) {
+    if (found.position != wanted.position) {
+      unfit(path, "holds row " + std::to_string(found.position) + " where row " +
+                      std::to_string(wanted.position) + " belongs");
     }
-    return fields;
   }
 
   // rejects.csv is still the old one: what it names, and nothing else, may be written.
   void copy_rows() {
-    Table rejected = table(out(store_files::kRejects), kRejectColumns);
-    Table fresh = table(again(store_files::kRecords), columns_);
-    const auto vectors = files_.open(again(store_files::kEmbeddings), OpenMode::kRead);
-    const auto sums = files_.open(again(store_files::kChecksums), OpenMode::kRead);
-    const auto to_vectors = files_.open(out(store_files::kEmbeddings), OpenMode::kReadWrite);
+    RejectCursor rejected(open_own_table(files_, out(store_files::kRejects), kGiveUp), kGiveUp);
+    RecordCursor fresh = retry_output_.records(Rows::kSelected);
+    std::vector<ArrayReader> arrays;
+    std::vector<std::unique_ptr<File>> to;
+    for (const OutputSpec& output : old_.run.layout.outputs) {
+      arrays.push_back(retry_output_.array(output));
+      to.push_back(files_.open(out(array_file(output)), OpenMode::kReadWrite));
+    }
+    ChecksumReader checksums = retry_output_.checksums();
     const auto to_sums = files_.open(out(store_files::kChecksums), OpenMode::kReadWrite);
-    std::vector<std::byte> row(row_bytes(old_.run.layout));
-    for (std::uint64_t number = 0; std::optional<Fields> line = fresh.next(); ++number) {
-      const Fields record = of_row(std::move(*line), rejected.required()[kRow]);
-      if (record[kStatus] == to_string(Status::kRejected)) {
+    for (RecordRow record; fresh.next(record);) {
+      const RecordRow place = required(rejected);
+      require_row(fresh.path(), record, place);
+      if (place.position >= old_output_.rows()) {
+        unfit(rejected.path(), "names the row '" + std::to_string(place.position) + "'");
+      }
+      if (record.status == Status::kRejected) {
         continue;
       }
-      const std::optional<std::uint64_t> to = parse_count(record[kRow]);
-      if (!to || *to >= old_.run.progress->window_start) {
-        unfit(out(store_files::kRejects), "names the row '" + printable(record[kRow]) + "'");
+      const std::uint64_t row = place.position;
+      RowHash hash;
+      for (std::size_t i = 0; i < arrays.size(); ++i) {
+        const auto bytes = arrays[i].bytes(record.row);
+        if (!bytes) {
+          unfit(arrays[i].where(record.row), "is missing");
+        }
+        hash.add(*bytes);
       }
-      std::uint64_t sum = 0;
-      const std::span sum_bytes = std::as_writable_bytes(std::span(&sum, 1));
-      vectors->read_at(kNpyHeaderBytes + number * row.size(), row);
-      sums->read_at(kNpyHeaderBytes + number * sizeof(sum), sum_bytes);
-      if (hash64(row) != sum) {
-        unfit(again(store_files::kEmbeddings),
-              "row " + std::to_string(number) + " does not match its checksum");
+      const std::uint64_t sum = hash.value();
+      if (checksums.of(record.row) != sum) {
+        unfit(arrays.front().where(record.row), "does not match its checksum");
       }
-      to_vectors->write_at(kNpyHeaderBytes + *to * row.size(), row);
-      to_sums->write_at(kNpyHeaderBytes + *to * sizeof(sum), sum_bytes);
+      for (std::size_t i = 0; i < arrays.size(); ++i) {
+        const auto bytes = arrays[i].bytes(record.row).value();
+        to[i]->write_at(kNpyHeaderBytes + row * bytes.size(), bytes);
+      }
+      to_sums->write_at(kNpyHeaderBytes + row * sizeof(sum), std::as_bytes(std::span(&sum, 1)));
     }
-    to_vectors->sync();
+    for (const auto& file : to) {
+      file->sync();
+    }
     to_sums->sync();
   }
 
@@ -238,9 +225,10 @@ class Merge {
   Files& files_;
   std::string output_;
   std::string retry_;
-  JournalState old_;
-  JournalState again_;
-  std::size_t columns_;
+  OutputReader old_output_;
+  OutputReader retry_output_;
+  const JournalState& old_;
+  const JournalState& again_;
 };
 
 // Whether the retry's own journal says that it belongs to the output as it is now.

@@ -1,51 +1,23 @@
 #include "store/row_file.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
-#include <cstring>
-#include <limits>
 
 #include "base/error.hpp"
 #include "base/hash.hpp"
-#include "store/float16.hpp"
 #include "store/npy.hpp"
+#include "store/stored_values.hpp"
 
 namespace longhaul::store {
 namespace {
 
 constexpr std::uint64_t kGatherBytes = 8ULL << 20;
 
-bool storable(std::span<const float> vector, OutputDtype dtype) {
-  return std::all_of(vector.begin(), vector.end(), [dtype](float value) {
-    return std::isfinite(value) && (dtype == OutputDtype::kFp32 || !half_overflows(value));
-  });
-}
-
 }  // namespace
 
-std::string embeddings_header(const StoreLayout& layout, std::uint64_t rows) {
-  return npy_header(layout.dtype == OutputDtype::kFp32 ? "<f4" : "<f2", rows, layout.dimension);
-}
-
-std::string checksums_header(std::uint64_t rows) {
-  return npy_header("<u8", rows, std::nullopt);
-}
-
-std::vector<std::byte> nan_row(const StoreLayout& layout) {
-  const std::uint32_t nan = layout.dtype == OutputDtype::kFp32 ? 0x7FC00000U : 0x7E00U;
-  const std::size_t size = layout.dtype == OutputDtype::kFp32 ? 4 : 2;
-  std::vector<std::byte> row(row_bytes(layout));
-  for (std::size_t at = 0; at < row.size(); at += size) {
-    std::memcpy(row.data() + at, &nan, size);
-  }
-  return row;
-}
-
-RowFile::RowFile(const StoreLayout& layout, std::unique_ptr<File> embeddings,
+RowFile::RowFile(const OutputSpec& output, std::unique_ptr<File> embeddings,
                  std::unique_ptr<File> checksums, std::uint64_t rows)
-    : layout_(layout),
-      row_bytes_(row_bytes(layout)),
+    : output_(output),
+      row_bytes_(vector_bytes(output)),
       embeddings_(std::move(embeddings)),
       checksums_(std::move(checksums)),
       rows_(rows) {
@@ -73,29 +45,20 @@ std::span<std::byte> RowFile::slot(std::uint64_t row) {
 }
 
 bool RowFile::put(std::uint64_t row, std::span<const float> vector) {
-  if (vector.size() != layout_.dimension) {
+  if (vector.size() != output_.dimension) {
     throw Error(ExitCode::kInternal, "a vector of " + std::to_string(vector.size()) +
                                          " components for rows of " +
-                                         std::to_string(layout_.dimension));
+                                         std::to_string(output_.dimension));
   }
-  if (!storable(vector, layout_.dtype)) {
+  if (!is_storable(vector, output_.dtype)) {
     return false;
   }
-  const std::span<std::byte> bytes = slot(row);
-  if (layout_.dtype == OutputDtype::kFp32) {
-    std::memcpy(bytes.data(), vector.data(), bytes.size());
-    return true;
-  }
-  for (std::size_t i = 0; i < vector.size(); ++i) {
-    const std::uint16_t half = to_half(vector[i]);
-    std::memcpy(bytes.data() + i * sizeof(half), &half, sizeof(half));
-  }
+  encode_values(vector, output_.dtype, slot(row));
   return true;
 }
 
 void RowFile::put_nan(std::uint64_t row) {
-  const std::vector<std::byte> nan = nan_row(layout_);
-  std::copy(nan.begin(), nan.end(), slot(row).begin());
+  fill_nan(output_.dtype, slot(row));
 }
 
 std::vector<float> RowFile::get(std::uint64_t row) {
@@ -104,16 +67,8 @@ std::vector<float> RowFile::get(std::uint64_t row) {
     throw Error(ExitCode::kBadData,
                 "row " + std::to_string(row) + " of embeddings.npy does not match its checksum");
   }
-  std::vector<float> vector(layout_.dimension);
-  if (layout_.dtype == OutputDtype::kFp32) {
-    std::memcpy(vector.data(), run_.data(), run_.size());
-    return vector;
-  }
-  for (std::size_t i = 0; i < vector.size(); ++i) {
-    std::uint16_t half = 0;
-    std::memcpy(&half, run_.data() + i * sizeof(half), sizeof(half));
-    vector[i] = from_half(half);
-  }
+  std::vector<float> vector(output_.dimension);
+  decode_values(run_, output_.dtype, vector);
   return vector;
 }
 
@@ -175,7 +130,7 @@ void RowFile::sync() {
 
 void RowFile::finish(std::uint64_t rows) {
   sync();
-  embeddings_->write_at(0, bytes_of(embeddings_header(layout_, rows)));
+  embeddings_->write_at(0, bytes_of(array_header(output_, rows)));
   checksums_->write_at(0, bytes_of(checksums_header(rows)));
   embeddings_->sync();
   checksums_->sync();

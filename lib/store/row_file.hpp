@@ -14,18 +14,10 @@
 
 namespace longhaul::store {
 
-constexpr std::uint64_t row_bytes(const StoreLayout& layout) {
-  return std::uint64_t{layout.dimension} * (layout.dtype == OutputDtype::kFp32 ? 4 : 2);
-}
-std::string embeddings_header(const StoreLayout& layout, std::uint64_t rows);
-std::string checksums_header(std::uint64_t rows);
-// What a row without a vector holds: quiet NaN throughout.
-std::vector<std::byte> nan_row(const StoreLayout& layout);
-
 class RowFile {
  public:
   // `rows` is how far the files are claimed; both are cut there.
-  RowFile(const StoreLayout& layout, std::unique_ptr<File> embeddings,
+  RowFile(const OutputSpec& output, std::unique_ptr<File> embeddings,
           std::unique_ptr<File> checksums, std::uint64_t rows);
 
   bool put(std::uint64_t row, std::span<const float> vector);  // EmbeddingStore::put_vector
@@ -45,7 +37,7 @@ class RowFile {
   std::span<std::byte> slot(std::uint64_t row);
   void write_run(std::uint64_t first, std::span<const std::size_t> slots);
 
-  StoreLayout layout_;
+  OutputSpec output_;
   std::uint64_t row_bytes_;
   std::unique_ptr<File> embeddings_;
   std::unique_ptr<File> checksums_;

@@ -12,6 +12,7 @@
 #include "store/journal_state.hpp"
 #include "store/journaled_store.hpp"
 #include "store/npy.hpp"
+#include "store/output_reader.hpp"
 #include "store/progress_json.hpp"
 #include "store/retry_merge.hpp"
 #include "store/row_file.hpp"
@@ -20,9 +21,8 @@
 namespace longhaul::store {
 namespace {
 
-// What a run leaves behind; the journal comes into being first and goes last.
-constexpr std::array kData{store_files::kEmbeddings, store_files::kPartial, store_files::kChecksums,
-                           store_files::kRecords,    store_files::kRejects, store_files::kReport};
+// What a run leaves behind beside its arrays; the journal comes into being first and goes last.
+constexpr std::array kData{store_files::kRecords, store_files::kRejects, store_files::kReport};
 constexpr std::array kOther{store_files::kReportTemporary, store_files::kMemory,
                             store_files::kRecordsNext, store_files::kRejectsNext};
 
@@ -32,36 +32,23 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// Of what a run writes and a journal claims, what there is.
+std::vector<std::string> data_files(Files& files, const std::string& directory) {
+  std::vector<std::string> found;
+  for (const std::string& name : files.list(directory)) {
+    if (is_array_file(name) ||
+        contains(std::vector<std::string>(kData.begin(), kData.end()), name)) {
+      found.push_back(name);
+    }
+  }
+  return found;
+}
+
 // A journal of ours, also one whose first line was torn by a kill or a power cut.
 bool is_our_journal(File& file) {
   std::string start(kJournalStart.size(), '\0');
   start.resize(file.read_at(0, std::as_writable_bytes(std::span(start.data(), start.size()))));
   return kJournalStart.starts_with(start) || start == std::string(start.size(), '\0');
-}
-
-// Throws unless the directory is empty, or holds a journal of ours. True for a journal.
-bool check_ours(Files& files, const std::string& directory) {
-  std::vector<std::string> names = files.list(directory);
-  const bool journal = contains(names, store_files::kJournal);
-  if (journal) {
-    const auto file = files.open(path_in(directory, store_files::kJournal), OpenMode::kRead);
-    if (is_our_journal(*file)) {
-      return true;
-    }
-  }
-  std::erase(names, store_files::kLock);
-  if (names.empty()) {
-    return false;
-  }
-  std::vector<std::string> shown;
-  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 3); ++i) {
-    shown.push_back(printable(names[i]));
-  }
-  throw Error(ExitCode::kMismatch,
-              "the output directory " + printable(directory, 400) + " is not empty and not ours" +
-                  (journal ? " (its journal.jsonl is not longhaul's)" : "") + ": it holds " +
-                  join(shown, ", ") + (names.size() > shown.size() ? ", ..." : ""),
-              "name a new or empty directory");
 }
 
 std::unique_ptr<FileLock> take_lock(Files& files, const std::string& directory,
@@ -182,7 +169,7 @@ class Directory : public StoreDirectory {
   void acquire(const LockRequest& request) {
     for (int attempt = 0;; ++attempt) {
       if (files_.kind(path_) == PathKind::kDirectory) {
-        check_ours(files_, path_);
+        is_output_directory(files_, path_);
       } else {
         files_.make_directory(path_);
         made_ = true;
@@ -202,7 +189,7 @@ class Directory : public StoreDirectory {
   // What is wrong, or not finished, is looked at again with the lock.
   bool look_at_finished() {
     try {
-      if (files_.kind(path_) != PathKind::kDirectory || !check_ours(files_, path_)) {
+      if (files_.kind(path_) != PathKind::kDirectory || !is_output_directory(files_, path_)) {
         return false;
       }
       const auto file = files_.open(in(store_files::kJournal), OpenMode::kRead);
@@ -237,7 +224,7 @@ class Directory : public StoreDirectory {
   }
 
   void load() {
-    if (!check_ours(files_, path_)) {
+    if (!is_output_directory(files_, path_)) {
       return;
     }
     const auto file = files_.open(in(store_files::kJournal), OpenMode::kRead);
@@ -266,12 +253,11 @@ class Directory : public StoreDirectory {
 
   // Without a first line nothing can have been written: where it was, the journal is damaged.
   void refuse_orphans() {
-    for (const char* name : kData) {
-      if (files_.exists(in(name))) {
-        throw Error(ExitCode::kBadData,
-                    in(store_files::kJournal) + " holds no whole line, and there is " + name,
-                    kAnew);
-      }
+    const std::vector<std::string> data = data_files(files_, path_);
+    if (!data.empty()) {
+      throw Error(ExitCode::kBadData,
+                  in(store_files::kJournal) + " holds no whole line, and there is " + data.front(),
+                  kAnew);
     }
   }
 
@@ -299,7 +285,8 @@ class Directory : public StoreDirectory {
                   path_ + " holds both embeddings.npy and embeddings.npy.partial", kAnew);
     }
     if (state_->progress) {
-      check_size(embeddings, kNpyHeaderBytes + claims_.extent * row_bytes(state_->layout));
+      check_size(embeddings,
+                 kNpyHeaderBytes + claims_.extent * vector_bytes(state_->layout.outputs.front()));
       check_size(store_files::kChecksums, kNpyHeaderBytes + claims_.extent * sizeof(std::uint64_t));
       check_size(store_files::kRecords, claims_.records_bytes);
       check_size(store_files::kRejects, claims_.rejects_bytes);
@@ -309,7 +296,8 @@ class Directory : public StoreDirectory {
   // A finished run does no work, so a quick look must do: sizes and headers.
   void check_finished() {
     check_sizes(store_files::kEmbeddings);
-    check_header(store_files::kEmbeddings, embeddings_header(state_->layout, claims_.extent));
+    check_header(store_files::kEmbeddings,
+                 array_header(state_->layout.outputs.front(), claims_.extent));
     check_header(store_files::kChecksums, checksums_header(claims_.extent));
   }
 
@@ -338,8 +326,32 @@ class Directory : public StoreDirectory {
 
 }  // namespace
 
+bool is_output_directory(Files& files, const std::string& directory) {
+  std::vector<std::string> names = files.list(directory);
+  const bool journal = contains(names, store_files::kJournal);
+  if (journal) {
+    const auto file = files.open(path_in(directory, store_files::kJournal), OpenMode::kRead);
+    if (is_our_journal(*file)) {
+      return true;
+    }
+  }
+  std::erase(names, store_files::kLock);
+  if (names.empty()) {
+    return false;
+  }
+  std::vector<std::string> shown;
+  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 3); ++i) {
+    shown.push_back(printable(names[i]));
+  }
+  throw Error(ExitCode::kMismatch,
+              "the output directory " + printable(directory, 400) + " is not empty and not ours" +
+                  (journal ? " (its journal.jsonl is not longhaul's)" : "") + ": it holds " +
+                  join(shown, ", ") + (names.size() > shown.size() ? ", ..." : ""),
+              "name a new or empty directory");
+}
+
 void remove_run_files(Files& files, const std::string& directory) {
-  for (const char* name : kData) {
+  for (const std::string& name : data_files(files, directory)) {
     files.remove(path_in(directory, name));
   }
   for (const char* name : kOther) {
@@ -370,18 +382,8 @@ void require_known_journal(Files& files, const std::string& path) {
 }
 
 std::optional<StoreState> read_store(Files& files, const std::string& path) {
-  if (files.kind(path) != PathKind::kDirectory) {
-    throw Error(ExitCode::kIo, printable(path, 400) + " is not a directory");
-  }
-  if (!check_ours(files, path)) {
-    return std::nullopt;
-  }
-  const std::string name = path_in(path, store_files::kJournal);
-  std::optional<JournalState> journal = read_journal(*files.open(name, OpenMode::kRead), name);
-  if (!journal) {
-    return std::nullopt;
-  }
-  return std::move(journal->run);
+  const OutputReader output(files, path);
+  return output.claims() ? std::optional(output.claims()->run) : std::nullopt;
 }
 
 }  // namespace longhaul::store

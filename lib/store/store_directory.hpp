@@ -7,6 +7,10 @@
 
 namespace longhaul::store {
 
+// Whether there is a journal of ours. False for a directory that is empty; Error(kMismatch) for one
+// that holds other things.
+bool is_output_directory(Files& files, const std::string& directory);
+
 // Deletes the files that a run leaves in a directory, its journal last. Throws Error(kIo).
 void remove_run_files(Files& files, const std::string& directory);
 

@@ -150,6 +150,7 @@ def test_heads_that_are_none(t):
 
 
 @follows("lib/score/npy.cpp", "is not a readable .npy")
+@follows("lib/store/npy.cpp", "is not a readable .npy")
 def test_vectors_that_are_none(t):
     out = run(t)
     np.save(out / "embeddings.npy", np.asfortranarray(t.x))
@@ -189,8 +190,9 @@ GOOD = rows("label,score,other", "1,0.9,0.8", "0,0.2,0.3", "1,0.7,0.6", "0,0.4,0
 
 @follows(PREDICTIONS, "could be meant", "none of the columns", "is '\" + printable(truth)",
          "is '\" + printable(text)")
-@follows(TABLE, "has no column '", "has two columns named", "is empty: no header", "text after a closing",
-         "fields where the header has")
+@follows(TABLE, "has no column '")
+@follows("lib/base/csv_reader.cpp", "has two columns named", "is empty: no header", "text after a closing",
+         "never closes", "fields where the header has")
 @pytest.mark.parametrize("bad, remedy, flags", [
     (GOOD.replace("other", "y_true"), "name one with --truth-column", ["--truth-column", "label"]),
     (GOOD.replace("score", "points"), "name one with --score-column", ["--score-column", "points"]),

@@ -109,7 +109,7 @@ TEST_CASE("a rejects.csv that is damaged is named, and its place") {
     selection.wants(100, {});
   };
   CHECK_NOTHROW(ask({}));
-  CHECK_THROWS_WITH(ask({"1", "x"}), Catch::Contains("line 4 is damaged"));
-  CHECK_THROWS_WITH(ask({"5", "5"}), Catch::Contains("is damaged"));
-  CHECK_THROWS_WITH(ask({"5", "4"}), Catch::Contains("is damaged"));
+  CHECK_THROWS_WITH(ask({"1", "x"}), Catch::Contains("line 4: has no valid row"));
+  CHECK_THROWS_WITH(ask({"5", "5"}), Catch::Contains("line 4: holds row 5 after row 5"));
+  CHECK_THROWS_WITH(ask({"5", "4"}), Catch::Contains("line 4: holds row 4 after row 5"));
 }

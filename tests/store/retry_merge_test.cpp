@@ -3,10 +3,9 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.hpp"
-#include "base/text.hpp"
 #include "fakes/fault_files.hpp"
 #include "fakes/sanitized.hpp"
-#include "store/record_csv.hpp"
+#include "store/output_reader.hpp"
 #include "store/store_driver.hpp"
 #include "store/verify.hpp"
 
@@ -23,12 +22,10 @@ struct Rejected {
 };
 
 std::vector<Rejected> rejects_of(FaultFiles& files) {
-  const auto file = files.open("out/rejects.csv", OpenMode::kRead);
-  CsvFile csv(*file, "rejects.csv", file->size());
-  csv.next();
+  RejectCursor cursor = OutputReader(files, "out").rejects();
   std::vector<Rejected> rejected;
-  while (const auto fields = csv.next()) {
-    rejected.push_back({parse_count(fields->at(0)).value(), fields->at(1)});
+  for (RecordRow row; cursor.next(row);) {
+    rejected.push_back({row.row, row.id});
   }
   return rejected;
 }
@@ -54,7 +51,8 @@ void retry(FaultFiles& files, const DriverPlan& plan) {
       row.status = Status::kRejected;
       row.defect = Defect{Reason::kTooLong, "still"};
     } else {
-      REQUIRE(store->put_vector(k, second_vector(rejected[k].row, plan.layout.dimension)));
+      REQUIRE(store->put_vector(
+          k, second_vector(rejected[k].row, plan.layout.outputs.front().dimension)));
     }
     rows.push_back(row);
   }
@@ -85,7 +83,7 @@ std::map<std::string, std::string> outputs(FaultFiles& files) {
 }
 
 std::string row_bytes_at(FaultFiles& files, const DriverPlan& plan, std::uint64_t row) {
-  const std::size_t size = plan.layout.dimension * sizeof(float);
+  const std::size_t size = plan.layout.outputs.front().dimension * sizeof(float);
   return files.content("out/embeddings.npy").substr(128 + row * size, size);
 }
 
@@ -136,7 +134,7 @@ TEST_CASE("merging a retry changes the rejected rows and no other") {
   for (std::size_t k = 0; k < rejected.size(); ++k) {
     if (k % 3 != 2) {
       expected[rejected[k].row] =
-          bytes_of_vector(second_vector(rejected[k].row, plan.layout.dimension));
+          bytes_of_vector(second_vector(rejected[k].row, plan.layout.outputs.front().dimension));
     }
   }
   REQUIRE(survives(files));

@@ -115,7 +115,7 @@ class Driver {
   }
 
   void encode(std::uint64_t row) {
-    std::vector<float> vector = vector_of(row, plan_.layout.dimension);
+    std::vector<float> vector = vector_of(row, plan_.layout.outputs.front().dimension);
     LateOutcome late{row, Status::kRejected, {}, {}, {}};
     if (kind_of(row) == Kind::kLateBad) {
       vector.back() = std::numeric_limits<float>::infinity();
@@ -175,7 +175,7 @@ std::vector<float> expected_vector(const DriverPlan& plan, std::uint64_t row) {
   if (kind == Kind::kBad || kind == Kind::kLateBad) {
     return {};
   }
-  return vector_of(kind == Kind::kDuplicate ? 0 : row, plan.layout.dimension);
+  return vector_of(kind == Kind::kDuplicate ? 0 : row, plan.layout.outputs.front().dimension);
 }
 
 }  // namespace longhaul::store::test

@@ -15,7 +15,7 @@ struct DriverPlan {
   std::uint64_t records = 22;
   std::uint64_t window = 6;
   std::uint64_t commit_every = 4;  // rows
-  StoreLayout layout{5, OutputDtype::kFp32, {"label", "id"}};
+  StoreLayout layout = single_vector(5, OutputDtype::kFp32, {"label", "id"});
 };
 
 // Begins or continues the run in `directory` and finishes it. The journal's last progress, as it

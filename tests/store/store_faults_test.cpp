@@ -170,7 +170,7 @@ TEST_CASE("after a failure the store takes nothing more") {
   const DriverPlan plan;
   const auto out = open_store(files, "out");
   const auto store = out->begin(plan.layout, {});
-  const std::vector<float> vector(plan.layout.dimension);
+  const std::vector<float> vector(plan.layout.outputs.front().dimension);
   CHECK(store->put_vector(0, vector));
   std::uint64_t syncs = 0;
   files.arm(Fault::kErrorOnce, 2);  // writes of rows and checksums, then the first sync

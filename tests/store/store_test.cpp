@@ -18,9 +18,9 @@ namespace {
 
 std::vector<float> row_of(const FaultFiles& files, const DriverPlan& plan, std::uint64_t row) {
   const std::string content = files.content("out/embeddings.npy");
-  std::vector<float> vector(plan.layout.dimension);
-  std::memcpy(vector.data(), content.data() + 128 + row * plan.layout.dimension * 4,
-              plan.layout.dimension * 4);
+  std::vector<float> vector(plan.layout.outputs.front().dimension);
+  std::memcpy(vector.data(), content.data() + 128 + row * plan.layout.outputs.front().dimension * 4,
+              plan.layout.outputs.front().dimension * 4);
   return vector;
 }
 
@@ -59,7 +59,7 @@ RecordRow good(std::uint64_t row, std::string id) {
   return line;
 }
 
-const StoreLayout kLayout{2, OutputDtype::kFp32, {}};
+const StoreLayout kLayout = single_vector(2);
 const std::vector<float> kVector{1.0F, 2.0F};
 
 ExitCode code_of(const std::function<void()>& action, const std::string& text) {
@@ -101,7 +101,8 @@ TEST_CASE("lines that no commit claims are cut when the run continues") {
 TEST_CASE("a kept column whose name is taken becomes input.NAME") {
   FaultFiles files;
   const auto out = open_store(files, "out");
-  const auto store = out->begin({2, OutputDtype::kFp32, {"label", "id", "input.id"}}, {});
+  const auto store =
+      out->begin(single_vector(2, OutputDtype::kFp32, {"label", "id", "input.id"}), {});
   CHECK(store->put_vector(0, kVector));
   RecordRow row = good(0, "a,\"b\"");
   row.kept = {"1", "x\ny", "z"};
@@ -118,7 +119,7 @@ TEST_CASE("a kept column whose name is taken becomes input.NAME") {
 
 TEST_CASE("an output begun before gaps were counted goes on without their column") {
   FaultFiles files;
-  const StoreLayout old{2, OutputDtype::kFp32, {"x"}, false};
+  const StoreLayout old = single_vector(2, OutputDtype::kFp32, {"x"}, false);
   {
     const auto out = open_store(files, "out");
     const auto store = out->begin(old, {});
@@ -144,7 +145,7 @@ TEST_CASE("an output begun before gaps were counted goes on without their column
 TEST_CASE("a component that is not finite, or not as fp16, stores nothing and is told") {
   FaultFiles files;
   const auto out = open_store(files, "out");
-  const auto store = out->begin({2, OutputDtype::kFp16, {}}, {});
+  const auto store = out->begin(single_vector(2, OutputDtype::kFp16), {});
   const std::vector<float> most{65519.0F, -65504.0F};
   const std::vector<float> too_much{0.0F, 65520.0F};
   const std::vector<float> nan{0.0F, std::nanf("")};

@@ -146,7 +146,7 @@ TEST_CASE("an unfinished run does not verify, and what is committed is checked")
 TEST_CASE("while a run writes there is nothing to verify") {
   FaultFiles files;
   const auto out = open_store(files, "out", {"process 7", {}});
-  const auto store = out->begin({1, OutputDtype::kFp32, {}}, {});
+  const auto store = out->begin(single_vector(1), {});
   files.set_content("out/longhaul.lock", "process 7");
   try {
     verify_store(files, "out");

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace longhaul::input {
+namespace longhaul {
 
 class FieldSplitter {
  public:
@@ -53,4 +53,4 @@ class FieldSplitter {
   std::vector<std::string_view> fields_;
 };
 
-}  // namespace longhaul::input
+}  // namespace longhaul

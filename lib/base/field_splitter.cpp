@@ -1,9 +1,9 @@
-#include "input/field_splitter.hpp"
+#include "base/field_splitter.hpp"
 
 #include <algorithm>
 #include <cstring>
 
-namespace longhaul::input {
+namespace longhaul {
 
 void FieldSplitter::split(std::string_view line) {
   fields_.clear();
@@ -116,4 +116,4 @@ void FieldSplitter::finish() {
   }
 }
 
-}  // namespace longhaul::input
+}  // namespace longhaul
