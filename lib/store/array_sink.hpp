@@ -64,6 +64,7 @@ class FixedRows : public ArraySink {
                                                 std::span<const float> values) override;
   std::span<const std::byte> put_nan(std::uint64_t row) override;
   std::vector<std::byte> get(std::uint64_t row) override;
+  void flush() { file_.flush(); }
   void sync() override { file_.sync(); }
   ArrayClaim claim() const override { return {rows_, rows_}; }
   void forget(std::uint64_t rows) override { rows_ = rows; }

@@ -45,7 +45,7 @@ class OwnLines : public CsvLines {
 
  private:
   bool refill() {
-    constexpr std::uint64_t kChunk = 256 * 1024;
+    constexpr std::uint64_t kChunk = 256ULL << 10;
     buffer_.erase(0, begin_);
     begin_ = 0;
     const std::size_t kept = buffer_.size();

@@ -274,7 +274,7 @@ bool recover_retry(Files& files, const std::string& output) {
   if (state && files.kind(retry) == PathKind::kDirectory &&
       !is_current(files, retry, state->run.retries)) {
     // The line that says so must last before what it is about goes.
-    Journal(files.open(name, OpenMode::kReadWrite), state->end);
+    const Journal durable(files.open(name, OpenMode::kReadWrite), state->end);
     discard_retry(files, output);
   }
   return false;

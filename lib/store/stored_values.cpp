@@ -17,7 +17,7 @@ bool is_storable(std::span<const float> values, OutputDtype dtype) {
 
 void encode_values(std::span<const float> values, OutputDtype dtype, std::span<std::byte> bytes) {
   if (dtype == OutputDtype::kFp32) {
-    std::memcpy(bytes.data(), values.data(), bytes.size());
+    std::ranges::copy(std::as_bytes(values), bytes.begin());
     return;
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -28,7 +28,7 @@ void encode_values(std::span<const float> values, OutputDtype dtype, std::span<s
 
 void decode_values(std::span<const std::byte> bytes, OutputDtype dtype, std::span<float> values) {
   if (dtype == OutputDtype::kFp32) {
-    std::memcpy(values.data(), bytes.data(), bytes.size());
+    std::ranges::copy(bytes, std::as_writable_bytes(values).begin());
     return;
   }
   for (std::size_t i = 0; i < values.size(); ++i) {

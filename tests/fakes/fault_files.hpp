@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/files.hpp"
 
 namespace longhaul::fakes {
@@ -30,6 +31,22 @@ enum class Fault {
   kPowerLoss,     // before operation n takes effect
   kPowerLossMid,  // a write at operation n has stored half of its bytes
 };
+
+// Does the work: true when it reached its end before a fault could stop it.
+template <typename Work>
+bool survives(const Work& work) {
+  try {
+    work();
+    return true;
+  } catch (const PowerLost&) {
+    return false;
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kIo) {
+      throw;
+    }
+    return false;
+  }
+}
 
 // What of the unsynced work is still there after the power comes back.
 enum class Survival {
