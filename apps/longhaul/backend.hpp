@@ -4,26 +4,16 @@
 #pragma once
 
 #include <functional>
-#include <memory>
-#include <optional>
+#include <nlohmann/json.hpp>
 #include <string>
 
-#include "base/log.hpp"
-#include "encode/encoder.hpp"
-#include "encode/model_file.hpp"
+#include "device/device.hpp"
+#include "encode/model_loader.hpp"
 
 namespace longhaul::app {
 
 struct Backend {
-  // Hash and card of a model file, without loading the module. Refuses any file whose SHA-256 is
-  // not `sha256`. Throws Error(kBadData, kIo).
-  std::function<encode::ModelFile(const std::string& path,
-                                  const std::optional<std::string>& card_path,
-                                  const std::optional<std::string>& sha256)>
-      read_model;
-  std::function<std::unique_ptr<encode::Encoder>(const encode::ModelFile&,
-                                                 const encode::EncoderOptions&, Log&)>
-      make_encoder;
+  encode::ModelLoader models;
   // For `longhaul inspect`: what loading and trying a module tells (torch/inspect_module.hpp).
   // Empty where there is no module to load.
   std::function<nlohmann::json(const std::string& path, const std::string& method)>

@@ -12,12 +12,11 @@ Error no_encoder() {
 }  // namespace
 
 Backend make_backend(device::FreedMemory) {
-  return {.read_model = [](const auto&, const auto&, const auto&) -> encode::ModelFile {
-            throw no_encoder();
-          },
-          .make_encoder = [](const auto&, const auto&, auto&) -> std::unique_ptr<encode::Encoder> {
-            throw no_encoder();
-          }};
+  return {.models = {.read_model = [](const auto&, const auto&, const auto&) -> encode::ModelFile {
+                       throw no_encoder();
+                     },
+                     .make_encoder = [](const auto&, const auto&, auto&)
+                         -> std::unique_ptr<encode::Encoder> { throw no_encoder(); }}};
 }
 
 }  // namespace longhaul::app

@@ -131,13 +131,13 @@ class Bench {
     if (options.batch_tokens > 0) {
       config_.batch_tokens = options.batch_tokens;
     }
-    model_ = backend_.read_model(options.model, options.card, std::nullopt);
+    model_ = backend_.models.read_model(options.model, options.card, std::nullopt);
     if (model_.card.modality != Modality::kSequence) {
       throw Error(ExitCode::kUsage, "bench measures sequence models", "time images with embed");
     }
     NullLog log;
     const encode::EncoderOptions encoder = session::encoder_options(config_, model_.card, threads);
-    encoder_ = backend_.make_encoder(model_, encoder, log);
+    encoder_ = backend_.models.make_encoder(model_, encoder, log);
     preprocessor_ = make_preprocessor(config_, model_.card, threads, {});
     const session::Choices choices =
         session::make_choices(config_, model_.card,

@@ -99,7 +99,8 @@ void print_model(const encode::ModelFile& model, const json& module, std::size_t
 
 ExitCode inspect_model(const InspectOptions& options, std::size_t columns) {
   const Backend backend = make_backend();
-  const encode::ModelFile model = backend.read_model(options.path, options.card, std::nullopt);
+  const encode::ModelFile model =
+      backend.models.read_model(options.path, options.card, std::nullopt);
   const json module = backend.describe_module
                           ? backend.describe_module(options.path, model.card.method)
                           : json(nullptr);

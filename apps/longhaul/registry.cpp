@@ -72,20 +72,12 @@ std::unique_ptr<prepare::Preprocessor> make_preprocessor(const config::RunConfig
     };
     return load_image_preprocessor(settings);
   }
-  const std::optional<std::uint32_t> limit = session::max_tokens(config, card);
-  return std::make_unique<prepare::SequencePreprocessor>(
-      card.alphabet,
-      prepare::SequencePolicy{.max_tokens = limit,
-                              .limit_is_models = limit == card.max_tokens,
-                              .truncate = config.too_long == TooLong::kTruncate,
-                              .substitute_unknown = config.unknown == Unknown::kToken,
-                              .remove_gaps = config.gaps == Gaps::kRemove,
-                              .nucleotides_expected = config.allow_nucleotides});
+  return std::make_unique<prepare::SequencePreprocessor>(card.alphabet,
+                                                         session::sequence_policy(config, card));
 }
 
 session::Workshop make_workshop(const Backend& backend) {
-  return {.read_model = backend.read_model,
-          .make_encoder = backend.make_encoder,
+  return {.models = backend.models,
           .make_reader = &make_reader,
           .make_preprocessor = &make_preprocessor};
 }

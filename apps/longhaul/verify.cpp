@@ -143,7 +143,7 @@ class VerifyCommand {
   }
 
   encode::ModelFile read_model() const {
-    return workshop_.read_model(config_->model, config_->card, std::nullopt);
+    return workshop_.models.read_model(config_->model, config_->card, std::nullopt);
   }
 
   // On the machine that made them, rows that claim it are the same bits. Nothing where the model or
@@ -162,7 +162,8 @@ class VerifyCommand {
     options.choices = choices.encoder;
     options.device = choices.device;
     NullLog log;
-    const std::unique_ptr<encode::Encoder> encoder = workshop_.make_encoder(model, options, log);
+    const std::unique_ptr<encode::Encoder> encoder =
+        workshop_.models.make_encoder(model, options, log);
     const std::unique_ptr<prepare::Preprocessor> preprocessor =
         make_preprocessor(*config_, model.card, 1, {});
     exact_ = report_.value("bits", "numeric") == "exact" &&

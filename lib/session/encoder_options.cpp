@@ -33,4 +33,15 @@ std::optional<std::uint32_t> max_tokens(const config::RunConfig& config,
   return config.max_length ? config.max_length : card.max_tokens;
 }
 
+prepare::SequencePolicy sequence_policy(const config::RunConfig& config,
+                                        const encode::EncoderCard& card) {
+  const std::optional<std::uint32_t> limit = max_tokens(config, card);
+  return {.max_tokens = limit,
+          .limit_is_models = limit == card.max_tokens,
+          .truncate = config.too_long == TooLong::kTruncate,
+          .substitute_unknown = config.unknown == Unknown::kToken,
+          .remove_gaps = config.gaps == Gaps::kRemove,
+          .nucleotides_expected = config.allow_nucleotides};
+}
+
 }  // namespace longhaul::session

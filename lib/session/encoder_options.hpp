@@ -8,6 +8,7 @@
 #include "config/run_config.hpp"
 #include "encode/card.hpp"
 #include "encode/encoder.hpp"
+#include "prepare/sequence_preprocessor.hpp"
 
 namespace longhaul::session {
 
@@ -17,6 +18,10 @@ encode::EncoderOptions encoder_options(const config::RunConfig& config,
 // Tokens per record that --max-length and the card allow; nothing: unlimited. Throws Error(kUsage)
 // for a --max-length above the card's.
 std::optional<std::uint32_t> max_tokens(const config::RunConfig& config,
+                                        const encode::EncoderCard& card);
+
+// How records become tokens.
+prepare::SequencePolicy sequence_policy(const config::RunConfig& config,
                                         const encode::EncoderCard& card);
 
 }  // namespace longhaul::session

@@ -18,7 +18,8 @@ std::unique_ptr<encode::Encoder> load(const EngineParts& parts) {
   const device::MemoryReading before = parts.read_host_memory();
   plan::require_room_for_model(parts.host.files.open(parts.config.model, OpenMode::kRead)->size(),
                                before, host_limit(parts.config, before));
-  auto encoder = parts.host.workshop.make_encoder(parts.model, parts.options, parts.host.log);
+  auto encoder =
+      parts.host.workshop.models.make_encoder(parts.model, parts.options, parts.host.log);
   parts.host.log.info(parts.model.card.name + " on " + encoder->device().name() + ", " +
                       std::string(to_string(parts.config.dtype)) + ", " +
                       std::string(to_string(parts.options.pooling)) + ", " +
@@ -47,11 +48,10 @@ Engine make_engine(const EngineParts& parts, Mode& mode) {
   engine.encoder = load(parts);
   const std::string kind(to_string(engine.encoder->device().kind()));
   const std::uint32_t threads = parts.options.threads;
+  engine.fingerprint =
+      fingerprint(parts.config, parts.model.card, parts.options, parts.model.sha256(), kind);
   if (mode.follows()) {
-    require_same_fingerprint(
-        mode.follows()->fingerprint,
-        fingerprint(parts.config, parts.model.card, parts.options, parts.model.sha256(), kind),
-        parts.config.output);
+    require_same_fingerprint(mode.follows()->fingerprint, engine.fingerprint, parts.config.output);
   }
   engine.fp32_fallback =
       fp32_fallback(parts.host.workshop, parts.model, parts.options, parts.host.log);

@@ -4,7 +4,7 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
+#include <nlohmann/json.hpp>
 
 #include "encode/contract.hpp"
 #include "encode/encoder.hpp"
@@ -21,6 +21,7 @@ struct Engine {
   std::function<encode::Encoder&()> fp32_fallback;       // empty at float32
   std::unique_ptr<prepare::DuplicateFilter> duplicates;  // null where nobody compares
   std::unique_ptr<prepare::Preprocessor> preprocessor;
+  nlohmann::json fingerprint;  // of this run, on the device that it has
   Choices choices;
   run::PipelineSettings pipeline;
   std::unique_ptr<plan::MemoryGovernor> governor;

@@ -16,7 +16,7 @@ std::function<encode::Encoder&()> fp32_fallback(const Workshop& workshop,
   const auto encoder = std::make_shared<std::unique_ptr<encode::Encoder>>();
   return [&workshop, &model, &log, options = std::move(options), encoder]() -> encode::Encoder& {
     if (!*encoder) {
-      *encoder = workshop.make_encoder(model, options, log);
+      *encoder = workshop.models.make_encoder(model, options, log);
     }
     return **encoder;
   };

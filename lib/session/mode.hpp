@@ -71,6 +71,27 @@ class Mode {
   virtual void deliver() = 0;
 };
 
+// The exit code that a finished run's journal tells.
+inline ExitCode finished_code(const store::StoreState& state) {
+  return static_cast<ExitCode>(state.finish->at("code").get<int>());
+}
+
+// Does what reads the input of an earlier session or of the output; where it is another than it was
+// (kMismatch), the mode rejects it, once `close` has let go of what was begun.
+template <typename Check>
+auto require_input(
+    Mode& mode, const Check& check, const std::function<void()>& close = [] {}) {
+  try {
+    return check();
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::kMismatch) {
+      close();
+      mode.reject_input();
+    }
+    throw;
+  }
+}
+
 // Opens the output as the settings and what is there ask for. Borrows all.
 std::unique_ptr<Mode> make_mode(const config::RunConfig& config, const Host& host,
                                 const std::optional<Continuation>& continuation);

@@ -37,10 +37,9 @@ class PlainMode : public Mode {
   const std::optional<RunBegin>& follows() const override { return follows_; }
 
   ExitCode already_finished(const encode::EncoderCard& card) override {
-    require_finished_input(config_, card, *directory_->state(), host_.workshop, host_.stop,
-                           host_.log);
+    require_finished_input(config_, card, *directory_->state(), host_);
     host_.log.info(config_.output + " is complete: nothing to do");
-    return static_cast<ExitCode>(directory_->state()->finish->at("code").get<int>());
+    return finished_code(*directory_->state());
   }
 
   void require_same_settings(const nlohmann::json& fingerprint) override {

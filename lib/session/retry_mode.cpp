@@ -76,12 +76,12 @@ class RetryMode : public Mode {
       return std::nullopt;
     }
     host_.log.info(config_.output + " has no rejected row: nothing to retry");
-    return static_cast<ExitCode>(output().finish->at("code").get<int>());
+    return finished_code(output());
   }
 
   const std::optional<RunBegin>& follows() const override { return follows_; }
   ExitCode already_finished(const encode::EncoderCard&) override {
-    const auto code = static_cast<ExitCode>(directory_->state()->finish->at("code").get<int>());
+    const ExitCode code = finished_code(*directory_->state());
     deliver();
     return code;
   }
@@ -287,7 +287,7 @@ nlohmann::ordered_json RetryMode::report(nlohmann::ordered_json run) const {
     retry["still_rejected"] = again_->rejected;
   }
   retries.push_back(std::move(retry));
-  run["retries"] = std::move(retries);
+  run["retries"] = retries;
   return run;
 }
 

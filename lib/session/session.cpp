@@ -64,7 +64,7 @@ class Session {
 
   void read_card() {
     const std::uint32_t threads = config_.threads.value_or(host_.facts.threads);
-    model_ = host_.workshop.read_model(config_.model, config_.card, config_.model_sha256);
+    model_ = host_.workshop.models.read_model(config_.model, config_.card, config_.model_sha256);
     options_ = encoder_options(config_, model_.card, threads);
     if (const std::optional<RunBegin>& before = mode_->follows()) {
       options_.choices = before->choices.encoder;
@@ -88,8 +88,7 @@ class Session {
     RunBegin begin;
     begin.created = host_.utc_now();
     begin.versions = host_.facts.versions;
-    begin.fingerprint = fingerprint(config_, model_.card, options_, model_.sha256(),
-                                    std::string(to_string(device.kind())));
+    begin.fingerprint = engine_.fingerprint;
     begin.choices = engine_.choices;
     begin.inputs = describe_sources(input_.sources);
     begin.kept_columns = output_columns(config_, *input_.reader);
@@ -145,7 +144,12 @@ class Session {
     const std::unique_ptr<Display> display = host_.display(model_.card.modality, started_);
     run::RunSnapshot latest = first_snapshot();
     display->update(latest);
-    const run::PipelineHooks hooks{
+    // What earlier sessions left, before this one adds to it.
+    std::optional<store::OutputReader> earlier;
+    if (input_.from && mode_->is_whole()) {
+      earlier.emplace(host_.files, config_.output);
+    }
+    run::PipelineHooks hooks{
         .now = host_.now,
         .stop_requested = [this] { return stop(); },
         .abandon = host_.abandon,
@@ -157,9 +161,11 @@ class Session {
               display->update(latest);
             },
         .leak_suspected = [this](const std::string&) { return leak_action(config_); },
-        .recall_ids = ids_of_earlier_sessions(),
         .exact_encoder = engine_.fp32_fallback,
     };
+    if (earlier) {
+      hooks.recall_ids = [&earlier](run::RepeatedIds& ids) { recall_ids(*earlier, ids); };
+    }
     const auto over = [&] {
       display->finish(latest);
       memory_log.finish();
@@ -233,7 +239,8 @@ class Session {
   }
 
   SessionEnd complete(run::RunReport done, const device::LeakMonitor& leaks) {
-    Conclusion conclusion = conclusion_of(done.counters);
+    Conclusion conclusion = require_input(
+        *mode_, [&] { return mode_->conclude(done.counters); }, [this] { store_.reset(); });
     done.counters = conclusion.counters;
     conclusion.line["code"] = to_int(conclusion.code);
     record_->wait_for_hashes([this] { return stop(); });
@@ -253,18 +260,6 @@ class Session {
     store_.reset();
     mode_->deliver();
     return end(conclusion.code);
-  }
-
-  Conclusion conclusion_of(const Counters& counters) {
-    try {
-      return mode_->conclude(counters);
-    } catch (const Error& error) {
-      if (error.code() == ExitCode::kMismatch) {
-        store_.reset();
-        mode_->reject_input();
-      }
-      throw;
-    }
   }
 
   SessionEnd interrupted(const run::RunReport& done) {
@@ -302,16 +297,6 @@ class Session {
 
   bool stop() const {
     return host_.stop() || (config_.time_limit && host_.now() - started_ >= *config_.time_limit);
-  }
-
-  // The file holds complete windows only, until this session adds to it.
-  std::function<void(run::RepeatedIds&)> ids_of_earlier_sessions() {
-    if (!input_.from || !mode_->is_whole()) {
-      return {};
-    }
-    return [output = store::OutputReader(host_.files, config_.output)](run::RepeatedIds& ids) {
-      recall_ids(output, ids);
-    };
   }
 
   const Request& request_;

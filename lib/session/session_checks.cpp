@@ -13,7 +13,7 @@ void require_space(Files& files, const config::RunConfig& config, const input::R
                    const OutputSize& size) {
   const std::uint64_t rows = reader.progress().records_total.value_or(config.window);
   const std::uint64_t per_row =
-      std::uint64_t{size.dimension} * (config.output_dtype == OutputDtype::kFp16 ? 2 : 4) + 8 + 160;
+      vector_bytes({.dimension = size.dimension, .dtype = config.output_dtype}) + 8 + 160;
   const std::uint64_t needed = rows * per_row;
   const std::optional<std::uint64_t> free = files.free_bytes(config.output);
   if (!size.begun && free && *free < needed) {
@@ -38,8 +38,7 @@ void require_recyclable(const config::RunConfig& config,
 }
 
 void require_finished_input(config::RunConfig config, const encode::EncoderCard& card,
-                            const store::StoreState& state, const Workshop& workshop,
-                            const std::function<bool()>& stop, Log& log) {
+                            const store::StoreState& state, const Host& host) {
   if (!state.progress) {
     return;
   }
@@ -47,7 +46,8 @@ void require_finished_input(config::RunConfig config, const encode::EncoderCard&
   std::unique_ptr<input::SelectedReader> reader;
   try {
     reader = std::make_unique<input::SelectedReader>(
-        workshop.make_reader(config, card, stop, nullptr), std::make_unique<input::AllRecords>(),
+        host.workshop.make_reader(config, card, host.stop, nullptr),
+        std::make_unique<input::AllRecords>(),
         input::InputDigest::in_form_of(state.progress->input_hash).value());
   } catch (const Error& error) {
     if (error.code() == ExitCode::kBadData) {
@@ -56,7 +56,7 @@ void require_finished_input(config::RunConfig config, const encode::EncoderCard&
     if (error.code() != ExitCode::kIo && error.code() != ExitCode::kUnavailable) {
       throw;
     }
-    log.info(std::string("the input is not at hand: ") + error.what());
+    host.log.info(std::string("the input is not at hand: ") + error.what());
     return;
   }
   const nlohmann::json recorded = recorded_sources(state);
@@ -68,8 +68,7 @@ void require_finished_input(config::RunConfig config, const encode::EncoderCard&
   if (match == InputMatch::kUnchanged && recorded.size() == sources.size()) {
     return;
   }
-  const std::unique_ptr<Files> files = posix_files();
-  find_position(*reader, match, *state.progress, *files, config.output, stop);
+  find_position(*reader, match, *state.progress, host.files, config.output, host.stop);
   require_no_more(*reader, config.output);
 }
 

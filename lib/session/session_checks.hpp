@@ -2,7 +2,6 @@
 // sessions before it left in run.json. Free functions; one thread.
 #pragma once
 
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -15,8 +14,8 @@
 #include "input/record_reader.hpp"
 #include "plan/memory_governor.hpp"
 #include "run/pipeline.hpp"
+#include "session/host.hpp"
 #include "session/run_begin.hpp"
-#include "session/workshop.hpp"
 #include "store/embedding_store.hpp"
 
 namespace longhaul::session {
@@ -37,8 +36,7 @@ void require_recyclable(const config::RunConfig& config,
 // Of a run that is complete: Error(kMismatch) when the input is another now. Files that are gone
 // are no other input; a stream is read to its end.
 void require_finished_input(config::RunConfig config, const encode::EncoderCard& card,
-                            const store::StoreState& state, const Workshop& workshop,
-                            const std::function<bool()>& stop, Log& log);
+                            const store::StoreState& state, const Host& host);
 
 // The sources whose SHA-256 run.json tells. Of images records.csv has a hash each, so only a list
 // of them is read for it.

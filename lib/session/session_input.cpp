@@ -29,22 +29,12 @@ void find(SessionInput& input, input::SelectedReader& whole, InputMatch match,
   input.window_dropped = from.position != done;
 }
 
-}  // namespace
-
-SessionInput open_session_input(Mode& mode, const config::RunConfig& config,
-                                const encode::EncoderCard& card, const Host& host, bool continues,
-                                const std::function<bool()>& stop) {
+SessionInput open(Mode& mode, const config::RunConfig& config, const encode::EncoderCard& card,
+                  const Host& host, bool continues, const std::function<bool()>& stop) {
   SessionInput input;
   std::unique_ptr<input::RecordReader> opened =
       host.workshop.make_reader(config, card, stop, &host.log);
-  try {
-    mode.look_at(*opened, [&] { return host.workshop.make_reader(config, card, stop, nullptr); });
-  } catch (const Error& error) {
-    if (error.code() == ExitCode::kMismatch) {
-      mode.reject_input();
-    }
-    throw;
-  }
+  mode.look_at(*opened, [&] { return host.workshop.make_reader(config, card, stop, nullptr); });
   auto selected = mode.select(std::move(opened));
   input::SelectedReader& whole = *selected;  // stays what input.reader gives from
   input.reader = std::move(selected);
@@ -58,16 +48,17 @@ SessionInput open_session_input(Mode& mode, const config::RunConfig& config,
   input.other_files = describe_sources(input.sources) != recorded;
   input.from = state->progress;
   if (input.from) {
-    try {
-      find(input, whole, match_of(input, recorded, continues), config, host, stop);
-    } catch (const Error& error) {
-      if (error.code() == ExitCode::kMismatch) {
-        mode.reject_input();
-      }
-      throw;
-    }
+    find(input, whole, match_of(input, recorded, continues), config, host, stop);
   }
   return input;
+}
+
+}  // namespace
+
+SessionInput open_session_input(Mode& mode, const config::RunConfig& config,
+                                const encode::EncoderCard& card, const Host& host, bool continues,
+                                const std::function<bool()>& stop) {
+  return require_input(mode, [&] { return open(mode, config, card, host, continues, stop); });
 }
 
 }  // namespace longhaul::session

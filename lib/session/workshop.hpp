@@ -6,14 +6,11 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
 
 #include "base/log.hpp"
 #include "config/run_config.hpp"
 #include "encode/card.hpp"
-#include "encode/encoder.hpp"
-#include "encode/model_file.hpp"
+#include "encode/model_loader.hpp"
 #include "input/record_reader.hpp"
 #include "prepare/preprocessor.hpp"
 #include "session/resume_scan.hpp"
@@ -21,15 +18,7 @@
 namespace longhaul::session {
 
 struct Workshop {
-  // Hash and card of a model file, without loading the module. Refuses any file whose SHA-256 is
-  // not `sha256`. Throws Error(kBadData, kIo).
-  std::function<encode::ModelFile(const std::string& path,
-                                  const std::optional<std::string>& card_path,
-                                  const std::optional<std::string>& sha256)>
-      read_model;
-  std::function<std::unique_ptr<encode::Encoder>(const encode::ModelFile&,
-                                                 const encode::EncoderOptions&, Log&)>
-      make_encoder;
+  encode::ModelLoader models;
   // `log`, when given, is told what the input was taken for; it must outlive the reader. `stop`
   // ends a wait for a stream.
   std::function<std::unique_ptr<input::RecordReader>(

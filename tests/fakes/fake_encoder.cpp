@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/hash.hpp"
+#include "encode/model_kind.hpp"
 #include "encode/pooling.hpp"
 
 namespace longhaul::fakes {
@@ -241,6 +242,22 @@ std::unique_ptr<encode::Encoder> make_fake_encoder(const encode::EncoderOptions&
     call += kContractCalls;
   }
   return std::make_unique<FakeEncoder>(std::move(settings), options.pooling, options.normalize);
+}
+
+encode::ModelLoader fake_models() {
+  return {.read_model =
+              [](const std::string& path, const std::optional<std::string>& card_path,
+                 const std::optional<std::string>& sha256) {
+                if (std::ifstream(path).peek() != '{') {
+                  encode::require_archive(path);
+                }
+                return encode::read_model_file(
+                    path, card_path, sha256, [](const std::string& model) {
+                      return std::optional<std::string>(fake_card_text(read_fake_model(model)));
+                    });
+              },
+          .make_encoder = [](const encode::ModelFile&, const encode::EncoderOptions& options,
+                             Log& log) { return make_fake_encoder(options, log); }};
 }
 
 }  // namespace longhaul::fakes

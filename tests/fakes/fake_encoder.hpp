@@ -28,7 +28,7 @@
 #include <vector>
 
 #include "base/log.hpp"
-#include "encode/encoder.hpp"
+#include "encode/model_loader.hpp"
 #include "fakes/fake_device.hpp"
 
 namespace longhaul::fakes {
@@ -94,5 +94,8 @@ nlohmann::json read_fake_model(const std::string& path);  // Error(kBadData) whe
 // In the program each encoder is checked by a few calls before its run: the calls that the model
 // numbers are those of the run.
 std::unique_ptr<encode::Encoder> make_fake_encoder(const encode::EncoderOptions& options, Log& log);
+
+// Reads fake models and makes their encoders. A file that is no JSON is judged as a real model is.
+encode::ModelLoader fake_models();
 
 }  // namespace longhaul::fakes

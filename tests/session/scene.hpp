@@ -137,30 +137,20 @@ class Scene {
 
   SessionEnd run() {
     const Workshop workshop{
-        .read_model =
-            [](const std::string& path, const auto& card, const auto& sha256) {
-              return encode::read_model_file(path, card, sha256, [](const std::string& model) {
-                return std::optional<std::string>(
-                    fakes::fake_card_text(fakes::read_fake_model(model)));
-              });
-            },
-        .make_encoder =
-            [this](const encode::ModelFile&, const encode::EncoderOptions& options, Log& to) {
-              ++encoders;
-              return fakes::make_fake_encoder(options, to);
-            },
+        .models = {.read_model = fakes::fake_models().read_model,
+                   .make_encoder =
+                       [this](const encode::ModelFile& model, const encode::EncoderOptions& options,
+                              Log& to) {
+                         ++encoders;
+                         return fakes::fake_models().make_encoder(model, options, to);
+                       }},
         .make_reader = [this](const auto&, const auto&, const auto&,
                               Log*) { return std::make_unique<SceneReader>(records); },
         .make_preprocessor =
             [](const config::RunConfig& settings, const encode::EncoderCard& card, std::uint32_t,
                const DuplicateOf&) {
               return std::make_unique<prepare::SequencePreprocessor>(
-                  card.alphabet,
-                  prepare::SequencePolicy{.max_tokens = max_tokens(settings, card),
-                                          .limit_is_models = true,
-                                          .truncate = settings.too_long == TooLong::kTruncate,
-                                          .substitute_unknown = settings.unknown == Unknown::kToken,
-                                          .remove_gaps = settings.gaps == Gaps::kRemove});
+                  card.alphabet, sequence_policy(settings, card));
             }};
     struct NoDisplay : Display {
       void update(const run::RunSnapshot&) override {}
