@@ -11,7 +11,9 @@ std::span<const std::byte> BlockReader::at(std::uint64_t offset, std::size_t siz
   if (offset < begin_ || offset + size > end) {
     // A stretch by itself is read alone.
     const bool follows = offset >= begin_ && offset <= end && end > 0;
-    block_.resize(follows ? std::max(size, kAhead) : size);
+    const std::uint64_t left = file_->size() - std::min(file_->size(), offset);
+    block_.resize(static_cast<std::size_t>(
+        std::min<std::uint64_t>(follows ? std::max(size, kAhead) : size, left)));
     block_.resize(file_->read_at(offset, block_));
     begin_ = offset;
   }

@@ -78,7 +78,7 @@ JournalEnd scan_journal(File& file, const std::string& name,
                         const std::function<void(const JournalLine&)>& visit) {
   Scanner scanner(name, visit);
   std::string pending;
-  std::vector<char> chunk(256 * 1024);
+  std::vector<char> chunk(std::min<std::uint64_t>(file.size(), 256U << 10));
   for (std::uint64_t offset = 0;;) {
     const std::size_t got = file.read_at(offset, std::as_writable_bytes(std::span(chunk)));
     if (got == 0) {

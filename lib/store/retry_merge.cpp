@@ -210,7 +210,7 @@ class Merge {
 
   static std::uint64_t hash_of(File& file) {
     RunningHash64 hash;
-    std::string chunk(1U << 20, '\0');
+    std::string chunk(std::min<std::uint64_t>(file.size(), 1U << 20), '\0');
     for (std::uint64_t at = 0;;) {
       const std::size_t got =
           file.read_at(at, std::as_writable_bytes(std::span(chunk.data(), chunk.size())));
