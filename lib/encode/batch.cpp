@@ -43,4 +43,10 @@ HostBatch filled(HostBatch batch, std::uint32_t rows) {
   return batch;
 }
 
+std::span<const float> EmbeddingBlock::row(std::uint32_t row) const {
+  const std::uint64_t first = firsts.empty() ? row : firsts[row];
+  const std::uint64_t count = firsts.empty() ? 1 : firsts[row + 1] - first;
+  return std::span(values).subspan(first * dimension, count * dimension);
+}
+
 }  // namespace longhaul::encode

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace longhaul::encode {
@@ -28,11 +29,21 @@ HostBatch slice(const HostBatch& batch, std::uint32_t from, std::uint32_t count)
 // The same batch with dummies up to `rows`: rows without tokens, or black images.
 HostBatch filled(HostBatch batch, std::uint32_t rows);
 
-// `rows` x `dimension` float32, row by row: one vector per used row.
+// One output's numbers of a part's used rows, float32, row by row: one vector of `dimension` each,
+// or, of ArrayKind::kTokens, one for each of the row's residues.
 struct EmbeddingBlock {
   std::uint32_t rows = 0;
   std::uint32_t dimension = 0;
   std::vector<float> values;
+  // Of kTokens: the vector at which each row begins, and the end of the last (rows + 1 numbers).
+  std::vector<std::uint64_t> firsts = {};
+
+  std::span<const float> row(std::uint32_t row) const;
+};
+
+// What a part gives: a block for each of the encoder's outputs, in their order.
+struct EncodedBatch {
+  std::vector<EmbeddingBlock> blocks;
 };
 
 }  // namespace longhaul::encode

@@ -13,7 +13,7 @@ namespace longhaul::encode {
 namespace {
 
 using nlohmann::json;
-using Vector = std::span<const float>;
+using Vector = std::vector<float>;
 
 constexpr std::uint32_t kShortRecord = 1;  // tokens: the shortest rung
 constexpr std::uint32_t kUsualRecord = 128;
@@ -25,16 +25,23 @@ constexpr std::uint32_t kProbe = 1000;
 constexpr std::uint32_t kNeighbours = 2001;
 constexpr std::uint32_t kOtherNeighbours = 3003;
 
-Vector row_of(const EmbeddingBlock& block, std::uint32_t row) {
-  return Vector(block.values).subspan(std::size_t{row} * block.dimension, block.dimension);
+// All outputs' numbers of a row.
+Vector row_of(const EncodedBatch& batch, std::uint32_t row) {
+  Vector numbers;
+  for (const EmbeddingBlock& block : batch.blocks) {
+    const std::span<const float> part = block.row(row);
+    numbers.insert(numbers.end(), part.begin(), part.end());
+  }
+  return numbers;
 }
 
-bool same_bits(Vector left, Vector right) {
-  return std::memcmp(left.data(), right.data(), left.size_bytes()) == 0;
+bool same_bits(const Vector& left, const Vector& right) {
+  return left.size() == right.size() &&
+         std::memcmp(left.data(), right.data(), left.size() * sizeof(float)) == 0;
 }
 
 // In proportion to the values, where these exceed 1. Infinity where only one of two is a number.
-double difference(Vector left, Vector right) {
+double difference(const Vector& left, const Vector& right) {
   if (same_bits(left, right)) {
     return 0;
   }
@@ -134,9 +141,9 @@ class Check {
     const std::uint32_t middle = shape.rows / 2;
     const std::vector<HostBatch> parts = {part(shape, kNeighbours, {0, last}),
                                           part(shape, kOtherNeighbours, {middle})};
-    const std::vector<EmbeddingBlock> blocks = encode(parts);
-    const Vector first = row_of(blocks[0], 0);
-    const std::vector<Vector> others = {row_of(blocks[0], last), row_of(blocks[1], middle)};
+    const std::vector<EncodedBatch> given = encode(parts);
+    const Vector first = row_of(given[0], 0);
+    const std::vector<Vector> others = {row_of(given[0], last), row_of(given[1], middle)};
     json report = {{"rows", shape.rows}, {"width", shape.width}};
     double apart = 0;
     bool bits = true;
@@ -146,7 +153,7 @@ class Check {
     }
     double repeat = 0;
     if (!bits) {
-      const EmbeddingBlock again = encoder_.encode(parts[0]);
+      const EncodedBatch again = encoder_.encode(parts[0]);
       repeat = difference(first, row_of(again, 0));
       judge(repeat, apart);
     }
@@ -159,17 +166,17 @@ class Check {
   }
 
   // Together, where the threads and the budget allow it.
-  std::vector<EmbeddingBlock> encode(std::span<const HostBatch> parts) {
+  std::vector<EncodedBatch> encode(std::span<const HostBatch> parts) {
     if (cost_of(parts[0]) + cost_of(parts[1]) <= settings_.budget) {
       return encoder_.encode(parts);
     }
     return {encoder_.encode(parts[0]), encoder_.encode(parts[1])};
   }
 
-  json in_other_rows(const Shape& shape, Vector expected) {
+  json in_other_rows(const Shape& shape, const Vector& expected) {
     const std::uint32_t rows = shape.rows == 1 ? 2 : 1;
-    const EmbeddingBlock block = encoder_.encode(part({rows, shape.width}, kNeighbours, {0}));
-    return {{"rows", rows}, {"difference", difference(expected, row_of(block, 0))}};
+    const EncodedBatch given = encoder_.encode(part({rows, shape.width}, kNeighbours, {0}));
+    return {{"rows", rows}, {"difference", difference(expected, row_of(given, 0))}};
   }
 
   void judge(double repeat, double apart) {

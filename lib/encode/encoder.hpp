@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "device/device.hpp"
+#include "domain/output_spec.hpp"
 #include "encode/batch.hpp"
 #include "encode/card.hpp"
 #include "plan/rows_policy.hpp"
@@ -36,17 +37,19 @@ class Encoder {
  public:
   virtual ~Encoder() = default;
 
-  // One block a part, in their order; one vector per used row: pooled and normalised. Each part is
-  // computed in the shape it has, rows x width, on its own: its bits do not depend on the others.
-  virtual std::vector<EmbeddingBlock> encode(std::span<const HostBatch> parts) = 0;
-  EmbeddingBlock encode(const HostBatch& part) {
+  // One for each part, in their order. Each part is computed in the shape it has, rows x width, on
+  // its own: its bits do not depend on the others.
+  virtual std::vector<EncodedBatch> encode(std::span<const HostBatch> parts) = 0;
+  EncodedBatch encode(const HostBatch& part) {
     return std::move(encode(std::span(&part, 1)).front());
   }
+  // What it gives of a part, in the order of EncodedBatch::blocks: pooled and normalised vectors,
+  // and those of all residues. Their type in the files is not its affair.
+  virtual std::vector<OutputSpec> outputs() const = 0;
   // How many parts are computed at the same time.
   virtual std::uint32_t concurrency() const { return 1; }
   // How many rows a part should have on this device. A run keeps it in its choices.
   virtual plan::RowsPolicy rows_policy() const = 0;
-  virtual std::uint32_t dimension() const = 0;
   virtual device::Device& device() = 0;
   // What was decided on this machine and must hold for a resume: kernels, threads...
   virtual nlohmann::json choices() const = 0;

@@ -19,12 +19,21 @@ namespace {
 constexpr double kMostNotFinite = 0.01;
 constexpr std::uint64_t kFewNotFinite = 10;
 
-std::span<float> row_of(encode::EmbeddingBlock& block, std::uint32_t row) {
-  return std::span(block.values).subspan(std::size_t{row} * block.dimension, block.dimension);
+bool is_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
 }
 
-bool is_finite(std::span<const float> vector) {
-  return std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); });
+bool is_finite(std::span<const std::span<const float>> row) {
+  return std::all_of(row.begin(), row.end(), [](auto output) { return is_finite(output); });
+}
+
+bool fits(const encode::EmbeddingBlock& block, const OutputSpec& output, std::uint32_t rows) {
+  const bool ragged = output.kind == ArrayKind::kTokens;
+  if (block.rows != rows || block.dimension != output.dimension ||
+      block.firsts.size() != (ragged ? std::size_t{rows} + 1 : 0)) {
+    return false;
+  }
+  return block.values.size() == (ragged ? block.firsts.back() : rows) * block.dimension;
 }
 
 std::uint32_t used_rows(std::span<const encode::HostBatch> parts) {
@@ -45,11 +54,9 @@ std::uint32_t widest(std::span<const encode::HostBatch> parts) {
 
 BatchEncoder::Result BatchEncoder::encode(Parts parts) {
   Result result;
-  result.block.rows = used_rows(parts);
-  result.block.dimension = encoder_.dimension();
-  result.block.values.resize(std::size_t{result.block.rows} * result.block.dimension);
+  result.rows = EncodedRows(used_rows(parts));
   encode_parts(parts, 0, result);
-  rows_ += result.block.rows;
+  rows_ += result.rows.count();
   std::uint32_t first = 0;
   for (const encode::HostBatch& part : parts) {
     check_finite(part, first, result);
@@ -71,23 +78,34 @@ double BatchEncoder::cost_at_a_time(Parts parts) const {
   return longhaul::plan::cost_at_a_time(shapes, encoder_.concurrency());
 }
 
+void BatchEncoder::require_shape(const encode::EncodedBatch& encoded,
+                                 const encode::HostBatch& part) const {
+  if (encoded.blocks.size() != outputs_.size()) {
+    throw Error(ExitCode::kInternal, "the encoder gave " + std::to_string(encoded.blocks.size()) +
+                                         " of " + std::to_string(outputs_.size()) + " outputs");
+  }
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const encode::EmbeddingBlock& block = encoded.blocks[i];
+    if (!fits(block, outputs_[i], part.used_rows)) {
+      throw Error(ExitCode::kBadData,
+                  "the encoder gave " + std::to_string(block.rows) + " x " +
+                      std::to_string(block.dimension) + " values for " +
+                      std::to_string(part.used_rows) + " records",
+                  "check the model with `longhaul inspect`");
+    }
+  }
+}
+
 bool BatchEncoder::attempt(Parts parts, std::uint32_t first, Result& result) {
   const std::uint32_t width = widest(parts);
   const double cost = cost_at_a_time(parts);
   std::string reason;
   try {
-    const std::vector<encode::EmbeddingBlock> blocks = encoder_.encode(parts);
+    std::vector<encode::EncodedBatch> encoded = encoder_.encode(parts);
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      const encode::EmbeddingBlock& block = blocks.at(i);
-      if (block.rows != parts[i].used_rows || block.dimension != result.block.dimension) {
-        throw Error(ExitCode::kBadData,
-                    "the encoder gave " + std::to_string(block.rows) + " x " +
-                        std::to_string(block.dimension) + " values for " +
-                        std::to_string(parts[i].used_rows) + " records",
-                    "check the model with `longhaul inspect`");
-      }
-      std::copy(block.values.begin(), block.values.end(), row_of(result.block, first).begin());
-      first += block.rows;
+      require_shape(encoded.at(i), parts[i]);
+      result.rows.put(first, std::move(encoded[i]));
+      first += parts[i].used_rows;
     }
     governor_.succeeded(width, cost);
     largest_fitted_ = std::max(largest_fitted_, cost);
@@ -173,22 +191,24 @@ bool BatchEncoder::encode_single(const encode::HostBatch& part, std::uint32_t fi
 }
 
 // In its own shape if that gives numbers, else by itself.
-encode::EmbeddingBlock BatchEncoder::once_more(const encode::HostBatch& part, std::uint32_t row,
-                                               Result& result) {
+std::optional<encode::EncodedBatch> BatchEncoder::once_more(const encode::HostBatch& part,
+                                                            std::uint32_t row, Result& result) {
   encode::Encoder& exact = exact_encoder_ ? exact_encoder_() : encoder_;
   const encode::HostBatch alone = slice(part, row, 1);
   for (const std::uint32_t rows : std::set<std::uint32_t, std::greater<>>{part.rows, 1}) {
     try {
-      encode::EmbeddingBlock block = exact.encode(filled(alone, rows));
-      if (block.rows == 1 && is_finite(block.values)) {
+      encode::EncodedBatch again = exact.encode(filled(alone, rows));
+      require_shape(again, alone);
+      if (std::all_of(again.blocks.begin(), again.blocks.end(),
+                      [](const auto& block) { return is_finite(block.values); })) {
         result.computed_alone += rows < part.rows ? 1U : 0U;
-        return block;
+        return again;
       }
     } catch (const DeviceOutOfMemory&) {
       // The next try is smaller.
     }
   }
-  return {};
+  return std::nullopt;
 }
 
 void BatchEncoder::check_finite(const encode::HostBatch& part, std::uint32_t first,
@@ -197,16 +217,16 @@ void BatchEncoder::check_finite(const encode::HostBatch& part, std::uint32_t fir
     return std::any_of(result.failures.begin(), result.failures.end(),
                        [&](const Failure& failure) { return failure.row == row; });
   };
+  std::vector<std::span<const float>> numbers;
   for (std::uint32_t row = 0; row < part.used_rows; ++row) {
-    const std::span<float> vector = row_of(result.block, first + row);
-    if (is_finite(vector) || failed(first + row)) {
+    if (is_finite(result.rows.row(first + row, numbers)) || failed(first + row)) {
       continue;
     }
     if (++not_finite_ == 1) {
       log_.warning("a vector is not finite: computing it again, in float32");
     }
-    if (const encode::EmbeddingBlock again = once_more(part, row, result); again.rows == 1) {
-      std::copy(again.values.begin(), again.values.end(), vector.begin());
+    if (std::optional<encode::EncodedBatch> again = once_more(part, row, result)) {
+      result.rows.put(first + row, std::move(*again));
     } else {
       result.failures.push_back(
           {first + row, {Reason::kNotFinite, "the vector holds NaN or infinity"}});

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "domain/outcome.hpp"
 #include "encode/encoder.hpp"
 #include "plan/memory_governor.hpp"
+#include "run/encoded_rows.hpp"
 
 namespace longhaul::run {
 
@@ -23,7 +25,7 @@ class BatchEncoder {
     Defect defect;
   };
   struct Result {
-    encode::EmbeddingBlock block;   // one row per used row of the parts; undefined where it failed
+    EncodedRows rows;               // one per used row of the parts; of no use where it failed
     std::vector<Failure> failures;  // ascending
     // Rows computed in a part of other rows than theirs: for want of memory, and since they were
     // not finite there.
@@ -40,6 +42,7 @@ class BatchEncoder {
   BatchEncoder(encode::Encoder& encoder, std::function<encode::Encoder&()> exact_encoder,
                plan::MemoryGovernor& governor, Log& log, const Before& before)
       : encoder_(encoder),
+        outputs_(encoder.outputs()),
         exact_encoder_(std::move(exact_encoder)),
         governor_(governor),
         log_(log),
@@ -67,10 +70,13 @@ class BatchEncoder {
   bool attempt(Parts parts, std::uint32_t first, Result& result);
   double cost_at_a_time(Parts parts) const;
   void check_finite(const encode::HostBatch& part, std::uint32_t first, Result& result);
-  encode::EmbeddingBlock once_more(const encode::HostBatch& part, std::uint32_t row,
-                                   Result& result);
+  // Nothing where it stays not finite.
+  std::optional<encode::EncodedBatch> once_more(const encode::HostBatch& part, std::uint32_t row,
+                                                Result& result);
+  void require_shape(const encode::EncodedBatch& encoded, const encode::HostBatch& part) const;
 
   encode::Encoder& encoder_;
+  const std::vector<OutputSpec> outputs_;
   std::function<encode::Encoder&()> exact_encoder_;
   plan::MemoryGovernor& governor_;
   Log& log_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "encode/batch.hpp"
+#include "run/encoded_rows.hpp"
 #include "run/window_source.hpp"
 #include "store/embedding_store.hpp"
 
@@ -30,9 +31,9 @@ struct EncodedJob {
   std::shared_ptr<Window> window;  // see BatchJob
   std::uint32_t first = 0;
   std::uint32_t count = 0;
-  encode::EmbeddingBlock block;
-  std::vector<std::uint32_t> records;  // of the window, one per row of the block
-  std::vector<bool> has_vector;        // one per row of the block
+  EncodedRows rows;
+  std::vector<std::uint32_t> records;  // of the window, one per row
+  std::vector<bool> has_vector;        // one per row
   // Rows that were computed in a part of other rows than theirs, and others: see Counters.
   std::uint64_t reshaped = 0;
   std::uint64_t computed_alone = 0;

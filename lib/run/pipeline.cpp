@@ -256,7 +256,7 @@ class Pipeline {
     EncodedJob encoded{.window = std::move(job.window),
                        .first = job.first,
                        .count = job.count,
-                       .block = {},
+                       .rows = EncodedRows(),
                        .records = std::move(job.records),
                        .has_vector = {},
                        .reshaped = 0,
@@ -297,7 +297,7 @@ class Pipeline {
                               .duplicate_of = std::nullopt,
                               .hash = std::nullopt});
     }
-    encoded.block = std::move(result.block);
+    encoded.rows = std::move(result.rows);
     encoded.reshaped = result.reshaped;
     encoded.computed_alone = result.computed_alone;
     encoded.stayed_not_finite = result.stayed_not_finite;

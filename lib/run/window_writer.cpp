@@ -73,14 +73,15 @@ void WindowWriter::write(EncodedJob job) {
   counters_.reshaped += job.reshaped;
   counters_.computed_alone += job.computed_alone;
   counters_.stayed_not_finite += job.stayed_not_finite;
+  if (placed_ != window.index) {
+    place(window);
+  }
   std::vector<const Record*> refused;
-  for (std::size_t i = 0; i < job.records.size(); ++i) {
+  std::vector<std::span<const float>> numbers;
+  for (std::uint32_t i = 0; i < job.records.size(); ++i) {
     const Record& record = window.records[job.records[i]].record;
     const std::uint64_t row = record.row;
-    if (job.has_vector[i] &&
-        !store_.put_vector(
-            row,
-            std::span(job.block.values).subspan(i * job.block.dimension, job.block.dimension))) {
+    if (job.has_vector[i] && !store_.put(row, job.rows.row(i, numbers))) {
       job.late.push_back({.row = row,
                           .status = Status::kRejected,
                           .defect = unstorable(),
@@ -127,10 +128,24 @@ void WindowWriter::write_duplicate(const LateOutcome& outcome) {
   const auto original = late_.find(*outcome.duplicate_of);
   // The encoder may have given the first one nothing that can be stored.
   const bool nothing = original != late_.end() && original->second.status == Status::kRejected;
-  if (!settings_.copy_to_duplicates || nothing ||
-      !store_.put_vector(outcome.row, store_.get_vector(*outcome.duplicate_of))) {
-    store_.put_nan(outcome.row);
+  if (settings_.copy_to_duplicates && !nothing) {
+    const std::vector<std::vector<float>> numbers = store_.get(*outcome.duplicate_of);
+    const std::vector<std::span<const float>> spans(numbers.begin(), numbers.end());
+    if (store_.put(outcome.row, spans)) {
+      return;
+    }
   }
+  store_.put_nan(outcome.row);
+}
+
+void WindowWriter::place(const Window& window) {
+  std::vector<std::uint32_t> residues;
+  residues.reserve(window.records.size());
+  for (const prepare::Prepared& prepared : window.records) {
+    residues.push_back(prepared.defect ? 0 : prepared.length);
+  }
+  store_.place_window(window.start.row, residues);
+  placed_ = window.index;
 }
 
 void WindowWriter::complete(const Window& window) {

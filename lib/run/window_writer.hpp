@@ -48,6 +48,8 @@ class WindowWriter {
   double seconds_committing() const { return seconds_committing_; }
 
  private:
+  // What is placed once, with the first batch of it that is written.
+  void place(const Window& window);
   void complete(const Window& window);
   std::uint64_t embedded(std::uint64_t position) const;
   void write_duplicate(const LateOutcome& outcome);
@@ -59,6 +61,7 @@ class WindowWriter {
   Counters counters_;
   RepeatedIds ids_;
   bool ids_recalled_ = false;
+  std::optional<std::uint64_t> placed_;  // index of the last window that was
   std::uint64_t rows_complete_ = 0;
   std::uint64_t embedded_committed_ = 0;
   std::uint64_t commits_ = 0;

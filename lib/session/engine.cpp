@@ -23,8 +23,8 @@ std::unique_ptr<encode::Encoder> load(const EngineParts& parts) {
   parts.host.log.info(parts.model.card.name + " on " + encoder->device().name() + ", " +
                       std::string(to_string(parts.config.dtype)) + ", " +
                       std::string(to_string(parts.options.pooling)) + ", " +
-                      std::to_string(encoder->dimension()) + " dimensions, loaded in " +
-                      format_duration(parts.host.now() - start));
+                      std::to_string(encoder->outputs().front().dimension) +
+                      " dimensions, loaded in " + format_duration(parts.host.now() - start));
   return encoder;
 }
 

@@ -1,6 +1,7 @@
 #include "session/recompute.hpp"
 
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "base/log.hpp"
@@ -32,8 +33,13 @@ RecordAgain embed_again(const Recipe& recipe, Record record) {
   // One for each: a share of rows without numbers is a run's affair, here each is a finding.
   run::BatchEncoder encoder(recipe.encoder, recipe.exact_encoder, governor, log, {});
   run::BatchEncoder::Result result = encoder.encode({&assembled.batch, 1});
-  return {result.failures.empty() ? std::move(result.block.values) : std::vector<float>{},
-          result.reshaped > 0};
+  RecordAgain again{{}, result.reshaped > 0};
+  if (result.failures.empty()) {
+    std::vector<std::span<const float>> numbers;
+    const std::span<const float> first = result.rows.row(0, numbers).front();
+    again.vector.assign(first.begin(), first.end());
+  }
+  return again;
 }
 
 }  // namespace longhaul::session

@@ -20,7 +20,7 @@ struct Recipe {
 };
 
 struct RecordAgain {
-  std::vector<float> vector;  // empty where it has none now
+  std::vector<float> vector;  // of the first output; empty where it has none now
   bool reshaped = false;      // it did not fit in the part it had: low bits may differ
 };
 

@@ -98,9 +98,11 @@ class Session {
   }
 
   void open_store() {
-    const store::StoreLayout layout =
-        store::single_vector(engine_.encoder->dimension(), config_.output_dtype,
-                             output_columns(config_, *input_.reader), mode_->gaps_column());
+    store::StoreLayout layout{engine_.encoder->outputs(), output_columns(config_, *input_.reader),
+                              mode_->gaps_column()};
+    for (OutputSpec& output : layout.outputs) {
+      output.dtype = config_.output_dtype;
+    }
     const bool goes_on = resumed();
     const RunBegin begun = begin();
     record_ = std::make_unique<RunRecord>(

@@ -44,9 +44,11 @@ class ArraySink {
   virtual std::span<const std::byte> put_nan(std::uint64_t row) = 0;
   // As it was stored; fewer bytes where it never was.
   virtual std::vector<std::byte> get(std::uint64_t row) = 0;
+  // Writes what is gathered, and does not wait for it.
+  virtual void flush() = 0;
   virtual void sync() = 0;
-  // What a commit may claim after sync().
-  virtual ArrayClaim claim() const = 0;
+  // What a commit may claim of the first `rows` rows after sync().
+  virtual ArrayClaim claim(std::uint64_t rows) = 0;
   // Rows from here on are no longer placed; cut() takes them out of the files, which the owner does
   // once its journal has given them up.
   virtual void forget(std::uint64_t rows) = 0;
@@ -64,9 +66,9 @@ class FixedRows : public ArraySink {
                                                 std::span<const float> values) override;
   std::span<const std::byte> put_nan(std::uint64_t row) override;
   std::vector<std::byte> get(std::uint64_t row) override;
-  void flush() { file_.flush(); }
+  void flush() override { file_.flush(); }
   void sync() override { file_.sync(); }
-  ArrayClaim claim() const override { return {rows_, rows_}; }
+  ArrayClaim claim(std::uint64_t rows) override;
   void forget(std::uint64_t rows) override { rows_ = rows; }
   void cut() override;
   void finish(std::uint64_t rows) override;
@@ -90,8 +92,9 @@ class RaggedRows : public ArraySink {
                                                 std::span<const float> values) override;
   std::span<const std::byte> put_nan(std::uint64_t row) override;
   std::vector<std::byte> get(std::uint64_t row) override;
+  void flush() override;
   void sync() override;
-  ArrayClaim claim() const override { return {rows_, written_}; }
+  ArrayClaim claim(std::uint64_t rows) override;
   void forget(std::uint64_t rows) override;
   void cut() override;
   void finish(std::uint64_t rows) override;

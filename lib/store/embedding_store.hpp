@@ -2,7 +2,7 @@
 // counts. Written by one thread, the writer's. Every failure is an Error(kIo); after one the store
 // takes nothing more, and what the journal claims is still true.
 //
-// Order of a commit: sync embeddings, checksums, records, rejects; then append one journal line and
+// Order of a commit: sync the arrays, checksums, records, rejects; then append one journal line and
 // sync it. Anything past what the last line claims is cut off when the directory is opened again.
 // Order of the finish: sync all, headers, rename, sync the directory, run.json, the journal's last
 // line; a run that ended in between does it again. journal.hpp describes the journal.
@@ -65,15 +65,21 @@ class EmbeddingStore {
  public:
   virtual ~EmbeddingStore() = default;
 
-  // One vector of `dimension` float32 for row `row`, which belongs to a window that is not
-  // complete; converted to the layout's dtype (round to nearest even) and checksummed. False, and
-  // nothing is stored, when a component is not finite, or not in that dtype (beyond 65504 as fp16):
-  // the caller rejects the record as not_finite. Putting a row again replaces it.
-  [[nodiscard]] virtual bool put_vector(std::uint64_t row, std::span<const float> vector) = 0;
+  // How many residues each row of a window has, from its first row on: none where the record was
+  // rejected when the window was planned. Comes before any of these rows is put; of a window that a
+  // commit has claimed in part, once more, and must be as it was.
+  virtual void place_window(std::uint64_t first_row, std::span<const std::uint32_t> residues) = 0;
+  // The numbers of row `row`, which belongs to a window that is not complete, for each output of
+  // the layout: one vector of `dimension` float32, or those of all its residues. They are converted
+  // to the output's dtype (round to nearest even), and checksummed. False when one is not finite,
+  // or not in that dtype (beyond 65504 as fp16): the caller rejects the record as not_finite.
+  // Putting a row again replaces it.
+  [[nodiscard]] virtual bool put(std::uint64_t row,
+                                 std::span<const std::span<const float>> values) = 0;
   // NaN for a row that is not rejected and has no vector all the same (a likeness).
   virtual void put_nan(std::uint64_t row) = 0;
-  // A vector put before, in this session or an earlier one (a duplicate takes its original's).
-  virtual std::vector<float> get_vector(std::uint64_t row) = 0;
+  // What was put before, in this session or an earlier one (a duplicate takes its original's).
+  virtual std::vector<std::vector<float>> get(std::uint64_t row) = 0;
   // A window is complete: appends its lines, which follow those of the window before, and writes
   // NaN for the rejected. Every other row was put, or was claimed by the commit that was resumed:
   // one that is not there is an Error(kBadData).

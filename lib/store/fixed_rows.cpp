@@ -48,6 +48,11 @@ std::vector<std::byte> FixedRows::get(std::uint64_t row) {
   return file_.read(kNpyHeaderBytes + row * bytes, bytes);
 }
 
+ArrayClaim FixedRows::claim(std::uint64_t rows) {
+  const std::uint64_t claimed = std::min(rows, rows_);
+  return {claimed, claimed};
+}
+
 void FixedRows::cut() {
   file_.cut(kNpyHeaderBytes + rows_ * vector_bytes(output_));
 }

@@ -10,6 +10,7 @@
 //           "input" (their hash; "input_times" of images), "position", "late" (outcomes of this
 //           window since the last commit), "end", "input_at_end", "ends_input" (of this window,
 //           where position is not 0), "counters", "extent" (rows the files hold at least),
+//           "arrays" (where an output is of residues: rows and vectors of each output's file),
 //           "records" and "rejects" ({"bytes", "hash": of what was added since the last commit})
 //   note    "note": claims nothing
 //   retry   what the tables are once a retry is merged: "extent", "records" and "rejects" (whole

@@ -77,9 +77,13 @@ void read_begin(const json& line, const std::string& name, JournalState& state) 
 }  // namespace
 
 nlohmann::ordered_json to_json(const FileClaims& claims) {
-  return {{"extent", claims.extent},
-          {"records", {{"bytes", claims.records_bytes}, {"hash", to_hex(claims.records_hash)}}},
-          {"rejects", {{"bytes", claims.rejects_bytes}, {"hash", to_hex(claims.rejects_hash)}}}};
+  nlohmann::ordered_json object{{"extent", claims.extent}};
+  for (const ArrayClaim& array : claims.arrays) {
+    object["arrays"].push_back({{"rows", array.rows}, {"vectors", array.vectors}});
+  }
+  object["records"] = {{"bytes", claims.records_bytes}, {"hash", to_hex(claims.records_hash)}};
+  object["rejects"] = {{"bytes", claims.rejects_bytes}, {"hash", to_hex(claims.rejects_hash)}};
+  return object;
 }
 
 FileClaims claims_from_json(const json& commit) {
@@ -89,6 +93,11 @@ FileClaims claims_from_json(const json& commit) {
   claims.records_hash = hash_from(commit.at("records").at("hash"));
   claims.rejects_bytes = commit.at("rejects").at("bytes");
   claims.rejects_hash = hash_from(commit.at("rejects").at("hash"));
+  if (commit.contains("arrays")) {
+    for (const json& array : commit["arrays"]) {
+      claims.arrays.push_back({array.at("rows"), array.at("vectors")});
+    }
+  }
   return claims;
 }
 

@@ -2,10 +2,13 @@
 // Pure reading; any thread. Damage is Error(kBadData).
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/files.hpp"
+#include "store/array_sink.hpp"
 #include "store/embedding_store.hpp"
 #include "store/journal.hpp"
 
@@ -13,11 +16,17 @@ namespace longhaul::store {
 
 // What one commit claims of the files, beside the run's Progress.
 struct FileClaims {
-  std::uint64_t extent = 0;  // rows that embeddings and checksums hold at least
+  std::uint64_t extent = 0;  // rows that all arrays and the checksums hold at least
   std::uint64_t records_bytes = 0;
   std::uint64_t records_hash = 0;  // of what was added since the commit before
   std::uint64_t rejects_bytes = 0;
   std::uint64_t rejects_hash = 0;
+  // Of each output, in the layout's order; empty where none is of kTokens: each is `extent` rows.
+  std::vector<ArrayClaim> arrays = {};
+
+  ArrayClaim array(std::size_t output) const {
+    return arrays.empty() ? ArrayClaim{extent, extent} : arrays.at(output);
+  }
 };
 
 nlohmann::ordered_json to_json(const FileClaims& claims);

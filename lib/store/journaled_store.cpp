@@ -28,8 +28,8 @@ JournaledStore::JournaledStore(Files& files, std::string directory, const StoreL
       directory_(std::move(directory)),
       layout_(layout),
       journal_(std::move(journal)),
-      rows_(layout.outputs.front(), create(store_files::kPartial), create(store_files::kChecksums),
-            claims.extent),
+      rows_(
+          layout, [this](const std::string& name) { return create(name); }, claims),
       records_(create(store_files::kRecords), claims.records_bytes),
       rejects_(create(store_files::kRejects), claims.rejects_bytes),
       completed_(completed),
@@ -43,7 +43,7 @@ JournaledStore::JournaledStore(Files& files, std::string directory, const StoreL
   files_.sync_directory(directory_);
 }
 
-std::unique_ptr<File> JournaledStore::create(const char* name) {
+std::unique_ptr<File> JournaledStore::create(const std::string& name) {
   return files_.open(path(name), OpenMode::kCreate);
 }
 
@@ -79,10 +79,18 @@ void JournaledStore::is_put(std::uint64_t row) {
   put_[row - completed_] = true;
 }
 
-bool JournaledStore::put_vector(std::uint64_t row, std::span<const float> vector) {
+void JournaledStore::place_window(std::uint64_t first_row,
+                                  std::span<const std::uint32_t> residues) {
+  guarded([&] {
+    require_open_window(first_row);
+    rows_.place(first_row, residues);
+  });
+}
+
+bool JournaledStore::put(std::uint64_t row, std::span<const std::span<const float>> values) {
   return guarded([&] {
     require_open_window(row);
-    if (!rows_.put(row, vector)) {
+    if (!rows_.put(row, values)) {
       return false;
     }
     is_put(row);
@@ -98,7 +106,7 @@ void JournaledStore::put_nan(std::uint64_t row) {
   });
 }
 
-std::vector<float> JournaledStore::get_vector(std::uint64_t row) {
+std::vector<std::vector<float>> JournaledStore::get(std::uint64_t row) {
   return guarded([&] { return rows_.get(row); });
 }
 
@@ -113,7 +121,7 @@ void JournaledStore::complete(const RecordRow& row) {
   } else if ((at >= put_.size() || !put_[at]) && !rows_.intact(row.row)) {
     throw Error(ExitCode::kBadData,
                 "row " + std::to_string(row.row) + " is claimed by " + path(store_files::kJournal) +
-                    " and is not in " + path(store_files::kPartial),
+                    " and is not in " + path(partial_file(layout_.outputs.front())),
                 "start anew with --overwrite");
   }
   records_.append(records_line(layout_, row));
@@ -144,9 +152,14 @@ void JournaledStore::commit(const Progress& progress) {
     rows_.sync();
     records_.sync();
     rejects_.sync();
+    // Of a window that nothing is claimed of, nothing need be there either.
+    FileClaims claims = rows_.claims(progress.position == 0 ? completed_ : rows_.rows());
+    claims.records_bytes = records_.size();
+    claims.records_hash = records_.segment_hash();
+    claims.rejects_bytes = rejects_.size();
+    claims.rejects_hash = rejects_.segment_hash();
     nlohmann::ordered_json fields = to_json(progress);
-    fields.update(to_json(FileClaims{rows_.rows(), records_.size(), records_.segment_hash(),
-                                     rejects_.size(), rejects_.segment_hash()}));
+    fields.update(to_json(claims));
     journal_.append("commit", fields);
     records_.start_segment();
     rejects_.start_segment();
@@ -185,7 +198,9 @@ void JournaledStore::finish(std::uint64_t rows, const nlohmann::ordered_json& ru
     records_.sync();
     rejects_.sync();
     rows_.finish(rows);
-    files_.rename(path(store_files::kPartial), path(store_files::kEmbeddings));
+    for (const OutputSpec& output : layout_.outputs) {
+      files_.rename(path(partial_file(output)), path(array_file(output)));
+    }
     files_.sync_directory(directory_);
     const std::string report = text_of(run_report);
     write_atomically(files_, path(store_files::kReport), report);

@@ -10,7 +10,7 @@
 #include "store/embedding_store.hpp"
 #include "store/journal.hpp"
 #include "store/journal_state.hpp"
-#include "store/row_file.hpp"
+#include "store/row_arrays.hpp"
 #include "store/text_file.hpp"
 
 namespace longhaul::store {
@@ -22,9 +22,10 @@ class JournaledStore : public EmbeddingStore {
   JournaledStore(Files& files, std::string directory, const StoreLayout& layout, Journal journal,
                  const FileClaims& claims, std::uint64_t completed);
 
-  bool put_vector(std::uint64_t row, std::span<const float> vector) override;
+  void place_window(std::uint64_t first_row, std::span<const std::uint32_t> residues) override;
+  bool put(std::uint64_t row, std::span<const std::span<const float>> values) override;
   void put_nan(std::uint64_t row) override;
-  std::vector<float> get_vector(std::uint64_t row) override;
+  std::vector<std::vector<float>> get(std::uint64_t row) override;
   void complete_window(std::span<const RecordRow> rows) override;
   void commit(const Progress& progress) override;
   void drop_window(const Progress& progress) override;
@@ -36,8 +37,8 @@ class JournaledStore : public EmbeddingStore {
  private:
   template <typename Action>
   auto guarded(Action action);
-  std::string path(const char* name) const { return path_in(directory_, name); }
-  std::unique_ptr<File> create(const char* name);
+  std::string path(const std::string& name) const { return path_in(directory_, name); }
+  std::unique_ptr<File> create(const std::string& name);
   void complete(const RecordRow& row);
   void require_open_window(std::uint64_t row) const;
   void is_put(std::uint64_t row);
@@ -46,7 +47,7 @@ class JournaledStore : public EmbeddingStore {
   std::string directory_;
   const StoreLayout layout_;
   Journal journal_;
-  RowFile rows_;
+  RowArrays rows_;
   TextFile records_;
   TextFile rejects_;
   std::uint64_t completed_;  // records in complete windows

@@ -144,6 +144,16 @@ std::vector<std::byte> RaggedRows::get(std::uint64_t row) {
   return data_.read(kNpyHeaderBytes + place.first * bytes, place.count * bytes);
 }
 
+void RaggedRows::flush() {
+  data_.flush();
+  offsets_.flush();
+}
+
+ArrayClaim RaggedRows::claim(std::uint64_t rows) {
+  const std::uint64_t claimed = std::min(rows, rows_);
+  return {claimed, std::min(written_, first_vector(claimed))};
+}
+
 // The offsets last: they name nothing that is not there.
 void RaggedRows::sync() {
   data_.sync();

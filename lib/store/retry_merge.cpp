@@ -75,7 +75,7 @@ class Merge {
     files_.sync_directory(output_);
     nlohmann::ordered_json fields = {{"counters", again_.run.finish->at("counters")}};
     fields.update(to_json(FileClaims{old_.claims.extent, records.size(), records.segment_hash(),
-                                     rejects.size(), rejects.segment_hash()}));
+                                     rejects.size(), rejects.segment_hash(), old_.claims.arrays}));
     Journal(files_.open(out(store_files::kJournal), OpenMode::kReadWrite), old_.end)
         .append("retry", fields);
   }

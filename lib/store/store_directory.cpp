@@ -7,15 +7,14 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "store/claimed_files.hpp"
 #include "store/embedding_store.hpp"
 #include "store/journal.hpp"
 #include "store/journal_state.hpp"
 #include "store/journaled_store.hpp"
-#include "store/npy.hpp"
 #include "store/output_reader.hpp"
 #include "store/progress_json.hpp"
 #include "store/retry_merge.hpp"
-#include "store/row_file.hpp"
 #include "store/store_directory.hpp"
 
 namespace longhaul::store {
@@ -140,12 +139,11 @@ class Directory : public StoreDirectory {
                                            to_json(layout).dump());
     }
     begun_ = true;
-    const bool renamed = files_.exists(in(store_files::kEmbeddings));
-    check_sizes(renamed ? store_files::kEmbeddings : store_files::kPartial);
-    Journal journal(files_.open(in(store_files::kJournal), OpenMode::kReadWrite), end_);
-    if (renamed) {
-      files_.rename(in(store_files::kEmbeddings), in(store_files::kPartial));
+    if (state_->progress) {
+      claimed().require_unfinished();
     }
+    Journal journal(files_.open(in(store_files::kJournal), OpenMode::kReadWrite), end_);
+    claimed().take_names_back();
     return std::make_unique<JournaledStore>(files_, path_, layout, std::move(journal), claims_,
                                             state_->progress ? state_->progress->window_start : 0);
   }
@@ -198,7 +196,7 @@ class Directory : public StoreDirectory {
         return false;
       }
       take(std::move(*journal));
-      check_finished();
+      claimed().require_finished();
       return true;
     } catch (const Error&) {
       state_.reset();
@@ -247,7 +245,7 @@ class Directory : public StoreDirectory {
     }
     take(std::move(*journal));
     if (state_->finish) {
-      check_finished();
+      claimed().require_finished();
     }
   }
 
@@ -261,57 +259,7 @@ class Directory : public StoreDirectory {
     }
   }
 
-  void check_size(const char* name, std::uint64_t least) {
-    const std::string path = in(name);
-    if (!files_.exists(path)) {
-      throw Error(
-          ExitCode::kBadData,
-          path + " is missing, and the journal claims " + std::to_string(least) + " bytes of it",
-          kAnew);
-    }
-    const std::uint64_t size = files_.open(path, OpenMode::kRead)->size();
-    if (size < least) {
-      throw Error(ExitCode::kBadData,
-                  path + " has " + std::to_string(size) + " bytes, and the journal claims " +
-                      std::to_string(least),
-                  kAnew);
-    }
-  }
-
-  void check_sizes(const char* embeddings) {
-    if (embeddings == std::string(store_files::kEmbeddings) &&
-        files_.exists(in(store_files::kPartial))) {
-      throw Error(ExitCode::kBadData,
-                  path_ + " holds both embeddings.npy and embeddings.npy.partial", kAnew);
-    }
-    if (state_->progress) {
-      check_size(embeddings,
-                 kNpyHeaderBytes + claims_.extent * vector_bytes(state_->layout.outputs.front()));
-      check_size(store_files::kChecksums, kNpyHeaderBytes + claims_.extent * sizeof(std::uint64_t));
-      check_size(store_files::kRecords, claims_.records_bytes);
-      check_size(store_files::kRejects, claims_.rejects_bytes);
-    }
-  }
-
-  // A finished run does no work, so a quick look must do: sizes and headers.
-  void check_finished() {
-    check_sizes(store_files::kEmbeddings);
-    check_header(store_files::kEmbeddings,
-                 array_header(state_->layout.outputs.front(), claims_.extent));
-    check_header(store_files::kChecksums, checksums_header(claims_.extent));
-  }
-
-  void check_header(const char* name, const std::string& expected) {
-    std::string header(expected.size(), '\0');
-    files_.open(in(name), OpenMode::kRead)
-        ->read_at(0, std::as_writable_bytes(std::span(header.data(), header.size())));
-    if (header != expected) {
-      throw Error(ExitCode::kBadData,
-                  in(name) + " is damaged: its header is not that of the " +
-                      std::to_string(claims_.extent) + " rows it holds",
-                  kAnew);
-    }
-  }
+  ClaimedFiles claimed() const { return {files_, path_, state_->layout, claims_}; }
 
   Files& files_;
   std::string path_;

@@ -25,7 +25,6 @@ StoreLayout single_vector(std::uint32_t dimension, OutputDtype dtype = OutputDty
 // The names in an output directory. clear() deletes these and no other.
 namespace store_files {
 constexpr const char* kEmbeddings = "embeddings.npy";
-constexpr const char* kPartial = "embeddings.npy.partial";  // until the run is complete
 constexpr const char* kChecksums = "checksums.npy";
 constexpr const char* kRecords = "records.csv";
 constexpr const char* kRejects = "rejects.csv";

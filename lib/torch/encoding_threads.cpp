@@ -12,14 +12,14 @@ OperatorsAlone::~OperatorsAlone() {
   at::set_num_threads(before_);
 }
 
-std::vector<encode::EmbeddingBlock> EncodingThreads::encode(
-    std::span<const encode::HostBatch> parts, const Encode& encode) {
-  std::vector<encode::EmbeddingBlock> blocks(parts.size());
-  pool_.run(blocks.size(), [&](std::size_t i) {
+std::vector<encode::EncodedBatch> EncodingThreads::encode(std::span<const encode::HostBatch> parts,
+                                                          const Encode& encode) {
+  std::vector<encode::EncodedBatch> encoded(parts.size());
+  pool_.run(encoded.size(), [&](std::size_t i) {
     const OperatorsAlone alone;
-    blocks[i] = encode(parts[i]);
+    encoded[i] = encode(parts[i]);
   });
-  return blocks;
+  return encoded;
 }
 
 }  // namespace longhaul::torch_room

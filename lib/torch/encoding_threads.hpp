@@ -29,17 +29,18 @@ class OperatorsAlone {
 // The encoding thread makes one and calls it; the others are its own.
 class EncodingThreads {
  public:
-  using Encode = std::function<encode::EmbeddingBlock(const encode::HostBatch&)>;
+  using Encode = std::function<encode::EncodedBatch(const encode::HostBatch&)>;
 
   // `count` in all; LibTorch has been told so. Fewer, where the system refuses some.
   explicit EncodingThreads(std::uint32_t count) : count_(count), pool_(count) {}
 
   std::uint32_t count() const { return count_; }
 
-  // `encode` is called once a part, from several threads at once. One block a part, in their order.
+  // `encode` is called once a part, from several threads at once. One of these for each, in
+  // their order.
   // What it throws is thrown when no part is being computed any more.
-  std::vector<encode::EmbeddingBlock> encode(std::span<const encode::HostBatch> parts,
-                                             const Encode& encode);
+  std::vector<encode::EncodedBatch> encode(std::span<const encode::HostBatch> parts,
+                                           const Encode& encode);
 
  private:
   const std::uint32_t count_;

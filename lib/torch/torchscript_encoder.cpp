@@ -75,8 +75,10 @@ class TorchScriptEncoder : public encode::Encoder {
   TorchScriptEncoder& operator=(const TorchScriptEncoder&) = delete;
 
   using encode::Encoder::encode;
-  std::vector<encode::EmbeddingBlock> encode(std::span<const encode::HostBatch> parts) override;
-  std::uint32_t dimension() const override { return model_.card.dimension; }
+  std::vector<encode::EncodedBatch> encode(std::span<const encode::HostBatch> parts) override;
+  std::vector<OutputSpec> outputs() const override {
+    return {{.dimension = model_.card.dimension}};
+  }
   device::Device& device() override { return *device_; }
   std::uint32_t concurrency() const override { return threads_ ? threads_->count() : 1; }
   plan::RowsPolicy rows_policy() const override;
@@ -93,7 +95,7 @@ class TorchScriptEncoder : public encode::Encoder {
   encode::EmbeddingBlock embed_as_card(const encode::HostBatch& batch, Dtype dtype) {
     return embed(batch, dtype, model_.card.pooling, model_.card.normalize);
   }
-  std::vector<encode::EmbeddingBlock> embed_parts(std::span<const encode::HostBatch> parts);
+  std::vector<encode::EncodedBatch> embed_parts(std::span<const encode::HostBatch> parts);
   void check_shapes(Dtype dtype);
 
   encode::ModelFile model_;
@@ -306,25 +308,27 @@ encode::EmbeddingBlock TorchScriptEncoder::embed(const encode::HostBatch& batch,
   return pooled_block(card, batch, output, pooling, normalize);
 }
 
-std::vector<encode::EmbeddingBlock> TorchScriptEncoder::embed_parts(
+std::vector<encode::EncodedBatch> TorchScriptEncoder::embed_parts(
     std::span<const encode::HostBatch> parts) {
   const auto embed_part = [&](const encode::HostBatch& part) {
     const LiveBytesGuard counted(live_);
     const c10::InferenceMode inference;
     const c10::OptionalDeviceGuard guard(device_->torch());
-    return embed(part, dtype_, pooling_, normalize_);
+    encode::EncodedBatch encoded;
+    encoded.blocks.push_back(embed(part, dtype_, pooling_, normalize_));
+    return encoded;
   };
   if (threads_) {
     return threads_->encode(parts, embed_part);
   }
-  std::vector<encode::EmbeddingBlock> blocks;
+  std::vector<encode::EncodedBatch> encoded;
   for (const encode::HostBatch& part : parts) {
-    blocks.push_back(embed_part(part));
+    encoded.push_back(embed_part(part));
   }
-  return blocks;
+  return encoded;
 }
 
-std::vector<encode::EmbeddingBlock> TorchScriptEncoder::encode(
+std::vector<encode::EncodedBatch> TorchScriptEncoder::encode(
     std::span<const encode::HostBatch> parts) {
   FailureKind kind{};
   std::string text;

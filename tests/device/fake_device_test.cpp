@@ -111,9 +111,9 @@ TEST_CASE("a fake vector depends on the record and its padded length alone") {
   FakeEncoder encoder({});
   const std::vector<std::int64_t> a{0, 4, 5, 2};
   const std::vector<std::int64_t> b{0, 6, 7, 8, 2};
-  const encode::EmbeddingBlock both = encoder.encode(batch_of({a, b}, 8));
-  const encode::EmbeddingBlock alone = encoder.encode(batch_of({b}, 8));
-  const encode::EmbeddingBlock wider = encoder.encode(batch_of({b}, 16));
+  const encode::EmbeddingBlock both = encoder.encode(batch_of({a, b}, 8)).blocks.front();
+  const encode::EmbeddingBlock alone = encoder.encode(batch_of({b}, 8)).blocks.front();
+  const encode::EmbeddingBlock wider = encoder.encode(batch_of({b}, 16)).blocks.front();
   const std::vector<float> second(both.values.begin() + 8, both.values.end());
   CHECK(second == alone.values);
   CHECK(alone.values == encoder.vector_of(b, 8, 1));
@@ -126,12 +126,12 @@ TEST_CASE("rows that are told to be NaN are, always or only in company") {
   settings.nan_every = 1;
   FakeEncoder always(settings);
   const std::vector<std::int64_t> row{0, 4, 5, 2};
-  CHECK(std::isnan(always.encode(batch_of({row}, 8)).values[4]));
+  CHECK(std::isnan(always.encode(batch_of({row}, 8)).blocks.front().values[4]));
   settings.nan_every = 0;
   settings.nan_in_company = 1;
   FakeEncoder company(settings);
-  CHECK_FALSE(std::isnan(company.encode(batch_of({row}, 8)).values[4]));
-  CHECK(std::isnan(company.encode(batch_of({row, row}, 8)).values[4]));
+  CHECK_FALSE(std::isnan(company.encode(batch_of({row}, 8)).blocks.front().values[4]));
+  CHECK(std::isnan(company.encode(batch_of({row, row}, 8)).blocks.front().values[4]));
 }
 
 TEST_CASE("a fake encoder refuses a batch that breaks the contract") {

@@ -19,6 +19,7 @@ namespace longhaul::fakes {
 namespace {
 
 constexpr std::int64_t kPad = 1;
+constexpr std::size_t kSpecialTokens = 2;  // of a row: its first and its last
 // encode() calls of check_contract(), of a model whose vectors are their own.
 constexpr std::uint64_t kContractCalls = 3;
 
@@ -59,6 +60,8 @@ FakeEncoderSettings fake_encoder_settings(const nlohmann::json& model) {
   settings.width_matters = model.value("width_matters", settings.width_matters);
   settings.rows_matter = model.value("rows_matter", settings.rows_matter);
   settings.part_tokens = model.value("part_tokens", settings.part_tokens);
+  settings.layers = model.value("layers", settings.layers);
+  settings.tokens = model.value("tokens", settings.tokens);
   settings.random = model.value("random", settings.random);
   settings.neighbours_matter = model.value("neighbours_matter", settings.neighbours_matter);
   settings.device = fake_device_settings(model);
@@ -119,7 +122,39 @@ void FakeEncoder::check(const encode::HostBatch& batch) const {
   }
 }
 
-std::vector<encode::EmbeddingBlock> FakeEncoder::encode(std::span<const encode::HostBatch> parts) {
+std::vector<OutputSpec> FakeEncoder::outputs() const {
+  std::vector<OutputSpec> outputs{{.dimension = settings_.dimension}};
+  for (const std::string& layer : settings_.layers) {
+    outputs.push_back({.name = "embeddings." + layer, .dimension = settings_.dimension});
+  }
+  if (settings_.tokens) {
+    outputs.push_back(
+        {.name = "tokens", .kind = ArrayKind::kTokens, .dimension = settings_.dimension});
+  }
+  return outputs;
+}
+
+std::vector<float> FakeEncoder::numbers_of(const OutputSpec& output,
+                                           std::span<const std::int64_t> tokens,
+                                           std::uint32_t width, std::uint32_t rows) const {
+  std::vector<float> numbers = vector_of(tokens, width, rows);
+  if (output.kind == ArrayKind::kTokens) {
+    const std::vector<float> vector = numbers;
+    numbers.clear();
+    for (std::size_t residue = 0; residue + kSpecialTokens < tokens.size(); ++residue) {
+      const auto place = static_cast<float>(residue);
+      std::transform(vector.begin(), vector.end(), std::back_inserter(numbers),
+                     [place](float value) { return value + place; });
+    }
+  } else if (output.name != OutputSpec{}.name) {
+    const auto shift = static_cast<float>(hash64(output.name) % 1000);
+    std::transform(numbers.begin(), numbers.end(), numbers.begin(),
+                   [shift](float value) { return value - shift; });
+  }
+  return numbers;
+}
+
+std::vector<encode::EncodedBatch> FakeEncoder::encode(std::span<const encode::HostBatch> parts) {
   std::uint32_t rows = 0;
   std::uint32_t width = 0;
   double cost = 0;
@@ -131,14 +166,14 @@ std::vector<encode::EmbeddingBlock> FakeEncoder::encode(std::span<const encode::
   }
   device_.enter(rows, width, cost);
   misbehave();
-  std::vector<encode::EmbeddingBlock> blocks;
+  std::vector<encode::EncodedBatch> encoded;
   for (const encode::HostBatch& part : parts) {
-    blocks.push_back(encode_part(part));
+    encoded.push_back(encode_part(part));
   }
   if (settings_.rows_per_second > 0) {
     std::this_thread::sleep_for(std::chrono::duration<double>(rows / settings_.rows_per_second));
   }
-  return blocks;
+  return encoded;
 }
 
 void FakeEncoder::misbehave() {
@@ -156,27 +191,41 @@ void FakeEncoder::misbehave() {
   }
 }
 
-encode::EmbeddingBlock FakeEncoder::encode_part(const encode::HostBatch& batch) {
-  encode::EmbeddingBlock block{
-      .rows = batch.used_rows, .dimension = settings_.dimension, .values = {}};
-  for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
-    const std::vector<float> vector =
-        vector_of(row_of(batch, row).first(batch.lengths[row]), batch.width, batch.rows);
-    block.values.insert(block.values.end(), vector.begin(), vector.end());
+encode::EncodedBatch FakeEncoder::encode_part(const encode::HostBatch& batch) {
+  encode::EncodedBatch encoded;
+  for (const OutputSpec& output : outputs()) {
+    encode::EmbeddingBlock& block = encoded.blocks.emplace_back();
+    block.rows = batch.used_rows;
+    block.dimension = output.dimension;
+    for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
+      const std::vector<float> numbers =
+          numbers_of(output, row_of(batch, row).first(batch.lengths[row]), batch.width, batch.rows);
+      if (output.kind == ArrayKind::kTokens) {
+        block.firsts.push_back(block.values.size() / output.dimension);
+      }
+      block.values.insert(block.values.end(), numbers.begin(), numbers.end());
+    }
+    if (output.kind == ArrayKind::kTokens) {
+      block.firsts.push_back(block.values.size() / output.dimension);
+    }
+    misbehave(batch, block.values);
   }
+  return encoded;
+}
+
+void FakeEncoder::misbehave(const encode::HostBatch& batch, std::span<float> values) {
   if (settings_.random) {
-    for (float& value : block.values) {
+    for (float& value : values) {
       value += static_cast<float>(next_random(random_) >> 40U) / 16777216.0F;
     }
   }
   if (settings_.neighbours_matter) {
     const auto sum = static_cast<float>(
         std::accumulate(batch.lengths.begin(), batch.lengths.end(), std::uint64_t{0}));
-    for (float& value : block.values) {
+    for (float& value : values) {
       value += sum / 100;
     }
   }
-  return block;
 }
 
 nlohmann::json FakeEncoder::choices() const {

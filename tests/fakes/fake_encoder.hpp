@@ -15,6 +15,8 @@
 //    "width_matters": true,   a vector depends on its padded length
 //    "rows_matter": false,    and on the rows of its part
 //    "part_tokens": 0,        tokens of a part; 0: every part has one row
+//    "layers": ["early"],     other vectors beside the first one: "embeddings.early"
+//    "tokens": true,          and a vector for each residue
 //    "random": false, "neighbours_matter": false}   what no model may do
 #pragma once
 
@@ -48,6 +50,8 @@ struct FakeEncoderSettings {
   bool width_matters = true;
   bool rows_matter = false;
   std::uint64_t part_tokens = 0;
+  std::vector<std::string> layers;
+  bool tokens = false;
   bool random = false;
   bool neighbours_matter = false;
   FakeDeviceSettings device;
@@ -61,8 +65,8 @@ class FakeEncoder : public encode::Encoder {
                        Normalize normalize = Normalize::kNone);
 
   using encode::Encoder::encode;
-  std::vector<encode::EmbeddingBlock> encode(std::span<const encode::HostBatch> parts) override;
-  std::uint32_t dimension() const override { return settings_.dimension; }
+  std::vector<encode::EncodedBatch> encode(std::span<const encode::HostBatch> parts) override;
+  std::vector<OutputSpec> outputs() const override;
   FakeDevice& device() override { return device_; }
   std::uint32_t concurrency() const override { return std::numeric_limits<std::uint32_t>::max(); }
   plan::RowsPolicy rows_policy() const override {
@@ -71,14 +75,18 @@ class FakeEncoder : public encode::Encoder {
   nlohmann::json choices() const override;
   nlohmann::json report() const override;
 
-  // What the row must be: `tokens` with special ones and without padding.
+  // What the row must be in the first output: `tokens` with special ones and without padding.
   std::vector<float> vector_of(std::span<const std::int64_t> tokens, std::uint32_t width,
                                std::uint32_t rows) const;
 
  private:
   void check(const encode::HostBatch& batch) const;
   void misbehave();
-  encode::EmbeddingBlock encode_part(const encode::HostBatch& batch);
+  void misbehave(const encode::HostBatch& batch, std::span<float> values);
+  encode::EncodedBatch encode_part(const encode::HostBatch& batch);
+  // The row's numbers in any output: those of vector_of(), then, of other outputs, others.
+  std::vector<float> numbers_of(const OutputSpec& output, std::span<const std::int64_t> tokens,
+                                std::uint32_t width, std::uint32_t rows) const;
 
   const FakeEncoderSettings settings_;
   const Pooling pooling_;

@@ -1,4 +1,5 @@
-// A store that keeps what it is given in memory, and checks that each row is written once.
+// A store that keeps the first output of what it is given in memory, and checks that each row is
+// written once.
 #pragma once
 
 #include <map>
@@ -12,14 +13,16 @@ namespace longhaul::fakes {
 
 class MemoryStore : public store::EmbeddingStore {
  public:
-  bool put_vector(std::uint64_t row, std::span<const float> vector) override {
+  void place_window(std::uint64_t, std::span<const std::uint32_t>) override {}
+  bool put(std::uint64_t row, std::span<const std::span<const float>> values) override {
+    const std::span<const float> vector = values.front();
     if (!vectors.emplace(row, std::vector<float>(vector.begin(), vector.end())).second) {
       throw std::logic_error("row " + std::to_string(row) + " was written twice");
     }
     return true;
   }
   void put_nan(std::uint64_t row) override { vectors[row]; }
-  std::vector<float> get_vector(std::uint64_t row) override { return vectors.at(row); }
+  std::vector<std::vector<float>> get(std::uint64_t row) override { return {vectors.at(row)}; }
   void complete_window(std::span<const RecordRow> rows) override {
     records.insert(records.end(), rows.begin(), rows.end());
   }

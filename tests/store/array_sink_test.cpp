@@ -132,7 +132,7 @@ class Owner {
 
   void commit(const char* kind) {
     sink_->sync();
-    done_.claim = sink_->claim();
+    done_.claim = sink_->claim(kRows);
     journal_->append(kind, {{"start", done_.start},
                             {"position", done_.position},
                             {"rows", done_.claim.rows},
@@ -263,7 +263,8 @@ TEST_CASE("a window of residues may only be placed again as it was") {
     rows.place(0, std::vector<std::uint32_t>{2, 0, 1});
     REQUIRE(rows.put(2, std::vector<float>(3, 1.0F)));
     rows.sync();
-    claim = rows.claim();
+    claim = rows.claim(3);
+    CHECK(rows.claim(1) == ArrayClaim{1, 2});
   }
   CHECK(claim == ArrayClaim{3, 3});
   RaggedRows rows = at.open(claim);
@@ -290,7 +291,7 @@ TEST_CASE("a window that is forgotten is placed anew, in other lengths") {
   rows.sync();
   rows.forget(2);
   rows.sync();
-  CHECK(rows.claim() == ArrayClaim{2, 3});
+  CHECK(rows.claim(9) == ArrayClaim{2, 3});
   rows.cut();
   CHECK(at.files.content("out/tokens.npy").size() == 128 + 3 * 12);
   CHECK(at.files.content("out/token_offsets.npy").size() == 128 + 3 * 8);

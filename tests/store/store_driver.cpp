@@ -21,13 +21,29 @@ Kind kind_of(std::uint64_t row) {
   return row >= 11 && row % 11 == 0 ? Kind::kDuplicate : Kind::kGood;
 }
 
-std::vector<float> vector_of(std::uint64_t row, std::uint32_t dimension) {
-  std::vector<float> vector(dimension);
-  for (std::size_t i = 0; i < vector.size(); ++i) {
-    const std::uint64_t bits = hash64(std::to_string(row) + "/" + std::to_string(i));
-    vector[i] = static_cast<float>(bits % 2000003) / 1000.0F - 1000.0F;
+constexpr std::uint64_t kOriginal = 1;  // of all duplicates
+
+std::uint64_t original_of(std::uint64_t row) {
+  return kind_of(row) == Kind::kDuplicate ? kOriginal : row;
+}
+
+// Of residues: some have none.
+std::uint32_t length_of(std::uint64_t row) {
+  return static_cast<std::uint32_t>(row * 13 % 50);
+}
+
+// As fp16 too these are different numbers, and not beyond it.
+std::vector<float> numbers_of(std::uint64_t row, const OutputSpec& output) {
+  std::vector<float> numbers(std::size_t{output.dimension} *
+                             (output.kind == ArrayKind::kTokens ? length_of(row) : 1));
+  const std::string name = output.name == OutputSpec{}.name ? "" : output.name;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::uint64_t bits = hash64(name + std::to_string(row) + "/" + std::to_string(i));
+    numbers[i] = output.dtype == OutputDtype::kFp16
+                     ? static_cast<float>(bits % 4001) - 2000.0F
+                     : static_cast<float>(bits % 2000003) / 1000.0F - 1000.0F;
   }
-  return vector;
+  return numbers;
 }
 
 RecordRow record_row(std::uint64_t row, const std::vector<LateOutcome>& late) {
@@ -36,7 +52,7 @@ RecordRow record_row(std::uint64_t row, const std::vector<LateOutcome>& late) {
   line.id = "id " + std::to_string(row) + (row % 4 == 0 ? ",\"quoted\"\n" : "");
   line.source = "in.csv";
   line.line = row + 2;
-  line.length = static_cast<std::uint32_t>(row * 13 % 50);
+  line.length = length_of(row);
   line.hash = hash128(std::to_string(row));
   line.kept = {std::to_string(row % 2), "kept"};
   if (kind_of(row) == Kind::kBad) {
@@ -62,7 +78,7 @@ std::vector<std::uint64_t> order_of(std::uint64_t start, std::uint64_t end) {
     }
   }
   std::stable_sort(order.begin(), order.end(),
-                   [](auto a, auto b) { return a * 13 % 50 > b * 13 % 50; });
+                   [](auto a, auto b) { return length_of(a) > length_of(b); });
   return order;
 }
 
@@ -92,6 +108,11 @@ class Driver {
     const std::uint64_t start = progress_.window_start;
     const std::uint64_t end = std::min(start + plan_.window, plan_.records);
     const std::vector<std::uint64_t> order = order_of(start, end);
+    std::vector<std::uint32_t> residues;
+    for (std::uint64_t row = start; row < end; ++row) {
+      residues.push_back(kind_of(row) == Kind::kBad ? 0 : length_of(original_of(row)));
+    }
+    store_.place_window(start, residues);
     while (progress_.position < order.size()) {
       encode(order[progress_.position]);
       ++progress_.position;
@@ -115,17 +136,22 @@ class Driver {
   }
 
   void encode(std::uint64_t row) {
-    std::vector<float> vector = vector_of(row, plan_.layout.outputs.front().dimension);
+    std::vector<std::vector<float>> numbers;
+    for (const OutputSpec& output : plan_.layout.outputs) {
+      numbers.push_back(numbers_of(row, output));
+    }
     LateOutcome late{row, Status::kRejected, {}, {}, {}};
     if (kind_of(row) == Kind::kLateBad) {
-      vector.back() = std::numeric_limits<float>::infinity();
+      // In any of the outputs, so that some before it are stored already.
+      std::vector<float>& some = numbers[row % numbers.size()];
+      (some.empty() ? numbers.front() : some).back() = std::numeric_limits<float>::infinity();
     }
     if (kind_of(row) == Kind::kDuplicate) {
       late.status = Status::kDuplicate;
-      late.duplicate_of = 0;
-      vector = store_.get_vector(0);
+      late.duplicate_of = kOriginal;
+      numbers = store_.get(kOriginal);
     }
-    if (!store_.put_vector(row, vector)) {
+    if (!store_.put(row, std::vector<std::span<const float>>(numbers.begin(), numbers.end()))) {
       late.defect = Defect{Reason::kNotFinite, "infinity"};
     }
     if (kind_of(row) != Kind::kGood) {
@@ -170,12 +196,19 @@ void drive(Files& files, const std::string& directory, const DriverPlan& plan,
   Driver(*store, plan, acknowledged).run(from);
 }
 
-std::vector<float> expected_vector(const DriverPlan& plan, std::uint64_t row) {
+DriverPlan plan_of_three_outputs() {
+  DriverPlan plan;
+  plan.layout.outputs.push_back({"embeddings.early", ArrayKind::kVector, 3, OutputDtype::kFp16});
+  plan.layout.outputs.push_back({"tokens", ArrayKind::kTokens, 2, OutputDtype::kFp16});
+  return plan;
+}
+
+std::vector<float> expected_numbers(const DriverPlan& plan, std::size_t output, std::uint64_t row) {
   const Kind kind = kind_of(row);
   if (kind == Kind::kBad || kind == Kind::kLateBad) {
     return {};
   }
-  return vector_of(kind == Kind::kDuplicate ? 0 : row, plan.layout.outputs.front().dimension);
+  return numbers_of(original_of(row), plan.layout.outputs[output]);
 }
 
 }  // namespace longhaul::store::test

@@ -2,7 +2,9 @@
 // in an order of its own, with rejects known early and late, and duplicates. No torch, no pipeline.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,9 @@ struct DriverPlan {
   StoreLayout layout = single_vector(5, OutputDtype::kFp32, {"label", "id"});
 };
 
+// Two vectors of each record and those of its residues.
+DriverPlan plan_of_three_outputs();
+
 // Begins or continues the run in `directory` and finishes it. The journal's last progress, as it
 // was acknowledged, goes to `acknowledged` (records complete, position) when given.
 struct Acknowledged {
@@ -28,7 +33,16 @@ struct Acknowledged {
 void drive(Files& files, const std::string& directory, const DriverPlan& plan,
            Acknowledged* acknowledged = nullptr);
 
-// The vector that record `row` must have; empty when it is rejected.
-std::vector<float> expected_vector(const DriverPlan& plan, std::uint64_t row);
+// What record `row` must have in an output: of kTokens the vectors of all its residues. Empty when
+// it is rejected.
+std::vector<float> expected_numbers(const DriverPlan& plan, std::size_t output, std::uint64_t row);
+inline std::vector<float> expected_vector(const DriverPlan& plan, std::uint64_t row) {
+  return expected_numbers(plan, 0, row);
+}
+
+// A row of a layout of one vector.
+inline std::array<std::span<const float>, 1> only(const std::vector<float>& vector) {
+  return {vector};
+}
 
 }  // namespace longhaul::store::test

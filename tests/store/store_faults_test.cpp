@@ -156,7 +156,7 @@ TEST_CASE("after a failure the store takes nothing more") {
   const auto out = open_store(files, "out");
   const auto store = out->begin(plan.layout, {});
   const std::vector<float> vector(plan.layout.outputs.front().dimension);
-  CHECK(store->put_vector(0, vector));
+  CHECK(store->put(0, only(vector)));
   std::uint64_t syncs = 0;
   files.arm(Fault::kErrorOnce, 2);  // writes of rows and checksums, then the first sync
   CHECK_THROWS_AS(store->commit({}), Error);
@@ -164,6 +164,6 @@ TEST_CASE("after a failure the store takes nothing more") {
   REQUIRE(files.trace().back() == "sync out/embeddings.npy.partial");
   syncs = files.operations();
   CHECK_THROWS_WITH(store->commit({}), Catch::Contains("stopped after an earlier failure"));
-  CHECK_THROWS_AS(store->put_vector(1, vector), Error);
+  CHECK_THROWS_AS(store->put(1, only(vector)), Error);
   CHECK(files.operations() == syncs);
 }

@@ -79,10 +79,10 @@ TEST_CASE("lines that no commit claims are cut when the run continues") {
   {
     const auto out = open_store(files, "out");
     const auto store = out->begin(kLayout, {});
-    CHECK(store->put_vector(0, kVector));
+    CHECK(store->put(0, only(kVector)));
     store->complete_window(std::vector{good(0, "a")});
     store->commit({1, 1, 1, "", {}, 0, {}, {}});
-    CHECK(store->put_vector(1, kVector));
+    CHECK(store->put(1, only(kVector)));
     store->complete_window(std::vector{good(1, std::string(2'000'000, 'x'))});
   }
   REQUIRE(files.content("out/records.csv").size() > 2'000'000);
@@ -90,7 +90,7 @@ TEST_CASE("lines that no commit claims are cut when the run continues") {
   const auto store = out->resume(kLayout);
   CHECK(files.content("out/embeddings.npy.partial").size() == 128 + 8);
   CHECK(files.content("out/checksums.npy").size() == 128 + 8);
-  CHECK(store->put_vector(1, kVector));
+  CHECK(store->put(1, only(kVector)));
   store->complete_window(std::vector{good(1, "b")});
   store->commit({2, 2, 2, "", {}, 0, {}, {}});
   CHECK(files.content("out/records.csv") ==
@@ -103,7 +103,7 @@ TEST_CASE("a kept column whose name is taken becomes input.NAME") {
   const auto out = open_store(files, "out");
   const auto store =
       out->begin(single_vector(2, OutputDtype::kFp32, {"label", "id", "input.id"}), {});
-  CHECK(store->put_vector(0, kVector));
+  CHECK(store->put(0, only(kVector)));
   RecordRow row = good(0, "a,\"b\"");
   row.kept = {"1", "x\ny", "z"};
   row.truncated = true;
@@ -123,7 +123,7 @@ TEST_CASE("an output begun before gaps were counted goes on without their column
   {
     const auto out = open_store(files, "out");
     const auto store = out->begin(old, {});
-    CHECK(store->put_vector(0, kVector));
+    CHECK(store->put(0, only(kVector)));
     RecordRow row = good(0, "a");
     row.kept = {"y"};
     store->complete_window(std::vector{row});
@@ -132,7 +132,7 @@ TEST_CASE("an output begun before gaps were counted goes on without their column
   const auto out = open_store(files, "out");
   CHECK_FALSE(out->state()->layout.gaps_column);
   const auto store = out->resume(out->state()->layout);
-  CHECK(store->put_vector(1, kVector));
+  CHECK(store->put(1, only(kVector)));
   RecordRow row = good(1, "b");
   row.kept = {"z"};
   store->complete_window(std::vector{row});
@@ -149,10 +149,10 @@ TEST_CASE("a component that is not finite, or not as fp16, stores nothing and is
   const std::vector<float> most{65519.0F, -65504.0F};
   const std::vector<float> too_much{0.0F, 65520.0F};
   const std::vector<float> nan{0.0F, std::nanf("")};
-  CHECK(store->put_vector(0, most));
-  CHECK(store->get_vector(0) == std::vector<float>{65504.0F, -65504.0F});
-  CHECK_FALSE(store->put_vector(1, too_much));
-  CHECK_FALSE(store->put_vector(1, nan));
+  CHECK(store->put(0, only(most)));
+  CHECK(store->get(0).front() == std::vector<float>{65504.0F, -65504.0F});
+  CHECK_FALSE(store->put(1, only(too_much)));
+  CHECK_FALSE(store->put(1, only(nan)));
   CHECK(code_of(
             [&] {
               store->complete_window(std::vector{good(0, "a"), good(1, "b")});
@@ -168,7 +168,7 @@ TEST_CASE("late outcomes of the window in hand come back, and no others") {
     const auto out = open_store(files, "out");
     const auto store = out->begin(kLayout, {{"a", 1}});
     store->note({{"session", 1}});
-    CHECK(store->put_vector(0, kVector));
+    CHECK(store->put(0, only(kVector)));
     store->complete_window(std::vector{good(0, "a")});
     store->commit({0, 0 + 1, 0 + 1, "c0", {}, 0, {oom}, {}});
     store->commit({1, 1, 1, "c1", InputHash{hash128("in")}, 1, {oom}, {{"n", 7}}});
@@ -200,9 +200,9 @@ TEST_CASE("a window in hand that is dropped claims no row and no outcome any mor
   {
     const auto out = open_store(files, "out");
     const auto store = out->begin(kLayout, {});
-    CHECK(store->put_vector(0, kVector));
+    CHECK(store->put(0, only(kVector)));
     store->complete_window(std::vector{good(0, "a")});
-    CHECK(store->put_vector(3, kVector));
+    CHECK(store->put(3, only(kVector)));
     Progress progress{1, 1, 1, "", {}, 2, {oom}, {}};
     progress.window_end = 4;
     progress.window_end_hash = InputHash{hash128("end"), hash128("times")};
@@ -216,7 +216,7 @@ TEST_CASE("a window in hand that is dropped claims no row and no outcome any mor
     const auto store = out->resume(kLayout);
     store->drop_window({1, 1, 1, "", {}, 0, {}, {}});
     CHECK(files.content("out/embeddings.npy.partial").size() == 128 + 8);
-    CHECK(store->put_vector(1, kVector));
+    CHECK(store->put(1, only(kVector)));
     store->commit({1, 1, 1, "", {}, 1, {}, {}});
   }
   const auto out = open_store(files, "out");
@@ -235,7 +235,7 @@ TEST_CASE("a window is dropped again where that failed at any operation") {
     {
       const auto out = open_store(files, "out");
       const auto store = out->begin(kLayout, {});
-      CHECK(store->put_vector(5, kVector));
+      CHECK(store->put(5, only(kVector)));
       store->commit({0, 0, 0, "", {}, 1, {}, {}});
     }
     files.arm(Fault::kErrorOnce, at);
@@ -252,7 +252,7 @@ TEST_CASE("a window is dropped again where that failed at any operation") {
     if (out->state()->progress->position > 0) {
       store->drop_window({0, 0, 0, "", {}, 0, {}, {}});
     }
-    CHECK(store->put_vector(0, kVector));
+    CHECK(store->put(0, only(kVector)));
     store->complete_window(std::vector{good(0, "a")});
     store->commit({1, 1, 1, "", {}, 0, {}, {}});
     store->finish(1, {{"state", "done"}}, {{"code", 0}});

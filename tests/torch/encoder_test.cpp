@@ -42,9 +42,13 @@ std::unique_ptr<encode::Encoder> encoder_for(const std::string& name) {
   return make_encoder(options_for(name), log);
 }
 
-std::vector<float> row_of(const encode::EmbeddingBlock& block, std::size_t row) {
-  const auto first = block.values.begin() + static_cast<std::ptrdiff_t>(row * block.dimension);
-  return {first, first + block.dimension};
+std::vector<float> row_of(const encode::EncodedBatch& encoded, std::uint32_t row) {
+  const std::span<const float> numbers = encoded.blocks.front().row(row);
+  return {numbers.begin(), numbers.end()};
+}
+
+const std::vector<float>& values_of(const encode::EncodedBatch& encoded) {
+  return encoded.blocks.front().values;
 }
 
 class Recorder : public Log {
@@ -67,7 +71,8 @@ TEST_CASE("golden vectors of every form of output come out") {
     const auto golden = encoder->report().at("golden");
     CHECK(golden.at("checked").get<int>() >= 1);
     CHECK(golden.at("greatest_difference").get<double>() < 1e-5);
-    CHECK(encoder->dimension() == (std::string(name).starts_with("image") ? 8 : 16));
+    CHECK(encoder->outputs().front().dimension ==
+          (std::string(name).starts_with("image") ? 8 : 16));
   }
 }
 
@@ -75,7 +80,7 @@ TEST_CASE("a module that changes itself still runs") {
   CHECK(encoder_for("plain")->report().at("frozen") == true);
   const auto encoder = encoder_for("counting");
   const encode::HostBatch batch = batch_of({1, 2}, 24);
-  CHECK(encoder->encode(batch).values == encoder_for("plain")->encode(batch).values);
+  CHECK(values_of(encoder->encode(batch)) == values_of(encoder_for("plain")->encode(batch)));
 }
 
 TEST_CASE("a card without golden vectors is said to be unchecked") {
@@ -115,9 +120,9 @@ TEST_CASE("a record's bits are its own in a part of given rows: any neighbours, 
         parts.push_back(filled(batch_of(seeds, 40), rows));
       }
       std::size_t at = 0;
-      for (const encode::EmbeddingBlock& block : encoder->encode(parts)) {
-        for (std::size_t i = 0; i < block.rows; ++i, ++at) {
-          const std::vector<float> row = row_of(block, i);
+      for (const encode::EncodedBatch& encoded : encoder->encode(parts)) {
+        for (std::uint32_t i = 0; i < encoded.blocks.front().rows; ++i, ++at) {
+          const std::vector<float> row = row_of(encoded, i);
           INFO("threads " << threads << " shift " << shift << " record " << order[at]);
           CHECK(std::memcmp(row.data(), expected[order[at]].data(), row.size() * sizeof(float)) ==
                 0);
@@ -172,10 +177,10 @@ TEST_CASE("convolutions are packed, their sums and relus fused, and each image k
     return filled(probe_batch(model.card, 1, seeds), plan::kCpuPartImages);
   };
   const std::vector<encode::HostBatch> batch = {images({0, 1, 2, 3}), images({4, 5, 6})};
-  const auto values = [](const std::vector<encode::EmbeddingBlock>& blocks) {
+  const auto values = [](const std::vector<encode::EncodedBatch>& encoded) {
     std::vector<float> all;
-    for (const encode::EmbeddingBlock& block : blocks) {
-      all.insert(all.end(), block.values.begin(), block.values.end());
+    for (const encode::EncodedBatch& part : encoded) {
+      all.insert(all.end(), values_of(part).begin(), values_of(part).end());
     }
     return all;
   };
@@ -222,26 +227,26 @@ TEST_CASE("fused kernels hold less memory than the plain ones and packed copies 
 
 TEST_CASE("dummy rows give no vectors and change none") {
   const auto encoder = encoder_for("plain");
-  const encode::EmbeddingBlock among_others = encoder->encode(batch_of({5, 6, 7, 8}, 32));
-  const encode::EmbeddingBlock among_dummies = encoder->encode(filled(batch_of({5, 6}, 32), 4));
-  CHECK(among_dummies.rows == 2);
-  CHECK(std::equal(among_dummies.values.begin(), among_dummies.values.end(),
-                   among_others.values.begin()));
+  const encode::EncodedBatch among_others = encoder->encode(batch_of({5, 6, 7, 8}, 32));
+  const encode::EncodedBatch among_dummies = encoder->encode(filled(batch_of({5, 6}, 32), 4));
+  CHECK(among_dummies.blocks.front().rows == 2);
+  CHECK(row_of(among_dummies, 0) == row_of(among_others, 0));
+  CHECK(row_of(among_dummies, 1) == row_of(among_others, 1));
 }
 
 TEST_CASE("pooling and normalising are the run's, not the card's") {
   NullLog log;
   encode::EncoderOptions options = options_for("plain");
   const encode::HostBatch batch = batch_of({1, 2, 3}, 24);
-  const encode::EmbeddingBlock mean = make_encoder(options, log)->encode(batch);
+  const encode::EncodedBatch mean = make_encoder(options, log)->encode(batch);
   options.normalize = Normalize::kL2;
-  const encode::EmbeddingBlock unit = make_encoder(options, log)->encode(batch);
+  const encode::EncodedBatch unit = make_encoder(options, log)->encode(batch);
   const auto row = row_of(unit, 1);
   CHECK(std::inner_product(row.begin(), row.end(), row.begin(), 0.0) == Approx(1));
   options.normalize = Normalize::kNone;
   for (const Pooling pooling : {Pooling::kCls, Pooling::kMax, Pooling::kMeanCompat}) {
     options.pooling = pooling;
-    CHECK(make_encoder(options, log)->encode(batch).values != mean.values);
+    CHECK(values_of(make_encoder(options, log)->encode(batch)) != values_of(mean));
   }
 }
 

@@ -24,18 +24,18 @@ encode::HostBatch numbered(std::uint32_t rows, std::uint32_t width) {
 }
 
 // A row's vector is its first token and its length.
-encode::EmbeddingBlock numbers_of(const encode::HostBatch& part) {
+encode::EncodedBatch numbers_of(const encode::HostBatch& part) {
   encode::EmbeddingBlock block{.rows = part.used_rows, .dimension = 2, .values = {}};
   for (std::uint32_t row = 0; row < part.used_rows; ++row) {
     block.values.push_back(static_cast<float>(part.tokens[std::size_t{row} * part.width]));
     block.values.push_back(static_cast<float>(part.lengths[row]));
   }
-  return block;
+  return {{std::move(block)}};
 }
 
 }  // namespace
 
-TEST_CASE("blocks come back in the parts' order, each part computed once by one thread alone") {
+TEST_CASE("results come back in the parts' order, each part computed once by one thread alone") {
   at::set_num_threads(2);
   EncodingThreads threads(3);
   CHECK(threads.count() == 3);
@@ -47,16 +47,16 @@ TEST_CASE("blocks come back in the parts' order, each part computed once by one 
     }
     std::atomic<std::uint32_t> computed{0};
     std::atomic<int> most{0};
-    const auto blocks = threads.encode(parts, [&](const encode::HostBatch& part) {
+    const auto encoded = threads.encode(parts, [&](const encode::HostBatch& part) {
       ++computed;
       most = std::max(most.load(), at::get_num_threads());
       return numbers_of(part);
     });
     CHECK(computed == count);
     CHECK(most == 1);
-    REQUIRE(blocks.size() == count);
+    REQUIRE(encoded.size() == count);
     for (std::uint32_t i = 0; i < count; ++i) {
-      CHECK(blocks[i].values == numbers_of(parts[i]).values);
+      CHECK(encoded[i].blocks[0].values == numbers_of(parts[i]).blocks[0].values);
     }
     CHECK(at::get_num_threads() == 2);
   }
@@ -66,7 +66,7 @@ TEST_CASE("what a part throws is thrown, and the next batch is computed") {
   EncodingThreads threads(2);
   const std::vector<encode::HostBatch> parts = {numbered(4, 8), numbered(5, 8), numbered(4, 8)};
   CHECK_THROWS_AS(threads.encode(parts,
-                                 [](const encode::HostBatch& part) -> encode::EmbeddingBlock {
+                                 [](const encode::HostBatch& part) -> encode::EncodedBatch {
                                    if (part.rows == 5) {
                                      throw std::runtime_error("the second part");
                                    }
