@@ -201,8 +201,12 @@ class Scene {
   }
   // What must not depend on how often a run was stopped.
   std::vector<std::string> results() const {
-    return {content("embeddings.npy"), content("records.csv"), content("rejects.csv"),
-            content("checksums.npy")};
+    std::vector<std::string> all;
+    for (const char* name : {"embeddings.npy", "records.csv", "rejects.csv", "checksums.npy",
+                             "embeddings.early.npy", "tokens.npy", "token_offsets.npy"}) {
+      all.push_back(content(name));
+    }
+    return all;
   }
   nlohmann::json report() const { return nlohmann::json::parse(content("run.json")); }
 

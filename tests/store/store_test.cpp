@@ -7,6 +7,8 @@
 #include "base/error.hpp"
 #include "fakes/fault_files.hpp"
 #include "store/embedding_store.hpp"
+#include "store/output_reader.hpp"
+#include "store/row_hash.hpp"
 #include "store/store_driver.hpp"
 
 using namespace longhaul;
@@ -46,6 +48,46 @@ TEST_CASE("a run leaves every row in its place, and NaN for the rejected") {
     }
   }
   CHECK(rejected == 6);
+}
+
+TEST_CASE("a run of several outputs leaves each in its file, and one checksum a row") {
+  FaultFiles files;
+  const DriverPlan plan = plan_of_three_outputs();
+  drive(files, "out", plan);
+  CHECK(files.list("out") == std::vector<std::string>{"checksums.npy", "embeddings.early.npy",
+                                                      "embeddings.npy", "journal.jsonl",
+                                                      "records.csv", "rejects.csv", "run.json",
+                                                      "token_offsets.npy", "tokens.npy"});
+  const OutputReader output(files, "out");
+  REQUIRE(output.layout() == plan.layout);
+  ChecksumReader checksums = output.checksums();
+  std::vector<ArrayReader> arrays;
+  for (const OutputSpec& spec : plan.layout.outputs) {
+    arrays.push_back(output.array(spec));
+    CHECK_NOTHROW(arrays.back().require_header(plan.records));
+  }
+  std::uint64_t residues = 0;
+  for (std::uint64_t row = 0; row < plan.records; ++row) {
+    RowHash hash;
+    for (std::size_t i = 0; i < arrays.size(); ++i) {
+      const auto found = arrays[i].row(row);
+      const std::vector<float> expected = expected_numbers(plan, i, row);
+      INFO(plan.layout.outputs[i].name << " row " << row);
+      if (expected.empty()) {
+        CHECK(std::all_of(found.begin(), found.end(), [](float x) { return std::isnan(x); }));
+      } else {
+        CHECK(std::vector<float>(found.begin(), found.end()) == expected);
+      }
+      hash.add(arrays[i].bytes(row).value());
+    }
+    CHECK(checksums.of(row) == hash.value());
+    residues += arrays[2].vectors(row);
+  }
+  // Rejected before it was computed: no residues. Later: the place stays.
+  CHECK(arrays[2].vectors(3) == 0);
+  CHECK(arrays[2].vectors(5) == 5 * 13 % 50);
+  CHECK(arrays[2].vectors(11) == arrays[2].vectors(1));
+  CHECK(files.content("out/tokens.npy").size() == 128 + residues * 2 * 2);
 }
 
 namespace {
@@ -229,6 +271,37 @@ TEST_CASE("a window in hand that is dropped claims no row and no outcome any mor
   CHECK(files.content("out/embeddings.npy").size() == 128 + 2 * 8);
 }
 
+TEST_CASE("a window of residues that is dropped is placed anew, in other lengths") {
+  const StoreLayout layout{{{"tokens", ArrayKind::kTokens, 1, OutputDtype::kFp32}}, {}, true};
+  FaultFiles files;
+  {
+    const auto out = open_store(files, "out");
+    const auto store = out->begin(layout, {});
+    store->place_window(0, std::vector<std::uint32_t>{2, 3});
+    CHECK(store->put(1, only({1, 2, 3})));
+    store->commit({0, 0, 0, "", {}, 1, {}, {}});
+  }
+  {
+    const auto out = open_store(files, "out");
+    const auto store = out->resume(layout);
+    CHECK(code_of(
+              [&] {
+                store->place_window(0, std::vector<std::uint32_t>{1, 3});
+              },
+              "the input has changed") == ExitCode::kBadData);
+  }
+  const auto out = open_store(files, "out");
+  const auto store = out->resume(layout);
+  store->drop_window({0, 0, 0, "", {}, 0, {}, {}});
+  CHECK(files.content("out/tokens.npy.partial").size() == 128);
+  store->place_window(0, std::vector<std::uint32_t>{1});
+  CHECK(store->put(0, only({4})));
+  store->complete_window(std::vector{good(0, "a")});
+  store->commit({1, 1, 1, "", {}, 0, {}, {}});
+  store->finish(1, {{"state", "done"}}, {{"code", 0}});
+  CHECK(files.content("out/tokens.npy").size() == 128 + 4);
+}
+
 TEST_CASE("a window is dropped again where that failed at any operation") {
   for (std::uint64_t at = 1; at < 40; ++at) {
     FaultFiles files;
@@ -341,17 +414,57 @@ TEST_CASE("a path that is a file, or cannot be made, is an I/O error") {
 }
 
 TEST_CASE("files smaller than the journal claims are named") {
+  const DriverPlan plan = plan_of_three_outputs();
   for (const std::string name :
-       {"embeddings.npy.partial", "checksums.npy", "records.csv", "rejects.csv"}) {
+       {"embeddings.npy.partial", "embeddings.early.npy.partial", "tokens.npy.partial",
+        "token_offsets.npy", "checksums.npy", "records.csv", "rejects.csv"}) {
     FaultFiles files;
-    files.arm(Fault::kErrorOnce, 70);
-    CHECK_THROWS_AS(drive(files, "out", {}), Error);
+    files.arm(Fault::kErrorOnce, 110);
+    CHECK_THROWS_AS(drive(files, "out", plan), Error);
     files.end_process();
     const std::string whole = files.content("out/" + name);
     files.set_content("out/" + name, whole.substr(0, whole.size() / 3));
-    CHECK(code_of([&] { drive(files, "out", {}); }, "out/" + name + " has ") == ExitCode::kBadData);
+    CHECK(code_of([&] { drive(files, "out", plan); }, "out/" + name + " has ") ==
+          ExitCode::kBadData);
     files.remove("out/" + name);
-    CHECK(code_of([&] { drive(files, "out", {}); }, "out/" + name + " is missing") ==
+    CHECK(code_of([&] { drive(files, "out", plan); }, "out/" + name + " is missing") ==
           ExitCode::kBadData);
   }
+}
+
+TEST_CASE("a commit between two windows claims nothing of the next, however far it is") {
+  FaultFiles files;
+  const StoreLayout layout = plan_of_three_outputs().layout;
+  const auto put = [](EmbeddingStore& store, std::uint64_t row, std::uint32_t residues) {
+    const std::vector<float> first(5, 1.0F);
+    const std::vector<float> second(3, 2.0F);
+    const std::vector<float> tokens(residues * 2, 3.0F);
+    const std::vector<std::span<const float>> all{first, second, tokens};
+    REQUIRE(store.put(row, all));
+  };
+  RecordRow row = good(0, "a");
+  row.kept = {"x", "y"};
+  {
+    const auto out = open_store(files, "out");
+    const auto store = out->begin(layout, {});
+    store->place_window(0, std::vector<std::uint32_t>{2});
+    put(*store, 0, 2);
+    store->complete_window(std::vector{row});
+    store->place_window(1, std::vector<std::uint32_t>{4});
+    put(*store, 1, 4);
+    store->commit({1, 1, 1, "", {}, 0, {}, {}});
+  }
+  // The window is another now, which nobody need be told.
+  const auto out = open_store(files, "out");
+  const auto store = out->resume(layout);
+  CHECK(files.content("out/embeddings.npy.partial").size() == 128 + 5 * 4);
+  CHECK(files.content("out/tokens.npy.partial").size() == 128 + 2 * 2 * 2);
+  CHECK(files.content("out/token_offsets.npy").size() == 128 + 2 * 8);
+  store->place_window(1, std::vector<std::uint32_t>{1});
+  put(*store, 1, 1);
+  row.row = row.position = 1;
+  store->complete_window(std::vector{row});
+  store->commit({2, 2, 2, "", {}, 0, {}, {}});
+  store->finish(2, {{"state", "done"}}, {{"code", 0}});
+  CHECK(files.content("out/tokens.npy").size() == 128 + 3 * 2 * 2);
 }

@@ -72,6 +72,30 @@ TEST_CASE("a changed row is named") {
   CHECK(told(files) == "out/embeddings.npy row 9: does not match its checksum\n");
 }
 
+TEST_CASE("a changed row of any output is named, and offsets that were changed") {
+  const DriverPlan plan = plan_of_three_outputs();
+  FaultFiles files = finished(plan);
+  CHECK(told(files).empty());
+  CHECK(verify_store(files, "out").ok == 15);
+  edit(files, "embeddings.early.npy", [](std::string& all) { all[128 + 9 * 6 + 3] ^= 1; });
+  CHECK(told(files) == "out/embeddings.npy row 9: does not match its checksum\n");
+  files = finished(plan);
+  edit(files, "tokens.npy", [](std::string& all) { all.back() ^= 1; });
+  CHECK(told(files) == "out/embeddings.npy row 21: does not match its checksum\n");
+  files = finished(plan);
+  edit(files, "token_offsets.npy", [](std::string& all) { all[128 + 2 * 8] ^= 1; });
+  tells(files, "row 1: does not match its checksum");
+  files = finished(plan);
+  edit(files, "tokens.npy", [](std::string& all) { all.resize(all.size() - 1); });
+  tells(files, "out/tokens.npy: has ");
+  files = finished(plan);
+  edit(files, "token_offsets.npy", [](std::string& all) { replace(all, "(23,", "(22,"); });
+  tells(files, "token_offsets.npy bytes 0 to 128: is not the header");
+  files = finished(plan);
+  files.remove("out/token_offsets.npy");
+  tells(files, "out/token_offsets.npy: is missing");
+}
+
 TEST_CASE("a changed checksum is named") {
   FaultFiles files = finished();
   edit(files, "checksums.npy", [](std::string& all) { all.back() ^= 1; });
@@ -120,9 +144,9 @@ TEST_CASE("a duplicate that differs from its original is named") {
   FaultFiles files = finished();
   edit(files, "records.csv", [](std::string& all) {
     const std::size_t row = all.find("\n11,id 11");
-    all.replace(all.find(",0,", all.find("duplicate,", row) + 50), 3, ",1,");
+    all.replace(all.find(",1,1,", row), 5, ",2,1,");
   });
-  tells(files, "row 11: differs from row 1, of which it is a duplicate");
+  tells(files, "row 11: differs from row 2, of which it is a duplicate");
 }
 
 TEST_CASE("a report that was changed is named") {

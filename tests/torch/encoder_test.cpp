@@ -151,8 +151,8 @@ TEST_CASE("fused CPU kernels change rounding only, and are found in every form o
     CHECK(
         fused->report()["kernels"]["fused"] ==
         nlohmann::json({{"merged", 6}, {"linear", 8}, {"gelu", 2}, {"add", 4}, {"attention", 2}}));
-    const auto expected = plain->encode(batch).values;
-    const auto actual = fused->encode(batch).values;
+    const auto expected = values_of(plain->encode(batch));
+    const auto actual = values_of(fused->encode(batch));
     REQUIRE(actual.size() == expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i) {
       CHECK(actual[i] == Approx(expected[i]).margin(1e-5));
@@ -339,11 +339,11 @@ TEST_CASE("out of memory inside TorchScript is told from a model that fails") {
   const encode::HostBatch few = batch_of({1, 2, 3}, 24);
   const encode::HostBatch many = batch_of({1, 2, 3, 4, 5, 6, 7, 8, 9}, 24);
   const auto greedy = encoder_for("greedy");
-  const auto before = greedy->encode(few).values;
+  const auto before = values_of(greedy->encode(few));
   const auto live = greedy->device().memory().allocated;
   CHECK_THROWS_AS(greedy->encode(many), DeviceOutOfMemory);
   CHECK(greedy->device().memory().allocated == live);  // nothing of the failed call is held
-  CHECK(greedy->encode(few).values == before);
+  CHECK(values_of(greedy->encode(few)) == before);
   const auto failing = encoder_for("failing");
   CHECK_NOTHROW(failing->encode(few));
   try {
