@@ -14,12 +14,12 @@ namespace longhaul::app {
 
 struct Backend {
   encode::ModelLoader models;
-  // For `longhaul inspect`: what loading and trying a module tells (torch/inspect_module.hpp).
+  // For `longhaul inspect`: what loading and trying a module tells (torch/encoder/inspect_module.hpp).
   // Empty where there is no module to load.
   std::function<nlohmann::json(const std::string& path, const std::string& method)>
       describe_module{};
   std::function<nlohmann::json(const std::string& path)> draft_card{};
-  // For `longhaul bench`: operations per second (torch/product_peak.hpp).
+  // For `longhaul bench`: operations per second (torch/graph/product_peak.hpp).
   std::function<double(const nlohmann::json& products, const std::string& device, Dtype dtype)>
       measure_product_peak{};
 };

@@ -36,6 +36,8 @@ struct BenchOptions {
   std::string device = "auto";
   std::string dtype = "fp32";
   std::string cpu_kernels = "auto";
+  std::string cpu_isa = "auto";
+  std::string cpu_passes = "all";
   std::optional<std::string> card;
   std::uint32_t records = 256;
   std::uint32_t threads = 0;
@@ -128,6 +130,8 @@ class Bench {
     config_.dtype = *from_string<Dtype>(options.dtype);
     config_.card = options.card;
     config_.cpu_kernels = options.cpu_kernels;
+    config_.cpu_isa = options.cpu_isa;
+    config_.cpu_passes = options.cpu_passes;
     if (options.batch_tokens > 0) {
       config_.batch_tokens = options.batch_tokens;
     }
@@ -313,6 +317,13 @@ void add_bench(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
   command->add_option("--cpu-kernels", options->cpu_kernels, "auto, onednn, mkl")
       ->check(CLI::IsMember({"auto", "onednn", "mkl"}));
+  command
+      ->add_option("--cpu-isa", options->cpu_isa,
+                   "what our CPU kernels use: auto, plain, avx2, avx512, avx512bf16")
+      ->check(CLI::IsMember({"auto", "plain", "avx2", "avx512", "avx512bf16"}));
+  command->add_option("--cpu-passes", options->cpu_passes,
+                      "which passes change the graph on a CPU: all, none, or some of "
+                      "merge,linear,rotation,attention,convolution");
   command->add_option("--threads", options->threads,
                       "threads that encode; default: what this process may use");
   command->add_option("--records", options->records, "generated records; default 256")

@@ -216,6 +216,14 @@ std::vector<Setting> make_table() {
       row(kExpert, {"cpu-kernels"}, "NAME",
           "auto, onednn or mkl: which library multiplies on a CPU",
           v::word(&C::cpu_kernels, {"auto", "onednn", "mkl"})),
+      row(kExpert, {"cpu-isa"}, "NAME",
+          "auto, plain, avx2, avx512 or avx512bf16: what the program's own kernels use on a CPU; "
+          "for debugging",
+          v::word(&C::cpu_isa, {"auto", "plain", "avx2", "avx512", "avx512bf16"})),
+      row(kExpert, {"cpu-passes"}, "LIST",
+          "which of merge,linear,rotation,attention,convolution change a model's graph on a CPU; "
+          "all or none; for debugging",
+          v::text(&C::cpu_passes)),
   };
 }
 

@@ -29,6 +29,9 @@ struct EncoderOptions {
   Dtype dtype = Dtype::kFp32;
   std::uint32_t threads = 0;  // 0: as many as there are cores
   std::string cpu_kernels = "auto";
+  std::string cpu_isa =
+      "auto";  // of this program's own kernels: auto, or a name of kernels/isa.hpp
+  std::string cpu_passes = "all";  // over the model's graph: all, none, or names
   // Choices an earlier session made (Encoder::choices()); they are taken over, nothing is probed.
   nlohmann::json choices;
 };

@@ -16,6 +16,8 @@ encode::EncoderOptions encoder_options(const config::RunConfig& config,
   options.dtype = config.dtype;
   options.threads = threads;
   options.cpu_kernels = config.cpu_kernels;
+  options.cpu_isa = config.cpu_isa;
+  options.cpu_passes = config.cpu_passes;
   return options;
 }
 

@@ -2,11 +2,15 @@ if(NOT LONGHAUL_TORCH)
   return()
 endif()
 longhaul_room(torch
-  SOURCES convert_dtype.cpp cpu_device.cpp cuda_device.cpp cuda_driver.cpp
-          devices.cpp encoding_threads.cpp torch_errors.cpp fused_convolutions.cpp fused_graph.cpp
-          fused_operators.cpp graph_nodes.cpp heap_allocator.cpp inspect_module.cpp kernel_choice.cpp mps_device.cpp
-          packed_convolution.cpp process_settings.cpp product_peak.cpp script_program.cpp tensors.cpp
-          torchscript_encoder.cpp
+  SOURCES encoder/convert_dtype.cpp encoder/encoding_threads.cpp encoder/inspect_module.cpp
+          encoder/script_program.cpp encoder/tensors.cpp encoder/torchscript_encoder.cpp
+          graph/fuse_attention.cpp graph/fuse_convolutions.cpp graph/fuse_graph.cpp graph/fuse_linears.cpp
+          graph/fuse_rotations.cpp graph/fused_operators.cpp graph/graph_nodes.cpp graph/isa_choice.cpp
+          graph/kernel_choice.cpp graph/linear_nodes.cpp graph/merge_linears.cpp
+          graph/packed_convolution.cpp graph/product_peak.cpp
+          device/cpu_device.cpp device/cuda_device.cpp device/cuda_driver.cpp device/devices.cpp
+          device/mps_device.cpp
+          process/heap_allocator.cpp process/process_settings.cpp process/torch_errors.cpp
   LINKS base domain device encode kernels
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
 # A file that includes torch/script.h takes about 13 s without it.

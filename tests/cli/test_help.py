@@ -64,7 +64,7 @@ def test_short_help_of_embed_is_a_screen(longhaul_fake):
     assert 10 <= len(flags - {"--help", "--help-all"}) <= 14
     assert len(short.splitlines()) <= 50
     assert "longhaul embed --help-all" in short
-    for flag in ("--on-leak", "--recycle-every", "--mps-high-watermark", "--cpu-kernels",
+    for flag in ("--on-leak", "--recycle-every", "--mps-high-watermark", "--cpu-kernels", "--cpu-isa", "--cpu-passes",
                  "--pooling", "--memory-limit", "--print-config"):
         assert flag not in short
         assert flag in full

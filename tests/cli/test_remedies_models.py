@@ -15,8 +15,8 @@ from remedies import Trial, cannot_follow, follows
 CARD = "lib/encode/card.cpp"
 KIND = "lib/encode/model_kind.cpp"
 FILE = "lib/encode/model_file.cpp"
-ENCODER = "lib/torch/torchscript_encoder.cpp"
-PROGRAM = "lib/torch/script_program.cpp"
+ENCODER = "lib/torch/encoder/torchscript_encoder.cpp"
+PROGRAM = "lib/torch/encoder/script_program.cpp"
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_alphabets(t):
     t.works(*t.embed(*with_card(t, none), "--unknown", "reject"))
 
 
-@follows("lib/torch/tensors.cpp", "the model breaks its card")
+@follows("lib/torch/encoder/tensors.cpp", "the model breaks its card")
 @follows(PROGRAM, "inputs; the card lists", "also needs '", "the model has no method")
 @follows(ENCODER, "prepends no token")
 def test_cards_that_do_not_fit(t):
@@ -203,7 +203,7 @@ def test_models_that_break_the_contract(t):
     t.works(*t.embed("--overwrite"))
 
 
-@follows("lib/torch/torch_errors.cpp", "not a TorchScript archive that can be read")
+@follows("lib/torch/process/torch_errors.cpp", "not a TorchScript archive that can be read")
 def test_a_damaged_archive(t):
     good = t.model
     t.model = t.folder / "copy.ts"
@@ -226,7 +226,7 @@ class Wrapper(torch.nn.Module):
         return (tokens * mask).unsqueeze(2).expand(-1, -1, 8).to(torch.float32)
 
 
-@follows("lib/torch/inspect_module.cpp", "no method runs with")
+@follows("lib/torch/encoder/inspect_module.cpp", "no method runs with")
 def test_a_module_with_other_inputs(t):
     torch.jit.script(TakesText()).save(str(t.folder / "m.ts"))
     t.fails(65, "wrap the model in a module that takes one of these", "inspect", t.folder / "m.ts",
@@ -236,19 +236,19 @@ def test_a_module_with_other_inputs(t):
     assert drafted["dimension"] == 8 and len(drafted["inputs"]) == 2
 
 
-@follows("lib/torch/devices.cpp", "is not there; this machine has")
+@follows("lib/torch/device/devices.cpp", "is not there; this machine has")
 def test_a_device_that_is_not_there(t):
     line = t.fails(69, "choose one of these, or --device auto", *t.embed("--device", "cuda:63"))
     t.works(*t.embed("--device", re.search(r"this machine has (\w+)", line)[1]))
     t.works(*t.embed("--device", "auto"))
 
 
-cannot_follow("lib/torch/devices.cpp", "is unknown", "--device is judged before, by the settings")
-cannot_follow("lib/torch/devices.cpp", "the NVIDIA driver does not work", "hardware")
-cannot_follow("lib/torch/cuda_device.cpp", "does not work", "hardware")
-cannot_follow("lib/torch/cuda_driver.cpp", "does not load", "hardware")
-cannot_follow("lib/torch/cuda_driver.cpp", "LibTorch's own folder", "internal")
-cannot_follow("lib/torch/torch_errors.cpp", "does not fit", "more memory, or a smaller model: "
+cannot_follow("lib/torch/device/devices.cpp", "is unknown", "--device is judged before, by the settings")
+cannot_follow("lib/torch/device/devices.cpp", "the NVIDIA driver does not work", "hardware")
+cannot_follow("lib/torch/device/cuda_device.cpp", "does not work", "hardware")
+cannot_follow("lib/torch/device/cuda_driver.cpp", "does not load", "hardware")
+cannot_follow("lib/torch/device/cuda_driver.cpp", "LibTorch's own folder", "internal")
+cannot_follow("lib/torch/process/torch_errors.cpp", "does not fit", "more memory, or a smaller model: "
               "test_memory.py limits the memory")
 cannot_follow(ENCODER, "the device failed on a batch", "hardware")
 cannot_follow(ENCODER, "the model failed on a batch", "encoder_test.cpp has a model that fails for "

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <limits>
 
-#include "torch/fused_operators.hpp"
+#include "torch/graph/fused_operators.hpp"
 
 using namespace longhaul;
 using namespace longhaul::torch_room;

@@ -4,7 +4,7 @@
 #define CATCH_CONFIG_EXTERNAL_INTERFACES
 #include <catch2/catch.hpp>
 
-#include "torch/devices.hpp"
+#include "torch/device/devices.hpp"
 
 namespace {
 

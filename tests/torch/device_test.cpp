@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/error.hpp"
-#include "torch/devices.hpp"
+#include "torch/device/devices.hpp"
 
 using namespace longhaul;
 using namespace longhaul::torch_room;

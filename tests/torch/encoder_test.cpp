@@ -1,5 +1,5 @@
 #include "encode/model_checks.hpp"
-#include "torch/kernel_choice.hpp"
+#include "torch/graph/kernel_choice.hpp"
 // LibTorch's own CHECK ends the process.
 #undef CHECK
 
@@ -12,8 +12,9 @@
 
 #include "base/error.hpp"
 #include "encode/golden.hpp"
+#include "kernels/isa.hpp"
 #include "models.hpp"
-#include "torch/torchscript_encoder.hpp"
+#include "torch/encoder/torchscript_encoder.hpp"
 
 using namespace longhaul;
 using namespace longhaul::torch_room;
@@ -134,6 +135,72 @@ TEST_CASE("a record's bits are its own in a part of given rows: any neighbours, 
   CHECK(expected[0] != expected[1]);
 }
 
+// What an encoder with the fused kernels chooses by itself on this machine.
+nlohmann::json fused_choices() {
+  return {{"kernels", "onednn"},
+          {"isa", to_string(kernels::best_isa())},
+          {"passes", "merge,linear,rotation,attention,convolution"}};
+}
+
+TEST_CASE(
+    "the kernels' instruction set is chosen by hand, kept for a resume, and moves only bits") {
+  NullLog log;
+  const encode::HostBatch batch = batch_of({1, 2, 3, 4, 5}, 40);
+  encode::EncoderOptions options = options_for("plain");
+  options.cpu_kernels = "onednn";
+  const auto best = make_encoder(options, log)->encode(batch).values;
+  for (const kernels::Isa isa : kernels::kIsas) {
+    options.cpu_isa = to_string(isa);
+    options.choices = nullptr;
+    INFO(options.cpu_isa);
+    if (!kernels::machine_has(isa)) {
+      CHECK(refusal(options, ExitCode::kUsage).find("--cpu-isa " + options.cpu_isa) == 0);
+      continue;
+    }
+    const auto by_hand = make_encoder(options, log);
+    CHECK(by_hand->choices()["isa"] == options.cpu_isa);
+    const auto values = by_hand->encode(batch).values;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      REQUIRE(values[i] == Approx(best[i]).margin(2e-5));
+    }
+    options.cpu_isa = "auto";
+    options.choices = by_hand->choices();
+    const auto resumed = make_encoder(options, log);
+    CHECK(resumed->choices() == by_hand->choices());
+    CHECK(resumed->encode(batch).values == values);
+  }
+}
+
+TEST_CASE("each graph pass can be left out, is kept for a resume, and moves only bits") {
+  NullLog log;
+  const encode::HostBatch batch = batch_of({1, 2, 3, 4, 5}, 40);
+  encode::EncoderOptions options = options_for("plain");
+  options.cpu_kernels = "onednn";
+  const auto all = make_encoder(options, log)->encode(batch).values;
+  for (const std::string passes : {"none", "merge", "linear", "attention", "attention,merge"}) {
+    INFO(passes);
+    options.cpu_passes = passes;
+    options.choices = nullptr;
+    const auto chosen = make_encoder(options, log);
+    CHECK(chosen->choices()["passes"] ==
+          (passes == "attention,merge" ? "merge,attention" : passes));
+    const nlohmann::json found = chosen->report()["kernels"]["fused"];
+    CHECK(found.contains("linear") == (passes == "linear"));
+    CHECK(found.contains("merged") == (passes.find("merge") != std::string::npos));
+    CHECK(found.contains("attention") == (passes.find("attention") != std::string::npos));
+    const auto values = chosen->encode(batch).values;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      REQUIRE(values[i] == Approx(all[i]).margin(2e-5));
+    }
+    options.cpu_passes = "all";
+    options.choices = chosen->choices();
+    CHECK(make_encoder(options, log)->encode(batch).values == values);
+  }
+  options.choices = nullptr;
+  options.cpu_passes = "merge,lineal";
+  CHECK(refusal(options, ExitCode::kUsage).find("'lineal'") != std::string::npos);
+}
+
 TEST_CASE("fused CPU kernels change rounding only, and are found in every form of model") {
   NullLog log;
   const encode::HostBatch batch = batch_of({1, 2, 3, 4, 5}, 40);
@@ -146,7 +213,7 @@ TEST_CASE("fused CPU kernels change rounding only, and are found in every form o
     CHECK(plain->choices() == nlohmann::json({{"kernels", "mkl"}}));
     options.cpu_kernels = "onednn";
     const auto fused = make_encoder(model, options, log);
-    CHECK(fused->choices() == nlohmann::json({{"kernels", "onednn"}}));
+    CHECK(fused->choices() == fused_choices());
     // Two layers: query, key and value become one product; gelu and both residual sums are fused.
     CHECK(
         fused->report()["kernels"]["fused"] ==
@@ -189,7 +256,7 @@ TEST_CASE("convolutions are packed, their sums and relus fused, and each image k
   const auto expected = values(make_encoder(model, options, log)->encode(batch));
   options.cpu_kernels = GENERATE("auto", "onednn");
   const auto encoder = make_encoder(model, options, log);
-  CHECK(encoder->choices() == nlohmann::json({{"kernels", "onednn"}}));
+  CHECK(encoder->choices() == fused_choices());
   CHECK(encoder->rows_policy().rows(1) == plan::kCpuPartImages);
   // The last sum is with numbers that are not of the result's shape.
   CHECK(encoder->report()["kernels"]["fused"] ==

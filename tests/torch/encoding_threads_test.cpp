@@ -1,4 +1,4 @@
-#include "torch/encoding_threads.hpp"
+#include "torch/encoder/encoding_threads.hpp"
 
 #include <ATen/Parallel.h>
 

@@ -1,4 +1,4 @@
-#include "torch/heap_allocator.hpp"
+#include "torch/process/heap_allocator.hpp"
 
 #include <ATen/ATen.h>
 #include <sys/resource.h>
@@ -10,7 +10,7 @@
 #include <fstream>
 #include <vector>
 
-#include "torch/torch_errors.hpp"
+#include "torch/process/torch_errors.hpp"
 
 using namespace longhaul;
 using namespace longhaul::torch_room;

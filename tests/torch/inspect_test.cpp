@@ -3,8 +3,8 @@
 #include "base/error.hpp"
 #include "encode/card.hpp"
 #include "models.hpp"
-#include "torch/inspect_module.hpp"
-#include "torch/torchscript_encoder.hpp"
+#include "torch/encoder/inspect_module.hpp"
+#include "torch/encoder/torchscript_encoder.hpp"
 
 using namespace longhaul;
 using namespace longhaul::torch_room;

@@ -1,4 +1,4 @@
-#include "torch/torch_errors.hpp"
+#include "torch/process/torch_errors.hpp"
 
 #include <catch2/catch.hpp>
 #include <new>

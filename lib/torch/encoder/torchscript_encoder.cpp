@@ -1,0 +1,396 @@
+#include "torch/encoder/torchscript_encoder.hpp"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <c10/core/DeviceGuard.h>
+#include <caffe2/serialize/inline_container.h>
+#include <torch/script.h>
+#include <torch/version.h>
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/start_thread.hpp"
+#include "base/text.hpp"
+#include "encode/model_checks.hpp"
+#include "encode/model_kind.hpp"
+#include "torch/device/open_device.hpp"
+#include "torch/encoder/convert_dtype.hpp"
+#include "torch/encoder/encoding_threads.hpp"
+#include "torch/encoder/script_program.hpp"
+#include "torch/encoder/tensors.hpp"
+#include "torch/graph/fuse_graph.hpp"
+#include "torch/graph/isa_choice.hpp"
+#include "torch/graph/kernel_choice.hpp"
+#include "torch/process/torch_errors.hpp"
+
+namespace longhaul::torch_room {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kCardEntry = "extra/longhaul.json";
+
+// Float32 means float32, and the same kernels each time.
+void set_up_numerics() {
+  at::Context& context = at::globalContext();
+  context.setAllowTF32CuBLAS(false);
+  context.setAllowTF32CuDNN(false);
+  context.setBenchmarkCuDNN(false);
+  context.setDeterministicCuDNN(true);
+}
+
+// Reads the zip's directory and one entry; nothing of the archive is run.
+std::optional<std::string> embedded_card(const std::string& path) {
+  try {
+    caffe2::serialize::PyTorchStreamReader reader(path);
+    if (!reader.hasRecord(kCardEntry)) {
+      return std::nullopt;
+    }
+    const auto [data, size] = reader.getRecord(kCardEntry);
+    return std::string(static_cast<const char*>(data.get()), size);
+  } catch (const std::exception& failure) {
+    throw cannot_be_read(path, failure);
+  }
+}
+
+// All digits that tell two cosines near 1 apart.
+std::string number_text(double cosine) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.6f", cosine);
+  return text.data();
+}
+
+class TorchScriptEncoder : public encode::Encoder {
+ public:
+  TorchScriptEncoder(encode::ModelFile model, const encode::EncoderOptions& options, Log& log);
+  ~TorchScriptEncoder() override {
+    const LiveBytesGuard counted(live_);
+    program_.reset();
+  }
+  TorchScriptEncoder(const TorchScriptEncoder&) = delete;
+  TorchScriptEncoder& operator=(const TorchScriptEncoder&) = delete;
+
+  using encode::Encoder::encode;
+  std::vector<encode::EncodedBatch> encode(std::span<const encode::HostBatch> parts) override;
+  std::vector<OutputSpec> outputs() const override {
+    return {{.dimension = model_.card.dimension}};
+  }
+  device::Device& device() override { return *device_; }
+  std::uint32_t concurrency() const override { return threads_ ? threads_->count() : 1; }
+  plan::RowsPolicy rows_policy() const override;
+  json choices() const override { return choices_; }
+  json report() const override { return report_; }
+
+ private:
+  void load(const encode::EncoderOptions& options);
+  void choose_cpu_kernels(const encode::EncoderOptions& options);
+  InputSizes convolution_sizes();
+  void log_kernels(Log& log) const;
+  encode::EmbeddingBlock embed(const encode::HostBatch& batch, Dtype dtype, Pooling pooling,
+                               Normalize normalize);
+  encode::EmbeddingBlock embed_as_card(const encode::HostBatch& batch, Dtype dtype) {
+    return embed(batch, dtype, model_.card.pooling, model_.card.normalize);
+  }
+  std::vector<encode::EncodedBatch> embed_parts(std::span<const encode::HostBatch> parts);
+  void check_shapes(Dtype dtype);
+
+  encode::ModelFile model_;
+  Pooling pooling_;
+  Normalize normalize_;
+  Dtype dtype_;
+  std::shared_ptr<LiveBytes> live_ = std::make_shared<LiveBytes>();  // shared with device_
+  std::unique_ptr<TorchDevice> device_;
+  std::unique_ptr<ScriptProgram> program_;
+  std::optional<EncodingThreads> threads_;
+  std::optional<double> slowdown_;  // of a half type without native support, against fp32
+  json choices_;
+  json report_;
+};
+
+TorchScriptEncoder::TorchScriptEncoder(encode::ModelFile model,
+                                       const encode::EncoderOptions& options, Log& log)
+    : model_(std::move(model)),
+      pooling_(options.pooling),
+      normalize_(options.normalize),
+      dtype_(options.dtype),
+      device_(open_torch_device(options.device, live_)) {
+  const encode::EncoderCard& card = model_.card;
+  if (pooling_ == Pooling::kCls && card.output == OutputKind::kTokens && !card.alphabet.prepend) {
+    throw Error(ExitCode::kUsage, "--pooling cls, but the model prepends no token",
+                "choose mean or max");
+  }
+  set_up_numerics();
+  if (options.threads > 0) {
+    require_threads(2 * (options.threads - 1));  // OpenMP's and LibTorch's, beside this one
+    at::set_num_threads(static_cast<int>(options.threads));
+  }
+  load(options);
+  // A program that would not freeze may change itself as it runs.
+  if (device_->kind() == device::DeviceKind::kCpu && program_->frozen()) {
+    threads_.emplace(static_cast<std::uint32_t>(at::get_num_threads()));
+  }
+  log_kernels(log);
+  if (report_.contains("drift")) {
+    const json& drift = report_["drift"];
+    log.info(std::string(to_string(dtype_)) + " drifts from float32: least cosine " +
+             number_text(drift["least_cosine"]) + ", greatest difference " +
+             short_number(drift["greatest_difference"]) + " (" + drift["vectors"].dump() +
+             " vectors)");
+  }
+  if (slowdown_ && *slowdown_ > 1) {
+    log.warning("this processor has no instructions for " + std::string(to_string(dtype_)) +
+                ": products take " + std::to_string(std::lround(*slowdown_ * 100)) +
+                " % of their time in fp32");
+  }
+  if (card.golden.empty()) {
+    log.warning(model_.card_source + ": no golden vectors, so the model's numbers are unchecked");
+  }
+}
+
+void TorchScriptEncoder::load(const encode::EncoderOptions& options) {
+  const LiveBytesGuard counted(live_);
+  const c10::InferenceMode inference;
+  const encode::EncoderCard& card = model_.card;
+  const c10::Device device = device_->torch();
+  const c10::OptionalDeviceGuard guard(device);
+  const auto embed_exactly = [&](const encode::HostBatch& batch) {
+    return embed_as_card(batch, Dtype::kFp32);
+  };
+  std::optional<torch::jit::Module> module = load_module(model_.path, device);
+  report_ = {{"device", device_->name()},
+             {"dtype", to_string(dtype_)},
+             {"parameters", count_parameters(*module)},
+             {"torch", TORCH_VERSION}};
+  const auto freeze = [&] {
+    program_ = std::make_unique<ScriptProgram>(*module, card.method, card.inputs.size());
+  };
+  freeze();
+  check_shapes(Dtype::kFp32);
+  if (device_->kind() == device::DeviceKind::kCpu && dtype_ != Dtype::kFp32) {
+    slowdown_ = slowdown_without_support(to_scalar_type(dtype_), linear_shapes(*program_->graph()));
+  }
+  json golden = check_golden(card, embed_exactly, "at float32");
+  std::vector<float> exact;
+  if (dtype_ != Dtype::kFp32) {
+    exact = sample_vectors(card, embed_exactly);
+    program_.reset();
+    module->to(to_scalar_type(dtype_));
+    freeze();
+    try {
+      check_shapes(dtype_);
+    } catch (const Error&) {  // types are mixed, where a trace has kept some
+      module->to(c10::kFloat);
+      freeze();
+      convert_types(*program_, to_scalar_type(dtype_),
+                    input_tensors(card, shape_batches(card).front(), device, Dtype::kFp32));
+      check_shapes(dtype_);
+    }
+  }
+  module.reset();  // what the program does not hold is given back before weights are packed
+  report_["frozen"] = program_->frozen();
+  report_["products"] = json::array();
+  for (const LinearShape& shape : linear_shapes(*program_->graph())) {
+    report_["products"].push_back(
+        {{"inputs", shape.inputs}, {"outputs", shape.outputs}, {"count", shape.count}});
+  }
+  choose_cpu_kernels(options);
+  if (dtype_ == Dtype::kFp32) {
+    if (choices_["kernels"] == "onednn") {
+      golden = check_golden(card, embed_exactly, "by the fused CPU kernels");
+    }
+  } else {
+    report_["drift"] = measure_drift(
+        card, exact,
+        sample_vectors(
+            card, [&](const encode::HostBatch& batch) { return embed_as_card(batch, dtype_); }),
+        dtype_);
+  }
+  report_["golden"] = card.golden.empty() ? json("unchecked") : std::move(golden);
+}
+
+plan::RowsPolicy TorchScriptEncoder::rows_policy() const {
+  const bool cpu = device_->kind() == device::DeviceKind::kCpu;
+  return model_.card.modality == Modality::kImage
+             ? plan::RowsPolicy{.part_tokens = 0,
+                                .rows_fixed = cpu ? plan::kCpuPartImages : plan::kGpuPartImages}
+             : plan::RowsPolicy{.part_tokens = cpu ? plan::kCpuPartTokens : plan::kGpuPartTokens,
+                                .rows_fixed = 0};
+}
+
+void TorchScriptEncoder::choose_cpu_kernels(const encode::EncoderOptions& options) {
+  choices_ = json::object({{"kernels", "mkl"}});
+  if (device_->kind() != device::DeviceKind::kCpu || !program_->frozen()) {
+    return;
+  }
+  const bool chosen_before = options.choices.is_object() && options.choices.contains("kernels");
+  const std::string kernels = choose_kernels(
+      chosen_before ? options.choices["kernels"].get<std::string>() : options.cpu_kernels,
+      linear_shapes(*program_->graph()), !packable_convolutions(*program_->graph()).empty());
+  choices_["kernels"] = kernels;
+  report_["kernels"] = {{"choice", kernels}};
+  if (kernels == "onednn") {
+    const kernels::Isa isa = choose_isa(options);
+    const std::string passes = choose_passes(options);
+    choices_["isa"] = kernels::to_string(isa);
+    choices_["passes"] = passes;
+    program_->change(&remove_mutation);
+    const InputSizes sizes = convolution_sizes();
+    std::optional<OperatorsAlone> alone;  // as its weights will be used
+    if (model_.card.modality == Modality::kImage) {
+      alone.emplace();
+    }
+    program_->change([&](const std::shared_ptr<torch::jit::Graph>& graph) {
+      report_["kernels"]["fused"] = fuse_graph(graph, passes, sizes, isa);
+    });
+    alone.reset();
+    check_shapes(dtype_);
+  }
+}
+
+// As they are met when a batch is encoded.
+InputSizes TorchScriptEncoder::convolution_sizes() {
+  if (packable_convolutions(*program_->graph()).empty()) {
+    return {};
+  }
+  const encode::EncoderCard& card = model_.card;
+  const bool image = card.modality == Modality::kImage;
+  const encode::HostBatch batch =
+      image ? probe_batch(card, 1, std::array{0U}) : shape_batches(card).back();
+  InputSizes sizes = program_->input_sizes(&packable_convolutions,
+                                           input_tensors(card, batch, device_->torch(), dtype_));
+  for (std::vector<std::int64_t>& size : sizes) {
+    if (image && !size.empty()) {
+      size.front() *= plan::kCpuPartImages;
+    }
+  }
+  return sizes;
+}
+
+void TorchScriptEncoder::log_kernels(Log& log) const {
+  if (report_.contains("kernels")) {
+    log.debug("CPU kernels: " + choices_["kernels"].get<std::string>());
+  }
+}
+
+void TorchScriptEncoder::check_shapes(Dtype dtype) {
+  const encode::EncoderCard& card = model_.card;
+  for (const encode::HostBatch& batch : shape_batches(card)) {
+    torch::jit::IValue result;
+    try {
+      result = program_->run(input_tensors(card, batch, device_->torch(), dtype));
+    } catch (const std::exception& failure) {
+      if (classify_failure(failure) == FailureKind::kOutOfMemory) {
+        throw;  // not the card's fault
+      }
+      if (dtype != Dtype::kFp32) {  // at float32 it does as its card says
+        throw Error(ExitCode::kBadData,
+                    model_.path + ": the model does not compute at " +
+                        std::string(to_string(dtype)) + ": " + failure_text(failure),
+                    "use --dtype fp32");
+      }
+      throw Error(
+          ExitCode::kBadData,
+          model_.path +
+              ": the model fails on a batch made as its card says: " + failure_text(failure),
+          "correct the card's inputs (longhaul inspect " + model_.path + " --draft-card helps)");
+    }
+    check_output(card, batch, output_tensor(card, result));
+  }
+}
+
+encode::EmbeddingBlock TorchScriptEncoder::embed(const encode::HostBatch& batch, Dtype dtype,
+                                                 Pooling pooling, Normalize normalize) {
+  const encode::EncoderCard& card = model_.card;
+  const torch::jit::IValue result =
+      program_->run(input_tensors(card, batch, device_->torch(), dtype));
+  const at::Tensor output = output_tensor(card, result);
+  check_output(card, batch, output);
+  return pooled_block(card, batch, output, pooling, normalize);
+}
+
+std::vector<encode::EncodedBatch> TorchScriptEncoder::embed_parts(
+    std::span<const encode::HostBatch> parts) {
+  const auto embed_part = [&](const encode::HostBatch& part) {
+    const LiveBytesGuard counted(live_);
+    const c10::InferenceMode inference;
+    const c10::OptionalDeviceGuard guard(device_->torch());
+    encode::EncodedBatch encoded;
+    encoded.blocks.push_back(embed(part, dtype_, pooling_, normalize_));
+    return encoded;
+  };
+  if (threads_) {
+    return threads_->encode(parts, embed_part);
+  }
+  std::vector<encode::EncodedBatch> encoded;
+  for (const encode::HostBatch& part : parts) {
+    encoded.push_back(embed_part(part));
+  }
+  return encoded;
+}
+
+std::vector<encode::EncodedBatch> TorchScriptEncoder::encode(
+    std::span<const encode::HostBatch> parts) {
+  FailureKind kind{};
+  std::string text;
+  try {
+    return embed_parts(parts);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    kind = classify_failure(failure);
+    text = failure_text(failure);
+  }
+  // Out of the handler: the failed call's tensors are gone.
+  const encode::HostBatch& first = parts.front();
+  const std::string where =
+      (parts.size() > 1 ? std::to_string(parts.size()) + " parts, the first " : "") +
+      std::to_string(first.rows) + " x " + std::to_string(first.width) + " on " + device_->name();
+  switch (kind) {
+    case FailureKind::kOutOfMemory:
+      throw DeviceOutOfMemory("out of memory for a batch of " + where + ": " + text);
+    case FailureKind::kDeviceBroken:
+      throw Error(ExitCode::kUnavailable, "the device failed on a batch of " + where + ": " + text,
+                  "what is committed is safe; the same command continues in a fresh process");
+    case FailureKind::kOther:
+      break;
+  }
+  throw Error(ExitCode::kBadData, "the model failed on a batch of " + where + ": " + text,
+              "check that the card fits the model: longhaul inspect " + model_.path);
+}
+
+}  // namespace
+
+encode::ModelFile read_torchscript_model(const std::string& path,
+                                         const std::optional<std::string>& card_path,
+                                         const std::optional<std::string>& sha256) {
+  encode::require_archive(path);
+  return encode::read_model_file(path, card_path, sha256, embedded_card);
+}
+
+std::unique_ptr<encode::Encoder> make_encoder(const encode::ModelFile& model,
+                                              const encode::EncoderOptions& options, Log& log) {
+  try {
+    return std::make_unique<TorchScriptEncoder>(model, options, log);
+  } catch (const DeviceOutOfMemory& failure) {
+    throw does_not_fit(model.path, failure.what());
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    if (classify_failure(failure) != FailureKind::kOutOfMemory) {
+      throw;
+    }
+    throw does_not_fit(model.path, failure_text(failure));
+  }
+}
+
+std::unique_ptr<encode::Encoder> make_encoder(const encode::EncoderOptions& options, Log& log) {
+  return make_encoder(
+      read_torchscript_model(options.model_path, options.card_path, options.model_sha256), options,
+      log);
+}
+
+}  // namespace longhaul::torch_room

@@ -1,0 +1,83 @@
+#include "torch/graph/fuse_graph.hpp"
+
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/passes/remove_mutation.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/error.hpp"
+#include "torch/graph/fused_operators.hpp"
+
+namespace longhaul::torch_room {
+namespace {
+
+struct GraphPass {
+  const char* name;
+  void (*run)(PassContext&);
+};
+
+constexpr std::array kPasses = {
+    GraphPass{"merge", &merge_linears},           GraphPass{"linear", &fuse_linears},
+    GraphPass{"rotation", &fuse_rotations},       GraphPass{"attention", &fuse_attention},
+    GraphPass{"convolution", &fuse_convolutions},
+};
+
+std::vector<std::string> words_of(std::string_view list) {
+  std::vector<std::string> words;
+  for (std::size_t at = 0; at <= list.size();) {
+    const std::size_t end = std::min(list.find(',', at), list.size());
+    words.emplace_back(list.substr(at, end - at));
+    at = end + 1;
+  }
+  return words;
+}
+
+// Those of the list, which loses them.
+std::string take_passes(std::vector<std::string>& wanted) {
+  std::string names;
+  for (const GraphPass& pass : kPasses) {
+    if (std::erase(wanted, pass.name) > 0) {
+      names += (names.empty() ? "" : ",") + std::string(pass.name);
+    }
+  }
+  return names.empty() ? "none" : names;
+}
+
+}  // namespace
+
+void remove_mutation(const std::shared_ptr<torch::jit::Graph>& graph) {
+  torch::jit::RemoveTensorMutation(graph);
+}
+
+std::string choose_passes(const encode::EncoderOptions& options) {
+  const bool before = options.choices.is_object() && options.choices.contains("passes");
+  const std::string list =
+      before ? options.choices["passes"].get<std::string>() : options.cpu_passes;
+  const std::string all = "merge,linear,rotation,attention,convolution";
+  std::vector<std::string> wanted = words_of(list == "all" ? all : list == "none" ? "" : list);
+  std::erase(wanted, "");
+  std::string names = take_passes(wanted);
+  if (!wanted.empty()) {
+    throw Error(ExitCode::kUsage, "--cpu-passes: '" + wanted.front() + "' is no pass",
+                "use all, none, or some of " + all);
+  }
+  return names;
+}
+
+nlohmann::json fuse_graph(const std::shared_ptr<torch::jit::Graph>& graph,
+                          const std::string& passes, const InputSizes& sizes, kernels::Isa isa) {
+  register_fused_operators();
+  PassContext context{graph, sizes, isa};
+  const std::vector<std::string> chosen = words_of(passes);
+  for (const GraphPass& pass : kPasses) {
+    if (std::ranges::find(chosen, pass.name) != chosen.end()) {
+      pass.run(context);
+    }
+  }
+  torch::jit::EliminateDeadCode(graph);
+  return std::move(context.counts);
+}
+
+}  // namespace longhaul::torch_room
