@@ -323,7 +323,7 @@ void add_bench(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"auto", "plain", "avx2", "avx512", "avx512bf16"}));
   command->add_option("--cpu-passes", options->cpu_passes,
                       "which passes change the graph on a CPU: all, none, or some of "
-                      "merge,linear,rotation,attention,convolution");
+                      "merge, linear, rotation, attention, convolution");
   command->add_option("--threads", options->threads,
                       "threads that encode; default: what this process may use");
   command->add_option("--records", options->records, "generated records; default 256")

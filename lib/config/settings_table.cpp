@@ -221,8 +221,8 @@ std::vector<Setting> make_table() {
           "for debugging",
           v::word(&C::cpu_isa, {"auto", "plain", "avx2", "avx512", "avx512bf16"})),
       row(kExpert, {"cpu-passes"}, "LIST",
-          "which of merge,linear,rotation,attention,convolution change a model's graph on a CPU; "
-          "all or none; for debugging",
+          "which passes change a model's graph on a CPU: all, none, or some of merge, linear, "
+          "rotation, attention, convolution; for debugging",
           v::text(&C::cpu_passes)),
   };
 }

@@ -243,6 +243,24 @@ def test_a_device_that_is_not_there(t):
     t.works(*t.embed("--device", "auto"))
 
 
+@follows("lib/torch/graph/fuse_graph.cpp", "is no pass")
+def test_a_graph_pass_of_another_name(t):
+    line = t.fails(2, "use all, none, or some of ", *t.embed("--device", "cpu", "--cpu-passes", "linear,gelu"))
+    names = line.split("some of ")[1].split()[0]
+    t.works(*t.embed("--device", "cpu", "--cpu-passes", names))
+
+
+@follows("lib/torch/graph/isa_choice.cpp", "which this machine lacks")
+def test_an_instruction_set_that_is_not_there(t):
+    refused = [isa for isa in ("avx2", "avx512", "avx512bf16")
+               if t.program(*t.embed("--device", "cpu", "--cpu-isa", isa, "--overwrite")).code != 0]
+    if not refused:
+        pytest.skip("this machine has them all")
+    line = t.fails(2, "leave it out, or choose ", *t.embed("--device", "cpu", "--cpu-isa", refused[0],
+                                                          "--overwrite"))
+    t.works(*t.embed("--device", "cpu", "--cpu-isa", re.search(r"choose (\w+)", line)[1], "--overwrite"))
+
+
 cannot_follow("lib/torch/device/devices.cpp", "is unknown", "--device is judged before, by the settings")
 cannot_follow("lib/torch/device/devices.cpp", "the NVIDIA driver does not work", "hardware")
 cannot_follow("lib/torch/device/cuda_device.cpp", "does not work", "hardware")

@@ -148,7 +148,7 @@ TEST_CASE(
   const encode::HostBatch batch = batch_of({1, 2, 3, 4, 5}, 40);
   encode::EncoderOptions options = options_for("plain");
   options.cpu_kernels = "onednn";
-  const auto best = make_encoder(options, log)->encode(batch).values;
+  const auto best = values_of(make_encoder(options, log)->encode(batch));
   for (const kernels::Isa isa : kernels::kIsas) {
     options.cpu_isa = to_string(isa);
     options.choices = nullptr;
@@ -159,7 +159,7 @@ TEST_CASE(
     }
     const auto by_hand = make_encoder(options, log);
     CHECK(by_hand->choices()["isa"] == options.cpu_isa);
-    const auto values = by_hand->encode(batch).values;
+    const auto values = values_of(by_hand->encode(batch));
     for (std::size_t i = 0; i < values.size(); ++i) {
       REQUIRE(values[i] == Approx(best[i]).margin(2e-5));
     }
@@ -167,7 +167,7 @@ TEST_CASE(
     options.choices = by_hand->choices();
     const auto resumed = make_encoder(options, log);
     CHECK(resumed->choices() == by_hand->choices());
-    CHECK(resumed->encode(batch).values == values);
+    CHECK(values_of(resumed->encode(batch)) == values);
   }
 }
 
@@ -176,7 +176,7 @@ TEST_CASE("each graph pass can be left out, is kept for a resume, and moves only
   const encode::HostBatch batch = batch_of({1, 2, 3, 4, 5}, 40);
   encode::EncoderOptions options = options_for("plain");
   options.cpu_kernels = "onednn";
-  const auto all = make_encoder(options, log)->encode(batch).values;
+  const auto all = values_of(make_encoder(options, log)->encode(batch));
   for (const std::string passes : {"none", "merge", "linear", "attention", "attention,merge"}) {
     INFO(passes);
     options.cpu_passes = passes;
@@ -188,13 +188,13 @@ TEST_CASE("each graph pass can be left out, is kept for a resume, and moves only
     CHECK(found.contains("linear") == (passes == "linear"));
     CHECK(found.contains("merged") == (passes.find("merge") != std::string::npos));
     CHECK(found.contains("attention") == (passes.find("attention") != std::string::npos));
-    const auto values = chosen->encode(batch).values;
+    const auto values = values_of(chosen->encode(batch));
     for (std::size_t i = 0; i < values.size(); ++i) {
       REQUIRE(values[i] == Approx(all[i]).margin(2e-5));
     }
     options.cpu_passes = "all";
     options.choices = chosen->choices();
-    CHECK(make_encoder(options, log)->encode(batch).values == values);
+    CHECK(values_of(make_encoder(options, log)->encode(batch)) == values);
   }
   options.choices = nullptr;
   options.cpu_passes = "merge,lineal";
