@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "command.hpp"
+#include "config/scheduled_shard.hpp"
 #include "config_options.hpp"
 #include "console.hpp"
 #include "device/memory_reading.hpp"
@@ -141,6 +142,14 @@ ExitCode embed(const ConfigOptions& options, Context& context) {
     return ExitCode::kDone;
   }
   require_positions(config);
+  if (config.shard) {
+    const config::ScheduledShard scheduled =
+        config::scheduled_shard(*config.shard, context.environment);
+    resolved.config.shard = {scheduled.shard.index, scheduled.shard.count};
+    if (!scheduled.from.empty()) {
+      console.info(in_words(scheduled.shard) + ", from " + scheduled.from);
+    }
+  }
   set_mps_watermarks(config);
   try {
     return run(resolved, options, context, started_in);

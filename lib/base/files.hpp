@@ -48,6 +48,9 @@ class Files {
   virtual void make_directory(const std::string& path) = 0;    // with parents
   virtual void remove_directory(const std::string& path) = 0;  // an empty one
   virtual void rename(const std::string& from, const std::string& to) = 0;
+  // Gives the file at `from` the name `to` where there is none yet, and tells whether it did; of
+  // several processes that try, on one machine or many, one succeeds. `from` is gone afterwards.
+  virtual bool publish(const std::string& from, const std::string& to) = 0;
   virtual void remove(const std::string& path) = 0;  // an absent file is no error
   virtual void sync_directory(const std::string& path) = 0;
   virtual std::vector<std::string> list(const std::string& path) = 0;  // names, sorted bytewise

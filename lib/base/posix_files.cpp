@@ -7,43 +7,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
+#include <cstdio>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/posix_errors.hpp"
 #include "base/text.hpp"
 
 namespace longhaul {
 namespace {
-
-std::string reason(int code) {
-  return std::generic_category().message(code);
-}
-
-// What helps wherever it happens; nothing where that depends on the file.
-std::string remedy_of(int code) {
-  switch (code) {
-    case ELOOP:
-      return "a link there leads back to itself: remove it, or name another path";
-    case ENOTDIR:
-      return "a part of this path is a file: name another path";
-    case ENAMETOOLONG:
-      return "name a shorter path";
-    case EROFS:
-      return "this file system is read-only: name a path on another one";
-    case EACCES:
-    case EPERM:
-      return "check the permissions there, or name another path";
-    default:
-      return "";
-  }
-}
-
-[[noreturn]] void fail(const std::string& action, const std::string& path, int code) {
-  throw Error(ExitCode::kIo, "cannot " + action + " " + printable(path, 400) + ": " + reason(code),
-              remedy_of(code));
-}
 
 template <typename Call>
 auto retrying(Call call) {
@@ -52,32 +25,6 @@ auto retrying(Call call) {
     result = call();
   }
   return result;
-}
-
-std::optional<std::uint64_t> free_space(int descriptor) {
-  struct statvfs info {};
-  if (fstatvfs(descriptor, &info) != 0) {
-    return std::nullopt;
-  }
-  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
-}
-
-[[noreturn]] void fail_write(int descriptor, const std::string& path, int code,
-                             std::size_t needed) {
-  if (code == EFBIG) {
-    throw Error(ExitCode::kIo, "cannot write " + printable(path, 400) + ": " + reason(code),
-                "raise the limit on the size of files (ulimit -f), then give the same command "
-                "again");
-  }
-  if (code != ENOSPC && code != EDQUOT) {
-    fail("write", path, code);
-  }
-  const std::optional<std::uint64_t> free = free_space(descriptor);
-  throw Error(ExitCode::kIo,
-              "cannot write " + printable(path, 400) + ": " + reason(code) + ": " +
-                  std::to_string(needed) + " bytes needed, " +
-                  (free ? std::to_string(*free) : "an unknown number of") + " bytes free",
-              "make room, then give the same command again");
 }
 
 class Descriptor {
@@ -188,6 +135,29 @@ bool same_file(int descriptor, const std::string& path) {
          ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
+bool same_path(const std::string& one, const std::string& other) {
+  struct stat first {};
+  struct stat second {};
+  return ::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+bool rename_to_free_name(const std::string& from, const std::string& to) {
+#if defined(__linux__)
+  const int done = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+#else
+  const int done = ::renamex_np(from.c_str(), to.c_str(), RENAME_EXCL);
+#endif
+  if (done == 0) {
+    return true;
+  }
+  if (errno != EEXIST) {
+    fail("rename " + printable(from, 400) + " to", to, errno);
+  }
+  ::unlink(from.c_str());
+  return false;
+}
+
 // flock: the lock belongs to the open file, so it ends with the process that holds it.
 class PosixLock : public FileLock {
  public:
@@ -215,27 +185,6 @@ class PosixLock : public FileLock {
   std::string path_;
   bool kept_ = false;
 };
-
-// What is in the place of a directory that cannot be made.
-[[noreturn]] void fail_directory(const std::string& path, int code) {
-  const std::string link = path.substr(0, path.find_last_not_of('/') + 1);
-  std::string target(4096, '\0');
-  const ssize_t length = ::readlink(link.c_str(), target.data(), target.size());
-  struct stat info {};
-  const bool there = ::stat(path.c_str(), &info) == 0;
-  if (code == EEXIST && length > 0 && !there) {
-    target.resize(static_cast<std::size_t>(length));
-    throw Error(
-        ExitCode::kIo,
-        printable(path, 400) + " is a link to " + printable(target, 400) + ", which is not there",
-        "make that directory, remove the link, or name another directory");
-  }
-  if (code == EEXIST && there) {
-    throw Error(ExitCode::kIo, printable(path, 400) + " is a file, not a directory",
-                "name another directory");
-  }
-  fail("make the directory", path, code);
-}
 
 class PosixFiles : public Files {
  public:
@@ -286,6 +235,23 @@ class PosixFiles : public Files {
     if (::rename(from.c_str(), to.c_str()) != 0) {
       fail("rename " + printable(from, 400) + " to", to, errno);
     }
+  }
+
+  bool publish(const std::string& from, const std::string& to) override {
+    const bool linked = ::link(from.c_str(), to.c_str()) == 0;
+    const int code = linked ? 0 : errno;
+    if (code == EPERM || code == ENOTSUP || code == ENOSYS) {
+      return rename_to_free_name(from, to);  // file systems without hard links
+    }
+    // A network file system that repeats a request it had done says that the name is there.
+    struct stat info {};
+    const bool ours = linked || (code == EEXIST && ::stat(from.c_str(), &info) == 0 &&
+                                 info.st_nlink == 2 && same_path(from, to));
+    if (!ours && code != EEXIST) {
+      fail("link " + printable(from, 400) + " to", to, code);
+    }
+    remove(from);
+    return ours;
   }
 
   void remove(const std::string& path) override {

@@ -52,6 +52,12 @@ struct RejectLimit {
   bool limited() const { return count.has_value() || percent.has_value(); }
 };
 
+// --shard: 2/8; auto, where the scheduler says both; auto/8, where it says which one.
+struct ShardChoice {
+  std::optional<std::uint64_t> index;
+  std::optional<std::uint64_t> count;
+};
+
 // Fields are named after the flags; an empty optional means the default that depends on the card or
 // the machine.
 struct RunConfig {
@@ -100,6 +106,7 @@ struct RunConfig {
   std::optional<std::string> model_sha256;
   SkipDuplicates skip_duplicates = SkipDuplicates::kOff;
   std::uint64_t max_pixels = 1ULL << 28;
+  std::optional<ShardChoice> shard;  // scheduled_shard.hpp completes it
 
   ProgressStyle progress = ProgressStyle::kAuto;
   LogLevel log_level = LogLevel::kInfo;

@@ -219,6 +219,41 @@ Access delimiter(std::optional<std::string> RunConfig::*field, std::string unset
           unset};
 }
 
+Access shard(std::optional<ShardChoice> RunConfig::*field, std::string unset) {
+  return {
+      [field, unset](RunConfig& config, const std::string& value) {
+        if (value == unset) {
+          (config.*field).reset();
+          return;
+        }
+        const std::size_t slash = value.find('/');
+        const std::string which = value.substr(0, slash);
+        ShardChoice choice;
+        choice.index = parse_count(which);
+        if (slash != std::string::npos) {
+          choice.count = parse_count(value.substr(slash + 1));
+        }
+        const bool counted = choice.count && *choice.count >= 1;
+        if (which == "auto" ? slash != std::string::npos && !counted : !choice.index || !counted) {
+          reject(value, "is no shard",
+                 with_unset("I/N such as 2/8, I from 1 to N; auto; auto/N", unset));
+        }
+        if (choice.index && (*choice.index < 1 || *choice.index > *choice.count)) {
+          reject(value, "is no shard", "I/N with I from 1 to N");
+        }
+        config.*field = choice;
+      },
+      [field](const RunConfig& config) -> json {
+        const std::optional<ShardChoice>& choice = config.*field;
+        if (!choice) {
+          return nullptr;
+        }
+        return (choice->index ? std::to_string(*choice->index) : "auto") +
+               (choice->count ? "/" + std::to_string(*choice->count) : "");
+      },
+      unset};
+}
+
 Access sha256(std::optional<std::string> RunConfig::*field) {
   return {[field](RunConfig& config, const std::string& value) {
             const std::string digest = to_lower(value);

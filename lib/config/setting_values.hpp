@@ -35,6 +35,9 @@ Access device(std::string RunConfig::*field);
 Access delimiter(std::optional<std::string> RunConfig::*field, std::string unset);
 Access sha256(std::optional<std::string> RunConfig::*field);
 
+// 2/8, auto or auto/8.
+Access shard(std::optional<ShardChoice> RunConfig::*field, std::string unset);
+
 struct Range {
   std::uint64_t least = 0;
   std::uint64_t most = ~std::uint64_t{0};

@@ -105,6 +105,10 @@ std::vector<Setting> make_table() {
       row(kOutput, {"time-limit"}, "TIME",
           "commit and exit 75 in time, so that the same command can continue (default: none)",
           v::duration(&C::time_limit, "none")),
+      row(kOutput, {"shard"}, "I/N",
+          "embed only shard I of N, as one of N processes that share the work; auto and auto/N "
+          "take I from the scheduler",
+          v::shard(&C::shard, "none")),
       row(kOutput, {"json"}, "", "one machine-readable summary on standard output",
           v::toggle(&C::json)),
 

@@ -92,6 +92,20 @@ void check_streams(const RunConfig& config) {
   }
 }
 
+void check_shard(const RunConfig& config) {
+  if (!config.shard) {
+    return;
+  }
+  if (config.retry_rejects) {
+    contradiction("--shard and --retry-rejects exclude each other",
+                  "merge the shards, then give --retry-rejects without --shard");
+  }
+  if (std::count(config.inputs.begin(), config.inputs.end(), "-") > 0) {
+    contradiction("--shard cannot read standard input: every process reads all of the input",
+                  "write it to a file first");
+  }
+}
+
 }  // namespace
 
 void validate_config(const RunConfig& config) {
@@ -100,6 +114,7 @@ void validate_config(const RunConfig& config) {
   check_report(config);
   check_input(config);
   check_streams(config);
+  check_shard(config);
 }
 
 void require_positions(const RunConfig& config) {

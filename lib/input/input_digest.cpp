@@ -36,7 +36,7 @@ std::string text_of(const FileStamp& stamp) {
 }  // namespace
 
 // Each text goes in with its length, so that no two different records look alike.
-void InputDigest::add(const Record& record) {
+InputHash InputDigest::add(const Record& record) {
   scratch_.clear();
   if (value_.form == DigestForm::kChain) {
     append_number(scratch_, value_.content.high);
@@ -61,16 +61,18 @@ void InputDigest::add(const Record& record) {
   append_text(scratch_, record.defect ? to_string(record.defect->reason) : std::string_view());
   if (value_.form == DigestForm::kChain) {
     value_.content = hash128(scratch_);
-    return;
+    return value_;
   }
-  add_to(value_.content, hash128(scratch_));
+  InputHash term{.content = hash128(scratch_), .times = {}, .form = DigestForm::kSum};
   if (record.stamp) {
     scratch_.clear();
     append_number(scratch_, record.position);
     append_number(scratch_, static_cast<std::uint64_t>(record.stamp->seconds));
     append_number(scratch_, static_cast<std::uint64_t>(record.stamp->nanoseconds));
-    add_to(value_.times, hash128(scratch_));
+    term.times = hash128(scratch_);
   }
+  add(term);
+  return term;
 }
 
 void InputDigest::add(const InputHash& part) {

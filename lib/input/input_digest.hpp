@@ -28,7 +28,8 @@ class InputDigest {
     return InputDigest(InputHash{.content = {}, .times = {}, .form = value.form});
   }
 
-  void add(const Record& record);
+  // Gives what a record added; of a chain, the chain.
+  InputHash add(const Record& record);
   // A part of the same input that was digested elsewhere. Of sums only.
   void add(const InputHash& part);
 

@@ -33,6 +33,7 @@ struct InputPosition {
   LeftOut left_out = {};
   // Of all records before that place, selected or not. Only a SelectedReader keeps one.
   InputHash digest = {};
+  InputHash selected = {};  // the same of those that were selected alone
 };
 
 // How far reading is, for progress: bytes as stored (compressed bytes for a compressed input).

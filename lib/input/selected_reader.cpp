@@ -11,14 +11,25 @@ SelectedReader::SelectedReader(std::unique_ptr<RecordReader> input,
 std::optional<Record> SelectedReader::next() {
   std::optional<Record> record = input_->next();
   while (record) {
-    digest_.add(*record);
-    if (selection_->wants(read_++, *record)) {
-      record->row = given_++;
+    if (take(*record)) {
+      record->row = given_ - 1;
       break;
     }
     record = input_->next();
   }
   return record;
+}
+
+bool SelectedReader::take(const Record& record) {
+  const InputHash term = digest_.add(record);
+  const bool wanted = selection_->wants(read_++, record);
+  if (wanted) {
+    ++given_;
+    if (term.form == DigestForm::kSum) {
+      selected_.add(term);
+    }
+  }
+  return wanted;
 }
 
 std::uint64_t SelectedReader::read_to(std::uint64_t position) {
@@ -27,8 +38,7 @@ std::uint64_t SelectedReader::read_to(std::uint64_t position) {
     if (!record) {
       break;
     }
-    digest_.add(*record);
-    given_ += selection_->wants(read_++, *record) ? 1U : 0U;
+    take(*record);
   }
   return read_;
 }
@@ -38,6 +48,7 @@ InputPosition SelectedReader::position() const {
   position.position = read_;
   position.row = given_;
   position.digest = digest_.value();
+  position.selected = selected_.value();
   return position;
 }
 
@@ -48,6 +59,7 @@ bool SelectedReader::seek(const InputPosition& position) {
   read_ = position.position;
   given_ = position.row;
   digest_ = InputDigest(position.digest);
+  selected_ = InputDigest(position.selected);
   return true;
 }
 

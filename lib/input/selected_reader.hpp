@@ -1,5 +1,6 @@
 // The records of an input that a Selection wants, their rows counted from 0; and, beside them, the
-// digest and the number of all its records, selected or not. Every run reads through one.
+// digest and the number of all its records, selected or not, and the digest of those that are.
+// Every run reads through one.
 // A position of it stands behind the record that was given last: what was passed over on the way
 // there is part of it, what will be passed over next is not. After next() has given nothing it
 // stands at the end of the input.
@@ -34,9 +35,12 @@ class SelectedReader : public RecordReader {
   static constexpr std::uint64_t kEnd = ~std::uint64_t{0};
 
  private:
+  bool take(const Record& record);  // whether it is wanted
+
   std::unique_ptr<RecordReader> input_;
   std::unique_ptr<Selection> selection_;
   InputDigest digest_;
+  InputDigest selected_;     // of sums alone
   std::uint64_t read_ = 0;   // of the input
   std::uint64_t given_ = 0;  // of those, the ones that the selection wanted
 };

@@ -44,6 +44,7 @@ void set_start(store::Progress& progress, const input::InputPosition& start) {
   progress.input_records = start.position;
   progress.cursor = start.cursor;
   progress.input_hash = start.digest;
+  progress.selected_hash = start.selected;
 }
 
 }  // namespace

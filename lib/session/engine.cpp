@@ -51,7 +51,7 @@ Engine make_engine(const EngineParts& parts, Mode& mode) {
   engine.fingerprint =
       fingerprint(parts.config, parts.model.card, parts.options, parts.model.sha256(), kind);
   if (mode.follows()) {
-    require_same_fingerprint(mode.follows()->fingerprint, engine.fingerprint, parts.config.output);
+    mode.require_same_settings(engine.fingerprint);
   }
   engine.fp32_fallback =
       fp32_fallback(parts.host.workshop, parts.model, parts.options, parts.host.log);
@@ -72,9 +72,7 @@ Engine make_engine(const EngineParts& parts, Mode& mode) {
                         parts.read_memory(*engine.encoder), *engine.encoder));
   engine.contract = require_contract(*engine.encoder, parts.model.card, parts.config,
                                      engine.pipeline, *engine.governor, parts.host.log);
-  if (!mode.is_whole()) {
-    engine.pipeline.rejects = {};  // every record of a retry was rejected once
-  }
+  engine.pipeline.rejects = mode.reject_limits(engine.pipeline.rejects);
   return engine;
 }
 

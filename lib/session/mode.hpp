@@ -1,7 +1,7 @@
 // What is special in a kind of run. A run is input x selection x encoder -> store, and a mode
 // answers four questions about it: which records, from which position, where the other rows come
-// from, and what happens at the end. A new mode is one file (plain_mode.cpp, retry_mode.cpp) and a
-// line in make_mode().
+// from, and what happens at the end. A new mode is one file (plain_mode.cpp, retry_mode.cpp,
+// shard_mode.cpp) and a line in make_mode().
 // One thread. Throws Error.
 #pragma once
 
@@ -16,6 +16,7 @@
 #include "domain/counters.hpp"
 #include "encode/card.hpp"
 #include "input/selected_reader.hpp"
+#include "run/reject_policy.hpp"
 #include "session/continuation.hpp"
 #include "session/host.hpp"
 #include "session/run_begin.hpp"
@@ -38,6 +39,9 @@ class Mode {
   // inside it. Null when there is nothing to do.
   virtual store::StoreDirectory* directory() = 0;
   virtual const std::string& path() const = 0;
+  // The directory of the rows that are told of: whose counts a report has, where memory.jsonl
+  // grows.
+  virtual const std::string& output() const = 0;
   // The code of a run that has nothing to do from the start, with the reason said.
   virtual std::optional<ExitCode> nothing_to_do() = 0;
   // What was decided before this session: by the run that it continues, or the output it is about.
@@ -46,6 +50,11 @@ class Mode {
   virtual ExitCode already_finished(const encode::EncoderCard& card) = 0;
   // Throws Error(kMismatch) where a setting that makes the numbers is not what it was.
   virtual void require_same_settings(const nlohmann::json& fingerprint) = 0;
+  // The choices of a session that is about to begin or continue. False where others who work on
+  // the same output made theirs first: follows() has them now, and all is to be made again.
+  virtual bool settle(const nlohmann::json& fingerprint, const Choices& choices) = 0;
+  // The first line of the journal, from what this session would write for itself.
+  virtual RunBegin begin(RunBegin fresh) const = 0;
 
   // The input that was opened, before anything is read of it or a model is loaded; `again` opens it
   // once more. Throws Error(kMismatch) where it is cheap to see that it is another than it was.
@@ -56,6 +65,8 @@ class Mode {
       std::unique_ptr<input::RecordReader> whole) = 0;
   // Whether its rows stand beside no others, so that duplicates and repeated ids are judged here.
   virtual bool is_whole() const = 0;
+  // Which of the limits on rejects stop this run.
+  virtual run::RejectLimits reject_limits(const run::RejectLimits& asked) const = 0;
   // Whether records.csv tells of gaps: not where it was begun before it did.
   virtual bool gaps_column() const = 0;
   // "continuing OUT", or what begins where `resumed` is false; empty where that goes without

@@ -7,7 +7,9 @@
 #include "session/run_identity.hpp"
 #include "session/run_report.hpp"
 #include "session/session_checks.hpp"
+#include "session/shard_mode.hpp"
 #include "store/output_reader.hpp"
+#include "store/shards.hpp"
 
 namespace longhaul::session {
 namespace {
@@ -16,28 +18,24 @@ class PlainMode : public Mode {
  public:
   PlainMode(const config::RunConfig& config, const Host& host,
             const std::optional<Continuation>& continuation)
-      : config_(config),
-        host_(host),
-        directory_(store::open_store(
-            host.files, config.output,
-            {.holder = host.facts.lock_holder,
-             .adopt = continuation ? std::optional(continuation->lock) : std::nullopt,
-             .finished_needs_none = !config.overwrite})) {
+      : config_(config), host_(host), directory_(open(config, host, continuation)) {
     if (config.overwrite) {
       directory_->clear();
     }
     if (directory_->state()) {
       follows_ = run_begin_from_json(directory_->state()->begin);
+      require_no_shard(follows_->shard, config.output);
     }
   }
 
   store::StoreDirectory* directory() override { return directory_.get(); }
   const std::string& path() const override { return config_.output; }
+  const std::string& output() const override { return config_.output; }
   std::optional<ExitCode> nothing_to_do() override { return std::nullopt; }
   const std::optional<RunBegin>& follows() const override { return follows_; }
 
   ExitCode already_finished(const encode::EncoderCard& card) override {
-    require_finished_input(config_, card, *directory_->state(), host_);
+    require_finished_input(config_, card, *directory_->state(), config_.output, host_);
     host_.log.info(config_.output + " is complete: nothing to do");
     return finished_code(*directory_->state());
   }
@@ -54,6 +52,9 @@ class PlainMode : public Mode {
     require_same_fingerprint(follows_->fingerprint, fingerprint, config_.output);
   }
 
+  bool settle(const nlohmann::json&, const Choices&) override { return true; }
+  RunBegin begin(RunBegin fresh) const override { return fresh; }
+
   void look_at(const input::RecordReader&,
                const std::function<std::unique_ptr<input::RecordReader>()>&) override {}
   std::unique_ptr<input::SelectedReader> select(
@@ -62,6 +63,7 @@ class PlainMode : public Mode {
                                                    std::make_unique<input::AllRecords>());
   }
   bool is_whole() const override { return true; }
+  run::RejectLimits reject_limits(const run::RejectLimits& asked) const override { return asked; }
   bool gaps_column() const override {
     return !directory_->state() || directory_->state()->layout.gaps_column;
   }
@@ -78,6 +80,19 @@ class PlainMode : public Mode {
   void deliver() override { directory_.reset(); }
 
  private:
+  static std::unique_ptr<store::StoreDirectory> open(
+      const config::RunConfig& config, const Host& host,
+      const std::optional<Continuation>& continuation) {
+    if (config.overwrite && host.files.exists(config.output)) {
+      store::remove_shards(host.files, config.output, host.facts.lock_holder);
+    }
+    return store::open_store(
+        host.files, config.output,
+        {.holder = host.facts.lock_holder,
+         .adopt = continuation ? std::optional(continuation->lock) : std::nullopt,
+         .finished_needs_none = !config.overwrite});
+  }
+
   const config::RunConfig& config_;
   const Host& host_;
   std::unique_ptr<store::StoreDirectory> directory_;
@@ -93,6 +108,9 @@ std::unique_ptr<Mode> plain_mode(const config::RunConfig& config, const Host& ho
 
 std::unique_ptr<Mode> make_mode(const config::RunConfig& config, const Host& host,
                                 const std::optional<Continuation>& continuation) {
+  if (config.shard) {
+    return shard_mode(config, host, continuation);
+  }
   return config.retry_rejects ? retry_mode(config, host) : plain_mode(config, host, continuation);
 }
 

@@ -8,6 +8,7 @@
 #include "run/rejected_rows.hpp"
 #include "session/run_identity.hpp"
 #include "session/run_report.hpp"
+#include "session/session_checks.hpp"
 #include "store/retry_merge.hpp"
 
 namespace longhaul::session {
@@ -60,6 +61,7 @@ class RetryMode : public Mode {
       output_ = open_output(false);
       require_retryable(output_->state(), config.output);
     }
+    require_no_shard(run_begin_from_json(finished().begin).shard, config.output);
     follows_ = begin_again();
     report_ = json::parse(read_text(host.files, config.output + "/" + store::store_files::kReport),
                           nullptr, false);
@@ -70,13 +72,14 @@ class RetryMode : public Mode {
 
   store::StoreDirectory* directory() override { return directory_.get(); }
   const std::string& path() const override { return path_; }
+  const std::string& output() const override { return config_.output; }
 
   std::optional<ExitCode> nothing_to_do() override {
     if (rejected() > 0) {
       return std::nullopt;
     }
     host_.log.info(config_.output + " has no rejected row: nothing to retry");
-    return finished_code(output());
+    return finished_code(finished());
   }
 
   const std::optional<RunBegin>& follows() const override { return follows_; }
@@ -88,6 +91,9 @@ class RetryMode : public Mode {
   void require_same_settings(const json& fingerprint) override {
     require_same_fingerprint(follows_->fingerprint, fingerprint, config_.output);
   }
+
+  bool settle(const json&, const Choices&) override { return true; }
+  RunBegin begin(RunBegin) const override { return *follows_; }
 
   // What a file's size or time gives away; the rest is seen when the retry has read it all.
   void look_at(const input::RecordReader& whole,
@@ -111,7 +117,9 @@ class RetryMode : public Mode {
     return reader;
   }
   bool is_whole() const override { return false; }
-  bool gaps_column() const override { return output().layout.gaps_column; }
+  // Every one of its records was rejected once.
+  run::RejectLimits reject_limits(const run::RejectLimits&) const override { return {}; }
+  bool gaps_column() const override { return finished().layout.gaps_column; }
   std::string opening(bool resumed) const override {
     return resumed
                ? "continuing the retry of " + config_.output
@@ -135,8 +143,8 @@ class RetryMode : public Mode {
   }
 
  private:
-  const store::StoreState& output() const { return *output_->state(); }
-  Counters before() const { return counters_from_json(output().progress->counters); }
+  const store::StoreState& finished() const { return *output_->state(); }
+  Counters before() const { return counters_from_json(finished().progress->counters); }
   std::uint64_t rejected() const { return before().rejected; }
 
   std::unique_ptr<store::StoreDirectory> open_output(bool finished_needs_none) const {
@@ -167,13 +175,13 @@ class RetryMode : public Mode {
 };
 
 RunBegin RetryMode::begin_again() const {
-  RunBegin begin = run_begin_from_json(output().begin);
-  begin.inputs = recorded_sources(output());
+  RunBegin begin = run_begin_from_json(finished().begin);
+  begin.inputs = recorded_sources(finished());
   const json settings = retry_settings(config_);
   for (const auto& [name, value] : settings.items()) {
     begin.fingerprint[name] = value;
   }
-  begin.retry = RetryBegin{output().retries, settings};
+  begin.retry = RetryBegin{finished().retries, settings};
   return begin;
 }
 
@@ -199,8 +207,8 @@ void RetryMode::open_retry() {
 
 void RetryMode::require_same(input::SelectedReader& input) const {
   const std::uint64_t found = input.read_to(input::SelectedReader::kEnd);
-  const std::uint64_t records = output().progress->input_records;
-  if (found != records || input.position().digest != output().progress->input_hash) {
+  const std::uint64_t records = finished().progress->input_records;
+  if (found != records || input.position().digest != finished().progress->input_hash) {
     throw Error(ExitCode::kMismatch,
                 config_.output + " was made from another input: " + format_count(records) +
                     " records then, " + format_count(found) + " now" +
@@ -278,7 +286,7 @@ nlohmann::ordered_json RetryMode::report(nlohmann::ordered_json run) const {
     }
     retries = report_.value("retries", json::array());
   }
-  run["fingerprint"] = output().begin.at("fingerprint");
+  run["fingerprint"] = finished().begin.at("fingerprint");
   json retry = {{"rows", rejected()},
                 {"settings", follows_->retry->settings},
                 {"changed", changed_settings(settings_now)}};

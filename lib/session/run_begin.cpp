@@ -1,5 +1,8 @@
 #include "session/run_begin.hpp"
 
+#include "base/error.hpp"
+#include "base/hash.hpp"
+
 namespace longhaul::session {
 namespace {
 
@@ -16,6 +19,33 @@ template <typename T>
 std::optional<T> take(const json& object, const char* name) {
   const auto found = object.find(name);
   return found == object.end() ? std::nullopt : std::optional<T>(found->get<T>());
+}
+
+// The times of images, for who restarts the shard where they lie; no part of any proof.
+json to_json(const DigestedPart& part) {
+  json object = {{"records", part.records}, {"digest", to_hex(part.digest.content)}};
+  if (part.digest.times != Hash128{}) {
+    object["digest_times"] = to_hex(part.digest.times);
+  }
+  return object;
+}
+
+Hash128 hash_from(const json& text) {
+  const auto hash = hash128_from_hex(text.get<std::string>());
+  if (!hash) {
+    throw Error(ExitCode::kBadData, "the journal holds " + text.dump() + " where a hash belongs");
+  }
+  return *hash;
+}
+
+DigestedPart part_from_json(const json& object) {
+  DigestedPart part;
+  part.records = object.at("records");
+  part.digest.content = hash_from(object.at("digest"));
+  if (object.contains("digest_times")) {
+    part.digest.times = hash_from(object["digest_times"]);
+  }
+  return part;
 }
 
 }  // namespace
@@ -70,6 +100,9 @@ json to_json(const RunBegin& begin) {
   if (begin.retry) {
     object["retry"] = {{"after", begin.retry->after}, {"settings", begin.retry->settings}};
   }
+  if (begin.shard) {
+    object["shard"] = {{"index", begin.shard->index}, {"count", begin.shard->count}};
+  }
   return object;
 }
 
@@ -86,7 +119,18 @@ RunBegin run_begin_from_json(const json& object) {
   if (const auto retry = object.find("retry"); retry != object.end()) {
     begin.retry = RetryBegin{retry->at("after"), retry->at("settings")};
   }
+  if (const auto shard = object.find("shard"); shard != object.end()) {
+    begin.shard = Shard{shard->at("index"), shard->at("count")};
+  }
   return begin;
+}
+
+json to_json(const ShardFinish& finish) {
+  return {{"whole", to_json(finish.whole)}, {"own", to_json(finish.own)}};
+}
+
+ShardFinish shard_finish_from_json(const json& line) {
+  return {part_from_json(line.at("whole")), part_from_json(line.at("own"))};
 }
 
 }  // namespace longhaul::session

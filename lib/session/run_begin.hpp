@@ -1,4 +1,5 @@
-// The first line of a run's journal: what was decided for all of its sessions.
+// The first line of a run's journal: what was decided for all of its sessions; and what a shard's
+// last line adds.
 // Values; any thread. Reading throws nlohmann::json::exception for what is not there.
 #pragma once
 
@@ -8,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "domain/input_hash.hpp"
 #include "domain/numbers.hpp"
+#include "domain/shard.hpp"
 #include "plan/rows_policy.hpp"
 
 namespace longhaul::session {
@@ -48,8 +51,23 @@ struct RunBegin {
   nlohmann::json machine;
   nlohmann::json bits_machine;  // null in a run of before it was recorded
   std::optional<RetryBegin> retry;
+  std::optional<Shard> shard;
 };
 nlohmann::json to_json(const RunBegin& begin);
 RunBegin run_begin_from_json(const nlohmann::json& json);
+
+// What the last line of a shard's journal adds: what it read and what of it was its own. Merging
+// proves by them that all shards saw one input, and that together they hold all of it.
+struct DigestedPart {
+  std::uint64_t records = 0;
+  InputHash digest;
+  friend bool operator==(const DigestedPart&, const DigestedPart&) = default;
+};
+struct ShardFinish {
+  DigestedPart whole;
+  DigestedPart own;
+};
+nlohmann::json to_json(const ShardFinish& finish);
+ShardFinish shard_finish_from_json(const nlohmann::json& line);
 
 }  // namespace longhaul::session

@@ -73,14 +73,14 @@ bool same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now)
 }
 
 void require_same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now,
-                              const std::string& output) {
+                              const std::string& output, const std::string& remedy) {
   for (const auto& [name, value] : now.items()) {
     const nlohmann::json before = recorded.value(name, where_not_recorded(name));
     if (before != value) {
       throw Error(ExitCode::kMismatch,
                   output + " was made with " + name + " " + before.dump() + ", this run has " +
                       value.dump(),
-                  "use the same setting, another --output, or --overwrite");
+                  remedy);
     }
   }
 }
@@ -134,10 +134,10 @@ void find_position(input::SelectedReader& reader, InputMatch match, const store:
                    Files& files, const std::string& output, const std::function<bool()>& stop) {
   constexpr std::uint64_t kAtATime = 1024;
   const std::uint64_t records = progress.input_records;
-  if (records == 0 ||
-      (match == InputMatch::kUnchanged &&
-       reader.seek({records, progress.window_start, progress.cursor,
-                    counters_from_json(progress.counters).left_out, progress.input_hash}))) {
+  if (records == 0 || (match == InputMatch::kUnchanged &&
+                       reader.seek({records, progress.window_start, progress.cursor,
+                                    counters_from_json(progress.counters).left_out,
+                                    progress.input_hash, progress.selected_hash}))) {
     return;
   }
   const input::InputPosition beginning = reader.position();

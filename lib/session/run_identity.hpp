@@ -27,8 +27,9 @@ nlohmann::json fingerprint(const config::RunConfig& config, const encode::Encode
 // Whether no field of `now` differs.
 bool same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now);
 // Throws Error(kMismatch) naming the first field that differs, with both values.
-void require_same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now,
-                              const std::string& output);
+void require_same_fingerprint(
+    const nlohmann::json& recorded, const nlohmann::json& now, const std::string& output,
+    const std::string& remedy = "use the same setting, another --output, or --overwrite");
 
 nlohmann::json describe_sources(const std::vector<input::SourceIdentity>& sources);
 

@@ -64,7 +64,7 @@ nlohmann::ordered_json RunRecord::report(const std::string& state, std::optional
   return run_.mode.report(run_json(
       {.state = state,
        .code = code,
-       .counts = counts ? *counts : committed_counts(run_.host.files, config.output),
+       .counts = counts ? *counts : committed_counts(run_.host.files, run_.mode.output()),
        .inputs = describe_inputs(run_.input.sources, hashes_->so_far()),
        .bits_reasons = numeric_,
        .contract = run_.engine.contract.report,

@@ -54,10 +54,12 @@ class Session {
     input_ = open_session_input(*mode_, config_, model_.card, host_,
                                 request_.continuation.has_value(), [this] { return stop(); });
     require_space(host_.files, config_, *input_.reader, {model_.card.dimension, resumed()});
-    engine_ = make_engine(
-        {config_, model_, options_, host_, [this] { return sanity_.checked(host_memory_.read()); },
-         [this](encode::Encoder& encoder) { return read(encoder); }},
-        *mode_);
+    load_engine();
+    if (!mode_->settle(engine_.fingerprint, engine_.choices)) {
+      engine_ = {};  // two encoders may be more than there is memory for
+      follow();
+      load_engine();
+    }
     open_store();
     return std::nullopt;
   }
@@ -66,6 +68,11 @@ class Session {
     const std::uint32_t threads = config_.threads.value_or(host_.facts.threads);
     model_ = host_.workshop.models.read_model(config_.model, config_.card, config_.model_sha256);
     options_ = encoder_options(config_, model_.card, threads);
+    require_divisible(config_, model_.card, options_.pooling);
+    follow();
+  }
+
+  void follow() {
     if (const std::optional<RunBegin>& before = mode_->follows()) {
       options_.choices = before->choices.encoder;
       if (config_.device == "auto") {
@@ -78,10 +85,17 @@ class Session {
     }
   }
 
+  void load_engine() {
+    engine_ = make_engine(
+        {config_, model_, options_, host_, [this] { return sanity_.checked(host_memory_.read()); },
+         [this](encode::Encoder& encoder) { return read(encoder); }},
+        *mode_);
+  }
+
   bool resumed() const { return mode_->directory()->state().has_value(); }
 
   RunBegin begin() const {
-    if (mode_->follows()) {
+    if (resumed()) {
       return *mode_->follows();
     }
     device::Device& device = engine_.encoder->device();
@@ -94,7 +108,7 @@ class Session {
     begin.kept_columns = output_columns(config_, *input_.reader);
     begin.machine = host_.facts.machine(device.name());
     begin.bits_machine = host_.facts.bits_machine(device);
-    return begin;
+    return mode_->begin(std::move(begin));
   }
 
   void open_store() {
@@ -131,7 +145,7 @@ class Session {
       store_->note({{"inputs", describe_sources(input_.sources)}});
     }
     if (engine_.duplicates && input_.from) {
-      remember_rows(store::OutputReader(host_.files, config_.output), duplicate_key(config_),
+      remember_rows(store::OutputReader(host_.files, mode_->output()), duplicate_key(config_),
                     *engine_.duplicates);
     }
   }
@@ -142,14 +156,14 @@ class Session {
 
   SessionEnd execute() {
     device::LeakMonitor leaks;
-    MemoryLog memory_log(host_.files, config_.output + "/memory.jsonl");
+    MemoryLog memory_log(host_.files, mode_->output() + "/memory.jsonl");
     const std::unique_ptr<Display> display = host_.display(model_.card.modality, started_);
     run::RunSnapshot latest = first_snapshot();
     display->update(latest);
     // What earlier sessions left, before this one adds to it.
     std::optional<store::OutputReader> earlier;
     if (input_.from && mode_->is_whole()) {
-      earlier.emplace(host_.files, config_.output);
+      earlier.emplace(host_.files, mode_->output());
     }
     run::PipelineHooks hooks{
         .now = host_.now,
@@ -249,14 +263,14 @@ class Session {
     store_->finish(done.rows, record_->report("complete", conclusion.code, to_json(done.counters)),
                    conclusion.line);
     host_.log.info(closing_line(done));
-    if (const auto warning = left_out_warning(done.counters.left_out, config_.output);
+    if (const auto warning = left_out_warning(done.counters.left_out, mode_->output());
         warning && mode_->is_whole()) {
       host_.log.warning(*warning);
     }
     host_.log.write(
         leaks.verdict() == device::LeakVerdict::kTooShort ? LogLevel::kDebug : LogLevel::kInfo,
         leaks.summary());
-    if (const auto why = completed_error(conclusion.code, done.counters, config_.output)) {
+    if (const auto why = completed_error(conclusion.code, done.counters, mode_->output())) {
       host_.log.error(*why);
     }
     store_.reset();
@@ -289,7 +303,7 @@ class Session {
 
   SessionEnd end(ExitCode code) const {
     return {code, false,
-            config_.json ? to_json(read_output_state(host_.files, config_.output))
+            config_.json ? to_json(read_output_state(host_.files, mode_->output()))
                          : nlohmann::ordered_json()};
   }
 

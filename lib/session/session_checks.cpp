@@ -8,6 +8,23 @@
 #include "session/run_identity.hpp"
 
 namespace longhaul::session {
+namespace {
+
+// Where a finished run stood when its input ended. Of a shard, whose last commit may be of long
+// before, without a cursor.
+std::optional<store::Progress> end_of_input(const store::StoreState& state) {
+  if (!state.finish->contains("whole")) {
+    return state.progress;
+  }
+  const ShardFinish finish = shard_finish_from_json(*state.finish);
+  store::Progress end;
+  end.window_start = finish.own.records;
+  end.input_records = finish.whole.records;
+  end.input_hash = finish.whole.digest;
+  return end;
+}
+
+}  // namespace
 
 void require_space(Files& files, const config::RunConfig& config, const input::RecordReader& reader,
                    const OutputSize& size) {
@@ -37,21 +54,50 @@ void require_recyclable(const config::RunConfig& config,
   }
 }
 
+void require_divisible(const config::RunConfig& config, const encode::EncoderCard& card,
+                       Pooling pooling) {
+  if (!config.shard) {
+    return;
+  }
+  const bool compat = pooling == Pooling::kMeanCompat;
+  if (compat || (card.modality != Modality::kImage && config.order == Order::kInput)) {
+    throw Error(ExitCode::kUsage,
+                std::string("--shard does not go with ") +
+                    (compat ? "--pooling mean-compat" : "--order input") +
+                    ", whose batches would cross the blocks of records that are dealt to shards",
+                "embed the whole input in one process, or leave that setting out");
+  }
+}
+
+void require_no_shard(const std::optional<Shard>& shard, const std::string& output) {
+  if (shard) {
+    throw Error(
+        ExitCode::kMismatch,
+        printable(output, 400) + " is " + in_words(*shard) + " of another output",
+        "name that output, and give --shard " + to_string(*shard) + " to go on with this part");
+  }
+}
+
 void require_finished_input(config::RunConfig config, const encode::EncoderCard& card,
-                            const store::StoreState& state, const Host& host) {
-  if (!state.progress) {
+                            const store::StoreState& state, const std::string& output,
+                            const Host& host) {
+  const std::optional<store::Progress> end = end_of_input(state);
+  if (!end) {
     return;
   }
   config.allow_nucleotides = true;  // that was judged when it was embedded
+  std::unique_ptr<input::Selection> selection = std::make_unique<input::AllRecords>();
+  if (const std::optional<Shard> shard = run_begin_from_json(state.begin).shard) {
+    selection = std::make_unique<input::ShardBlocks>(shard->index, shard->count);
+  }
   std::unique_ptr<input::SelectedReader> reader;
   try {
     reader = std::make_unique<input::SelectedReader>(
-        host.workshop.make_reader(config, card, host.stop, nullptr),
-        std::make_unique<input::AllRecords>(),
-        input::InputDigest::in_form_of(state.progress->input_hash).value());
+        host.workshop.make_reader(config, card, host.stop, nullptr), std::move(selection),
+        input::InputDigest::in_form_of(end->input_hash).value());
   } catch (const Error& error) {
     if (error.code() == ExitCode::kBadData) {
-      throw other_input(config.output, error.what());
+      throw other_input(output, error.what());
     }
     if (error.code() != ExitCode::kIo && error.code() != ExitCode::kUnavailable) {
       throw;
@@ -68,8 +114,11 @@ void require_finished_input(config::RunConfig config, const encode::EncoderCard&
   if (match == InputMatch::kUnchanged && recorded.size() == sources.size()) {
     return;
   }
-  find_position(*reader, match, *state.progress, host.files, config.output, host.stop);
-  require_no_more(*reader, config.output);
+  if (end->cursor.empty()) {
+    match = InputMatch::kReadAgain;
+  }
+  find_position(*reader, match, *end, host.files, output, host.stop);
+  require_no_more(*reader, output);
 }
 
 encode::Contract require_contract(encode::Encoder& encoder, const encode::EncoderCard& card,

@@ -33,10 +33,19 @@ void require_space(Files& files, const config::RunConfig& config, const input::R
 void require_recyclable(const config::RunConfig& config,
                         const std::vector<input::SourceIdentity>& sources);
 
+// Throws Error(kUsage) for a shard of what depends on records that share a batch, since batches
+// would cross the blocks that shards are dealt.
+void require_divisible(const config::RunConfig& config, const encode::EncoderCard& card,
+                       Pooling pooling);
+
+// Throws Error(kMismatch) where an output is a shard of another and is taken for a whole one.
+void require_no_shard(const std::optional<Shard>& shard, const std::string& output);
+
 // Of a run that is complete: Error(kMismatch) when the input is another now. Files that are gone
 // are no other input; a stream is read to its end.
 void require_finished_input(config::RunConfig config, const encode::EncoderCard& card,
-                            const store::StoreState& state, const Host& host);
+                            const store::StoreState& state, const std::string& output,
+                            const Host& host);
 
 // The sources whose SHA-256 run.json tells. Of images records.csv has a hash each, so only a list
 // of them is read for it.

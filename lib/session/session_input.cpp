@@ -17,10 +17,10 @@ InputMatch match_of(const SessionInput& input, const nlohmann::json& recorded, b
 }
 
 void find(SessionInput& input, input::SelectedReader& whole, InputMatch match,
-          const config::RunConfig& config, const Host& host, const std::function<bool()>& stop) {
+          const std::string& output, const Host& host, const std::function<bool()>& stop) {
   store::Progress& from = *input.from;
   const std::uint64_t done = from.position;
-  find_position(whole, match, from, host.files, config.output, stop);
+  find_position(whole, match, from, host.files, output, stop);
   if (match == InputMatch::kReadAgain && done > 0 && !keep_window(input.reader, from)) {
     host.log.info("the input goes on differently after record " + format_count(from.window_start) +
                   ": the last " + format_count(done) +
@@ -48,7 +48,7 @@ SessionInput open(Mode& mode, const config::RunConfig& config, const encode::Enc
   input.other_files = describe_sources(input.sources) != recorded;
   input.from = state->progress;
   if (input.from) {
-    find(input, whole, match_of(input, recorded, continues), config, host, stop);
+    find(input, whole, match_of(input, recorded, continues), mode.output(), host, stop);
   }
   return input;
 }

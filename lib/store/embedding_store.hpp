@@ -41,6 +41,7 @@ struct Progress {
   std::optional<std::uint64_t> window_end = {};
   std::optional<InputHash> window_end_hash = {};
   bool window_ends_input = false;  // the input ended before the window was full
+  InputHash selected_hash = {};    // of those records of `input_hash` that are the run's own
 };
 
 // Version 1 had another hash of the input and local row numbers in a retry's tables: its finished

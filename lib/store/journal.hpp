@@ -7,7 +7,8 @@
 // from the middle unseen. Kinds:
 //   begin   "version", "layout" (dimension, dtype, columns), "run" (the run's own settings)
 //   commit  "window", "start" (row), "read" (records of the whole input up to there), "cursor",
-//           "input" (their hash; "input_times" of images), "position", "late" (outcomes of this
+//           "input" (their hash; "input_times" of images), "selected" (of the run's own alone,
+//           where that is another), "position", "late" (outcomes of this
 //           window since the last commit), "end", "input_at_end", "ends_input" (of this window,
 //           where position is not 0), "counters", "extent" (rows the files hold at least),
 //           "arrays" (where an output is of residues: rows and vectors of each output's file),

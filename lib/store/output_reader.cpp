@@ -92,10 +92,20 @@ std::string OutputReader::writer() const {
   return holder.empty() ? "another process" : printable(holder, 400);
 }
 
-RecordCursor OutputReader::records(Rows rows) const {
+// A finished run without a commit had no record: its tables are their headers.
+bool OutputReader::limited() const {
+  return claims_ && (claims_->run.progress || !claims_->run.finish);
+}
+
+RecordCursor OutputReader::records() const {
   std::optional<std::uint64_t> limit;
-  if (claims_) {
+  Rows rows = Rows::kAll;
+  if (limited()) {
     limit = claims_->claims.records_bytes;
+  }
+  if (claims_) {
+    const nlohmann::json& begin = claims_->run.begin;
+    rows = begin.contains("shard") || begin.contains("retry") ? Rows::kSelected : Rows::kAll;
   }
   return {open_own_table(files_, path_of(store_files::kRecords), remedy_, limit), layout(), rows,
           remedy_};
@@ -103,7 +113,7 @@ RecordCursor OutputReader::records(Rows rows) const {
 
 RejectCursor OutputReader::rejects() const {
   std::optional<std::uint64_t> limit;
-  if (claims_) {
+  if (limited()) {
     limit = claims_->claims.rejects_bytes;
   }
   return {open_own_table(files_, path_of(store_files::kRejects), remedy_, limit), remedy_};

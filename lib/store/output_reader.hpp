@@ -46,8 +46,9 @@ class OutputReader {
   // "process 42 on host x since ..." while a run writes; else empty.
   std::string writer() const;
 
-  // Of what is claimed. Error(kIo) when the file is not there.
-  RecordCursor records(Rows rows = Rows::kAll) const;
+  // Of what is claimed; in a shard's or a retry's directory of a selection. Error(kIo) when the
+  // file is not there.
+  RecordCursor records() const;
   RejectCursor rejects() const;
   ArrayReader array(std::string_view name) const;  // Error(kUsage) names those there are
   ArrayReader array(const OutputSpec& output) const;
@@ -57,6 +58,7 @@ class OutputReader {
 
  private:
   void read_headers();
+  bool limited() const;  // to what the journal claims of the tables
 
   Files& files_;
   std::string path_;

@@ -143,6 +143,9 @@ ordered_json to_json(const Progress& progress) {
                       {"read", progress.input_records},
                       {"cursor", progress.cursor}};
   put_hash(object, "input", progress.input_hash);
+  if (progress.selected_hash != progress.input_hash) {
+    put_hash(object, "selected", progress.selected_hash);
+  }
   object["position"] = progress.position;
   object["late"] = std::move(late);
   object["counters"] = progress.counters;
@@ -162,6 +165,9 @@ Progress progress_from_json(const json& object, int version) {
       version == 1 ? progress.window_start : object.at("read").get<std::uint64_t>();
   progress.cursor = object.at("cursor");
   progress.input_hash = input_hash_from(object, "input", version);
+  progress.selected_hash = object.contains("selected")
+                               ? input_hash_from(object, "selected", version)
+                               : progress.input_hash;
   progress.position = object.at("position");
   for (const json& outcome : object.at("late")) {
     progress.late.push_back(late_from(outcome));

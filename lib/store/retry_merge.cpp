@@ -111,7 +111,7 @@ class Merge {
 
   void write_tables(TextFile& records, TextFile& rejects) {
     RecordCursor before = old_output_.records();
-    RecordCursor fresh = retry_output_.records(Rows::kSelected);
+    RecordCursor fresh = retry_output_.records();
     RejectCursor fresh_rejects = retry_output_.rejects();
     records.append(records_header(old_.run.layout));
     rejects.append(rejects_header());
@@ -152,7 +152,7 @@ class Merge {
   // rejects.csv is still the old one: what it names, and nothing else, may be written.
   void copy_rows() {
     RejectCursor rejected(open_own_table(files_, out(store_files::kRejects), kGiveUp), kGiveUp);
-    RecordCursor fresh = retry_output_.records(Rows::kSelected);
+    RecordCursor fresh = retry_output_.records();
     std::vector<ArrayReader> arrays;
     std::vector<std::unique_ptr<File>> to;
     for (const OutputSpec& output : old_.run.layout.outputs) {

@@ -15,6 +15,7 @@
 #include "store/output_reader.hpp"
 #include "store/progress_json.hpp"
 #include "store/retry_merge.hpp"
+#include "store/shards.hpp"
 #include "store/store_directory.hpp"
 
 namespace longhaul::store {
@@ -284,6 +285,7 @@ bool is_output_directory(Files& files, const std::string& directory) {
     }
   }
   std::erase(names, store_files::kLock);
+  refuse_shards(files, directory, names);
   if (names.empty()) {
     return false;
   }

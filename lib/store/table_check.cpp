@@ -23,7 +23,7 @@ bool TableCheck::next(RecordRow& row) {
   std::string problem;
   if (!records_.next(row, problem)) {
     if (RecordRow extra; rejects_.next(extra, problem)) {
-      result_.add(where(rejects_), "names row " + std::to_string(extra.row) +
+      result_.add(where(rejects_), "names row " + std::to_string(extra.position) +
                                        ", which records.csv does not hold as rejected");
     }
     return false;
@@ -41,11 +41,11 @@ void TableCheck::match_reject(const RecordRow& row) {
   RecordRow reject;
   std::string problem;
   if (!rejects_.next(reject, problem)) {
-    result_.add(rejects_.path(),
-                "lacks row " + std::to_string(row.row) + ", which records.csv says is rejected");
-  } else if (!problem.empty() || reject.row != row.row || reject.id != row.id) {
-    result_.add(where(rejects_), "does not belong to the rejected row " + std::to_string(row.row) +
-                                     " of records.csv" +
+    result_.add(rejects_.path(), "lacks row " + std::to_string(row.position) +
+                                     ", which records.csv says is rejected");
+  } else if (!problem.empty() || reject.position != row.position || reject.id != row.id) {
+    result_.add(where(rejects_), "does not belong to the rejected row " +
+                                     std::to_string(row.position) + " of records.csv" +
                                      (problem.empty() ? "" : ": it " + problem));
   }
 }

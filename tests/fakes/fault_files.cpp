@@ -231,6 +231,15 @@ void FaultFiles::rename(const std::string& from, const std::string& to) {
   unsynced_names_.push_back({{from, nullptr}, {to, inode}});
 }
 
+bool FaultFiles::publish(const std::string& from, const std::string& to) {
+  if (names_.contains(to)) {
+    remove(from);
+    return false;
+  }
+  rename(from, to);
+  return true;
+}
+
 void FaultFiles::remove(const std::string& path) {
   if (names_.contains(path)) {
     operation("remove " + path);

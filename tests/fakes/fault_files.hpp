@@ -82,6 +82,7 @@ class FaultFiles : public Files {
   void make_directory(const std::string& path) override;
   void remove_directory(const std::string& path) override;
   void rename(const std::string& from, const std::string& to) override;
+  bool publish(const std::string& from, const std::string& to) override;
   void remove(const std::string& path) override;
   void sync_directory(const std::string& path) override;
   std::vector<std::string> list(const std::string& path) override;

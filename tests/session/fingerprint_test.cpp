@@ -58,6 +58,7 @@ const std::map<std::string_view, std::string> kOther{
     {"quiet", "true"},
     {"on-leak", "stop"},
     {"recycle-every", "9"},
+    {"shard", "2/3"},
     {"mps-high-watermark", "1.5"},
     {"cpu-kernels", "mkl"},
 };

@@ -43,11 +43,20 @@ class KillingFiles : public Files {
   }
   PathKind kind(const std::string& path) override { return files_->kind(path); }
   void make_directory(const std::string& path) override { step(), files_->make_directory(path); }
+  // Destructors call it, so that it throws nothing of ours.
   void remove_directory(const std::string& path) override {
-    step(), files_->remove_directory(path);
+    if (++operations_ < at_) {
+      files_->remove_directory(path);
+    } else {
+      fired_ = true;
+    }
   }
   void rename(const std::string& from, const std::string& to) override {
     step(), files_->rename(from, to);
+  }
+  bool publish(const std::string& from, const std::string& to) override {
+    step();
+    return files_->publish(from, to);
   }
   void remove(const std::string& path) override { step(), files_->remove(path); }
   void sync_directory(const std::string& path) override { step(), files_->sync_directory(path); }

@@ -1,0 +1,40 @@
+// The shards of an output before they are merged: OUT/shards/I-of-N/, each an output directory of
+// its own, and OUT/shards/choices.json, which session/shard_choices.hpp reads and writes.
+// Free functions; one thread. Throw Error(kIo).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.hpp"
+#include "domain/shard.hpp"
+
+namespace longhaul::store {
+
+constexpr const char* kShards = "shards";
+constexpr const char* kShardChoices = "choices.json";
+
+std::string shards_directory(const std::string& output);                     // OUT/shards
+std::string shard_directory(const std::string& output, const Shard& shard);  // OUT/shards/2-of-8
+// Nothing for any other name.
+std::optional<Shard> shard_from_name(std::string_view name);
+// Those that have a directory, in order; of several counts where somebody mixed them.
+std::vector<Shard> list_shards(Files& files, const std::string& output);
+// Whether anything of a shard is there.
+bool has_shards(Files& files, const std::string& output);
+
+// For who looks for a single output in a directory that has these names: throws Error(kMismatch)
+// where it holds shards. A folder of theirs in which nothing was begun is taken out of `names`.
+void refuse_shards(Files& files, const std::string& directory, std::vector<std::string>& names);
+
+// For who begins a shard: throws Error(kMismatch) where the output directory holds other things and
+// no shards.
+void require_room_for_shards(Files& files, const std::string& output);
+
+// Deletes the shards, each under its lock: Error(kUnavailable) for one that is being written,
+// before any is touched that comes after it. What is not ours stays.
+void remove_shards(Files& files, const std::string& output, const std::string& holder);
+
+}  // namespace longhaul::store
