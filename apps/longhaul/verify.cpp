@@ -18,7 +18,7 @@
 #include "config/run_config.hpp"
 #include "encode/contract.hpp"
 #include "input/input_digest.hpp"
-#include "input/record_reader.hpp"
+#include "input/selected_reader.hpp"
 #include "process_setup.hpp"
 #include "registry.hpp"
 #include "replay_paths.hpp"
@@ -29,6 +29,7 @@
 #include "session/image_match.hpp"
 #include "session/recompute.hpp"
 #include "session/run_begin.hpp"
+#include "session/session_checks.hpp"
 #include "store/output_reader.hpp"
 #include "usable_threads.hpp"
 
@@ -225,28 +226,27 @@ class VerifyCommand {
                                  std::span<const std::uint64_t> rows) {
     std::vector<Record> taken;
     try {
-      const std::unique_ptr<input::RecordReader> reader = make_reader(*config_, card, {});
-      const input::InputPosition beginning = reader->position();
       // Of a run that is not finished the part that it claims.
-      const bool whole = state_->finish.has_value();
-      const std::uint64_t expected = state_->progress ? state_->progress->window_start : 0;
-      std::uint64_t records = 0;
-      auto digest = input::InputDigest::in_form_of(state_->progress ? state_->progress->input_hash
-                                                                    : InputHash{});
-      while (whole || records < expected) {
-        std::optional<Record> record = reader->next();
+      const std::optional<store::Progress> end = session::end_of_input(*state_);
+      const std::uint64_t expected = end ? end->input_records : 0;
+      const std::uint64_t own = end ? end->window_start : 0;
+      input::SelectedReader reader(
+          make_reader(*config_, card, {}), session::selection_of(*state_),
+          InputHash{.form = end ? end->input_hash.form : DigestForm::kSum});
+      const input::InputPosition beginning = reader.position();
+      for (std::uint64_t read = 0; state_->finish || read < own; ++read) {
+        std::optional<Record> record = reader.next();
         if (!record) {
           break;
         }
-        digest.add(*record);
-        ++records;
-        if (taken.size() < rows.size() && record->position == rows[taken.size()]) {
+        if (taken.size() < rows.size() && record->row == rows[taken.size()]) {
           taken.push_back(std::move(*record));
         }
       }
-      bool same = state_->progress && digest.value() == state_->progress->input_hash;
-      if (!same && records == expected && !reader->sources_tell_all() && reader->seek(beginning)) {
-        same = !session::first_other_image(*reader, *files_, options_.output, records);
+      const std::uint64_t records = reader.position().position;
+      bool same = end && reader.position().digest == end->input_hash;
+      if (!same && records == expected && !reader.sources_tell_all() && reader.seek(beginning)) {
+        same = !session::first_other_image(reader, *files_, options_.output, own);
       }
       input_ = same ? AtHand::kMatches : AtHand::kDiffers;
       if (!same) {

@@ -8,24 +8,6 @@
 #include "session/run_identity.hpp"
 
 namespace longhaul::session {
-namespace {
-
-// Where a finished run stood when its input ended. Of a shard, whose last commit may be of long
-// before, without a cursor.
-std::optional<store::Progress> end_of_input(const store::StoreState& state) {
-  if (!state.finish->contains("whole")) {
-    return state.progress;
-  }
-  const ShardFinish finish = shard_finish_from_json(*state.finish);
-  store::Progress end;
-  end.window_start = finish.own.records;
-  end.input_records = finish.whole.records;
-  end.input_hash = finish.whole.digest;
-  return end;
-}
-
-}  // namespace
-
 void require_space(Files& files, const config::RunConfig& config, const input::RecordReader& reader,
                    const OutputSize& size) {
   const std::uint64_t rows = reader.progress().records_total.value_or(config.window);
@@ -78,6 +60,25 @@ void require_no_shard(const std::optional<Shard>& shard, const std::string& outp
   }
 }
 
+std::optional<store::Progress> end_of_input(const store::StoreState& state) {
+  if (!state.finish || !state.finish->contains("whole")) {
+    return state.progress;
+  }
+  const ShardFinish finish = shard_finish_from_json(*state.finish);
+  store::Progress end;
+  end.window_start = finish.own.records;
+  end.input_records = finish.whole.records;
+  end.input_hash = finish.whole.digest;
+  return end;
+}
+
+std::unique_ptr<input::Selection> selection_of(const store::StoreState& state) {
+  if (const std::optional<Shard> shard = run_begin_from_json(state.begin).shard) {
+    return std::make_unique<input::ShardBlocks>(shard->index, shard->count);
+  }
+  return std::make_unique<input::AllRecords>();
+}
+
 void require_finished_input(config::RunConfig config, const encode::EncoderCard& card,
                             const store::StoreState& state, const std::string& output,
                             const Host& host) {
@@ -86,14 +87,10 @@ void require_finished_input(config::RunConfig config, const encode::EncoderCard&
     return;
   }
   config.allow_nucleotides = true;  // that was judged when it was embedded
-  std::unique_ptr<input::Selection> selection = std::make_unique<input::AllRecords>();
-  if (const std::optional<Shard> shard = run_begin_from_json(state.begin).shard) {
-    selection = std::make_unique<input::ShardBlocks>(shard->index, shard->count);
-  }
   std::unique_ptr<input::SelectedReader> reader;
   try {
     reader = std::make_unique<input::SelectedReader>(
-        host.workshop.make_reader(config, card, host.stop, nullptr), std::move(selection),
+        host.workshop.make_reader(config, card, host.stop, nullptr), selection_of(state),
         input::InputDigest::in_form_of(end->input_hash).value());
   } catch (const Error& error) {
     if (error.code() == ExitCode::kBadData) {

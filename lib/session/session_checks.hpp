@@ -2,7 +2,9 @@
 // sessions before it left in run.json. Free functions; one thread.
 #pragma once
 
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "encode/card.hpp"
 #include "encode/contract.hpp"
 #include "input/record_reader.hpp"
+#include "input/selection.hpp"
 #include "plan/memory_governor.hpp"
 #include "run/pipeline.hpp"
 #include "session/host.hpp"
@@ -40,6 +43,12 @@ void require_divisible(const config::RunConfig& config, const encode::EncoderCar
 
 // Throws Error(kMismatch) where an output is a shard of another and is taken for a whole one.
 void require_no_shard(const std::optional<Shard>& shard, const std::string& output);
+
+// Where a run stands in its input: of a finished shard at the input's end, of which its last commit
+// may be short, without a cursor; else where the last commit says.
+std::optional<store::Progress> end_of_input(const store::StoreState& state);
+// The records that an output was embedded from.
+std::unique_ptr<input::Selection> selection_of(const store::StoreState& state);
 
 // Of a run that is complete: Error(kMismatch) when the input is another now. Files that are gone
 // are no other input; a stream is read to its end.
