@@ -10,6 +10,7 @@
 #include "command.hpp"
 #include "encode/model_kind.hpp"
 #include "inspect_run.hpp"
+#include "inspect_shards.hpp"
 #include "terminal_text.hpp"
 
 namespace longhaul::app {
@@ -128,6 +129,9 @@ ExitCode print_draft(const InspectOptions& options) {
 ExitCode inspect(const InspectOptions& options, std::size_t columns) {
   if (std::filesystem::is_directory(options.path)) {
     const std::filesystem::path folder(options.path);
+    if (!options.draft && !options.card && holds_shards(options.path)) {
+      return inspect_shards(options.path, options.json, columns);
+    }
     if (!std::filesystem::exists(folder / "run.json") &&
         !std::filesystem::exists(folder / "journal.jsonl")) {
       encode::require_archive(options.path);

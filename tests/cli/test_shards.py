@@ -268,3 +268,24 @@ def test_a_scheduler_says_which_shard(longhaul_fake, folder):
     assert done.code == 0, done
     job.reference()
     assert assembled(folder / "out", 3) == single(folder / "reference")
+
+
+def test_inspect_has_a_line_for_each_shard(longhaul_fake, folder):
+    job = Job(longhaul_fake, folder, 64 * 5 + 3, rate=400)
+    out = folder / "out"
+    assert longhaul_fake(*job.arguments(out, "--shard", "2/3", "-q")).code == 0
+    running = subprocess.Popen(job.command(out, "--shard", "1/3"), stderr=subprocess.DEVNULL)
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.wait(0.25)
+    told = longhaul_fake("inspect", out)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert told.code == 0, told
+    text = " ".join(told.out.split())
+    assert "1 of 3 complete, not merged" in text and "3 not begun" in text
+    assert "2 complete: 128 of 128 records" in text and "records/s" in text
+    assert "1 running" in text
+    shards = json.loads(longhaul_fake("inspect", out, "--json").out)["shards"]
+    assert [shard["state"] for shard in shards] == ["stopped", "complete", "not begun"]
+    assert [shard["of"] for shard in shards] == [131, 128, 64]
+    assert all(len(line) <= 80 for line in told.out.splitlines() if str(out) not in line)
