@@ -287,5 +287,5 @@ def test_inspect_has_a_line_for_each_shard(longhaul_fake, folder):
     assert "1 running" in text
     shards = json.loads(longhaul_fake("inspect", out, "--json").out)["shards"]
     assert [shard["state"] for shard in shards] == ["stopped", "complete", "not begun"]
-    assert [shard["of"] for shard in shards] == [131, 128, 64]
+    assert [shard["of"] for shard in shards] == [128, 128, 67]
     assert all(len(line) <= 80 for line in told.out.splitlines() if str(out) not in line)
