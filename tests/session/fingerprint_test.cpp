@@ -61,6 +61,8 @@ const std::map<std::string_view, std::string> kOther{
     {"shard", "2/3"},
     {"mps-high-watermark", "1.5"},
     {"cpu-kernels", "mkl"},
+    {"cpu-isa", "avx2"},
+    {"cpu-passes", "none"},
 };
 
 json fingerprint_of(const config::RunConfig& config, Modality modality) {
