@@ -19,7 +19,7 @@ add_custom_target(longhaul_version
 set(app_sources
   main.cpp bench.cpp commands.cpp config_options.cpp console.cpp embed.cpp
   evaluate.cpp help.cpp 
-  inspect.cpp inspect_run.cpp inspect_shards.cpp processor.cpp probe.cpp probe_cv.cpp
+  inspect.cpp inspect_run.cpp inspect_shards.cpp merge.cpp processor.cpp probe.cpp probe_cv.cpp
   probe_fit.cpp probe_labels.cpp probe_predict.cpp process_setup.cpp progress.cpp progress_text.cpp
   recycle.cpp registry.cpp replay_paths.cpp 
   run_environment.cpp session_display.cpp signals.cpp

@@ -1,10 +1,12 @@
 #include "command.hpp"
+#include "merge.hpp"
 
 namespace longhaul::app {
 
 void add_commands(CLI::App& app, Context& context) {
   add_embed(app, context);
   add_inspect(app, context);
+  add_merge(app, context);
   add_verify(app, context);
   add_evaluate(app, context);
   add_probe(app, context);

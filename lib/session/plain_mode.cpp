@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/text.hpp"
 #include "session/output_state.hpp"
 #include "session/retry_mode.hpp"
 #include "session/run_identity.hpp"
@@ -21,6 +22,12 @@ class PlainMode : public Mode {
       : config_(config), host_(host), directory_(open(config, host, continuation)) {
     if (config.overwrite) {
       directory_->clear();
+    }
+    if (const auto& state = directory_->state();
+        state && state->begin.contains("shards") && !state->finish) {
+      throw Error(ExitCode::kInterrupted,
+                  "the shards of " + printable(config.output, 400) + " are being merged",
+                  "give longhaul merge " + shell_word(config.output) + " to finish that");
     }
     if (directory_->state()) {
       follows_ = run_begin_from_json(directory_->state()->begin);

@@ -279,7 +279,7 @@ nlohmann::ordered_json RetryMode::report(nlohmann::ordered_json run) const {
   if (report_.is_object()) {
     // What a replay needs: paths mean something from one directory only.
     for (const char* name : {"settings", "input_paths", "inputs", "model", "choices", "left_out",
-                             "command", "working_directory"}) {
+                             "command", "working_directory", "merge", "shards"}) {
       if (report_.contains(name)) {
         run[name] = report_[name];
       }

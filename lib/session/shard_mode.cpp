@@ -245,16 +245,23 @@ std::optional<Merged> merged_output(Files& files, const std::string& output) {
   return Merged{state->begin.at("shards"), state->finish.has_value() || state->merging};
 }
 
+bool is_finished(Files& files, const std::string& shard) {
+  return files.exists(store::path_in(shard, store::store_files::kJournal)) &&
+         store::read_store(files, shard).value_or(store::StoreState()).finish.has_value();
+}
+
 }  // namespace
 
 std::unique_ptr<Mode> shard_mode(const config::RunConfig& config, const Host& host,
                                  const std::optional<Continuation>& continuation) {
   const std::optional<Merged> merged = merged_output(host.files, config.output);
-  // What a merge that was stopped has not taken yet may be embedded anew.
-  if (!merged || (!merged->finished && config.overwrite)) {
+  const Shard shard = shard_of(config);
+  // A shard that a merge found damaged is embedded anew, and gone on with like any other.
+  if (!merged || (!merged->finished &&
+                  (config.overwrite ||
+                   !is_finished(host.files, store::shard_directory(config.output, shard))))) {
     return std::make_unique<ShardMode>(config, host, continuation, merged.has_value());
   }
-  const Shard shard = shard_of(config);
   const std::string name = printable(config.output, 400);
   if (!merged->finished) {
     throw Error(ExitCode::kInterrupted, "the shards of " + name + " are being merged",

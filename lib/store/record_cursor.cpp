@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "store/record_csv.hpp"
+#include "store/table_chunks.hpp"
 
 namespace longhaul::store {
 namespace {
@@ -16,8 +17,13 @@ namespace {
 // Lines of our own tables: each ends with LF.
 class OwnLines : public CsvLines {
  public:
-  OwnLines(std::unique_ptr<File> file, std::string path, std::string remedy, std::uint64_t limit)
-      : file_(std::move(file)), path_(std::move(path)), remedy_(std::move(remedy)), limit_(limit) {}
+  OwnLines(std::unique_ptr<File> file, std::string path, std::string remedy, std::uint64_t limit,
+           std::size_t chunk)
+      : file_(std::move(file)),
+        path_(std::move(path)),
+        remedy_(std::move(remedy)),
+        limit_(limit),
+        chunk_(chunk) {}
 
   bool next(CsvLine& line) override {
     std::size_t searched = begin_;
@@ -45,11 +51,10 @@ class OwnLines : public CsvLines {
 
  private:
   bool refill() {
-    constexpr std::uint64_t kChunk = 256ULL << 10;
     buffer_.erase(0, begin_);
     begin_ = 0;
     const std::size_t kept = buffer_.size();
-    const auto more = static_cast<std::size_t>(std::min(kChunk, limit_ - offset_));
+    const auto more = static_cast<std::size_t>(std::min<std::uint64_t>(chunk_, limit_ - offset_));
     buffer_.resize(kept + more);
     const std::size_t got =
         file_->read_at(offset_, std::as_writable_bytes(std::span(buffer_.data() + kept, more)));
@@ -62,6 +67,7 @@ class OwnLines : public CsvLines {
   std::string path_;
   std::string remedy_;
   std::uint64_t limit_;
+  std::size_t chunk_;
   std::uint64_t offset_ = 0;  // of the end of the buffer
   std::string buffer_;
   std::size_t begin_ = 0;
@@ -86,9 +92,15 @@ std::string wrong_width(const CsvReader& table, std::size_t columns) {
 
 CsvReader open_own_table(Files& files, const std::string& path, const std::string& remedy,
                          std::optional<std::uint64_t> limit) {
+  return open_in_chunks(files, path, remedy,
+                        limit.value_or(std::numeric_limits<std::uint64_t>::max()),
+                        std::size_t{256} << 10);
+}
+
+CsvReader open_in_chunks(Files& files, const std::string& path, const std::string& remedy,
+                         std::uint64_t limit, std::size_t chunk) {
   return CsvReader(
-      std::make_unique<OwnLines>(files.open(path, OpenMode::kRead), path, remedy,
-                                 limit.value_or(std::numeric_limits<std::uint64_t>::max())),
+      std::make_unique<OwnLines>(files.open(path, OpenMode::kRead), path, remedy, limit, chunk),
       path, remedy);
 }
 

@@ -51,26 +51,6 @@ bool is_our_journal(File& file) {
   return kJournalStart.starts_with(start) || start == std::string(start.size(), '\0');
 }
 
-std::unique_ptr<FileLock> take_lock(Files& files, const std::string& directory,
-                                    const LockRequest& request) {
-  const std::string path = path_in(directory, store_files::kLock);
-  if (auto lock = files.lock(path, request.holder, request.adopt)) {
-    return lock;
-  }
-  // Who has just taken it may not have written its name yet.
-  std::string holder;
-  for (int i = 0; i < 20 && holder.empty(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(i == 0 ? 0 : 10));
-    if (files.kind(path) == PathKind::kFile) {
-      holder = read_text(files, path);
-    }
-  }
-  throw Error(ExitCode::kUnavailable,
-              "the output directory " + printable(directory, 400) + " is in use by " +
-                  (holder.empty() ? "another process" : printable(holder, 400)),
-              "wait for it to end, or name another directory");
-}
-
 class Directory : public StoreDirectory {
  public:
   Directory(Files& files, std::string path, const LockRequest& request)
@@ -174,7 +154,7 @@ class Directory : public StoreDirectory {
         made_ = true;
       }
       try {
-        lock_ = take_lock(files_, path_, request);
+        lock_ = lock_output(files_, path_, request);
         return;
       } catch (const Error&) {
         // A run that ended at once may have removed the directory it had made.
@@ -274,6 +254,26 @@ class Directory : public StoreDirectory {
 };
 
 }  // namespace
+
+std::unique_ptr<FileLock> lock_output(Files& files, const std::string& directory,
+                                      const LockRequest& request) {
+  const std::string path = path_in(directory, store_files::kLock);
+  if (auto lock = files.lock(path, request.holder, request.adopt)) {
+    return lock;
+  }
+  // Who has just taken it may not have written its name yet.
+  std::string holder;
+  for (int i = 0; i < 20 && holder.empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(i == 0 ? 0 : 10));
+    if (files.kind(path) == PathKind::kFile) {
+      holder = read_text(files, path);
+    }
+  }
+  throw Error(ExitCode::kUnavailable,
+              "the output directory " + printable(directory, 400) + " is in use by " +
+                  (holder.empty() ? "another process" : printable(holder, 400)),
+              "wait for it to end, or name another directory");
+}
 
 bool is_output_directory(Files& files, const std::string& directory) {
   std::vector<std::string> names = files.list(directory);

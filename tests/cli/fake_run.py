@@ -58,6 +58,10 @@ class Job:
         return subprocess.Popen([*map(str, prefix), *self.command(out)], stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True, **options)
 
+    def start_with(self, out, *more):
+        return subprocess.Popen(self.command(out, *more), stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True)
+
     def finish(self, out, *more):
         """Gives the command until its end; 3: done, with rejects."""
         result = self.run_fake(*self.arguments(out, *more))

@@ -14,8 +14,8 @@ import pytest
 
 from fake_run import Job
 
-COMMANDS = [[], ["embed"], ["inspect"], ["verify"], ["evaluate"], ["probe"], ["probe", "fit"],
-            ["probe", "predict"], ["probe", "cv"], ["bench"]]
+COMMANDS = [[], ["embed"], ["inspect"], ["merge"], ["verify"], ["evaluate"], ["probe"],
+            ["probe", "fit"], ["probe", "predict"], ["probe", "cv"], ["bench"]]
 
 
 def widest(text):

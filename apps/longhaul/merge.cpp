@@ -1,0 +1,111 @@
+// `longhaul merge`: the shards of an output become one output, proved complete.
+#include "merge.hpp"
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <iostream>
+#include <optional>
+
+#include "base/text.hpp"
+#include "console.hpp"
+#include "run_environment.hpp"
+#include "session/merge.hpp"
+#include "session/output_state.hpp"
+#include "signals.hpp"
+#include "version.hpp"
+
+namespace longhaul::app {
+namespace {
+
+struct MergeOptions {
+  std::string output;
+  std::string max_rejects;
+  bool remove_shards = false;
+  bool quiet = false;
+  bool json = false;
+};
+
+// As many open files as a process may have: the tables of all shards are read at once.
+void allow_many_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+std::optional<config::RejectLimit> parse_limit(const std::string& text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  config::RunConfig given;
+  try {
+    config::find_setting("max-rejects")->set(given, text);
+  } catch (const Error& error) {
+    throw Error(ExitCode::kUsage, std::string("--max-rejects: ") + error.what(), error.remedy());
+  }
+  return given.max_rejects;
+}
+
+// A line now and then: who waits for 100 GB wants to know.
+std::function<void(std::uint64_t, std::uint64_t)> teller(Console& console) {
+  using Clock = std::chrono::steady_clock;
+  return [&console, last = Clock::now()](std::uint64_t done, std::uint64_t all) mutable {
+    constexpr auto kEvery = std::chrono::seconds(30);
+    if (Clock::now() - last >= kEvery) {
+      last = Clock::now();
+      console.info(format_count(done) + " of " + format_count(all) + " records are merged");
+    }
+  };
+}
+
+ExitCode merge(const MergeOptions& options, Context& context) {
+  session::MergeRequest request;
+  request.output = options.output;
+  request.remove_shards = options.remove_shards;
+  request.max_rejects = parse_limit(options.max_rejects);
+  context.console =
+      std::make_unique<Console>(ConsoleSettings{LogLevel::kInfo, std::nullopt, options.quiet});
+  allow_many_files();
+  const StopSignals signals;
+  const std::unique_ptr<Files> files = posix_files();
+  const ExitCode code =
+      session::merge_shards(request, {.files = *files,
+                                      .log = *context.console,
+                                      .lock_holder = lock_holder(),
+                                      .versions = versions(),
+                                      .session = describe_session(context.arguments),
+                                      .utc_now = &utc_now,
+                                      .stop = &StopSignals::requested,
+                                      .progress = teller(*context.console)});
+  if (options.json) {
+    std::cout << to_json(session::read_output_state(*files, options.output))
+                     .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+              << '\n';
+  }
+  return code;
+}
+
+}  // namespace
+
+void add_merge(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<MergeOptions>();  // owned by the parser's callback
+  CLI::App* command = app.add_subcommand(
+      "merge", "Make one output of the shards of one input, and prove it complete");
+  command->add_option("OUT", options->output, "the --output of the shards")->required();
+  command
+      ->add_option("--max-rejects", options->max_rejects,
+                   "more bad records than this, or than a share such as 2%, and nothing is merged; "
+                   "none: any number (default: as the shards were given)")
+      ->type_name("N");
+  command->add_flag("--remove-shards", options->remove_shards,
+                    "remove each shard once the merged output has its rows");
+  command->add_flag("--quiet,-q", options->quiet, "nothing but warnings on standard error");
+  command->add_flag("--json", options->json, "run.json of the merged output on standard output");
+  command->callback([options, &context] {
+    context.chosen = [options, &context] { return merge(*options, context); };
+  });
+}
+
+}  // namespace longhaul::app
