@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fake_run import Job, contents, journal, quick_folder
 
@@ -508,3 +509,24 @@ def test_repeated_ids_are_counted_over_all_shards(longhaul_fake, folder):
     counts = json.loads((shards.out / "run.json").read_text())["counts"]
     assert counts["repeated_ids"] == 3
     assert counts == json.loads((base / "reference/run.json").read_text())["counts"]
+
+
+@pytest.mark.parametrize("kind", ["exact", "dhash"])
+def test_duplicates_are_found_across_shards(longhaul, tiny_image_model, tmp_path, kind):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for i in range(150):
+        pixels = np.random.default_rng(i * 7 % 60).integers(0, 255, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i:03}.png")
+    (folder / "bad.png").write_bytes(b"x")
+    command = ["embed", tiny_image_model, folder, "--skip-duplicates", kind, "-q"]
+    single, out = tmp_path / "single", tmp_path / "out"
+    assert longhaul(*command, "-o", single).code == 3
+    for index in (1, 2):
+        assert longhaul(*command, "-o", out, "--shard", f"{index}/2").code == 0
+    assert longhaul("merge", out).code == 3
+    assert contents(out) == contents(single)
+    counts = json.loads((out / "run.json").read_text())["counts"]
+    assert counts == json.loads((single / "run.json").read_text())["counts"]
+    assert counts["duplicates"] == 90
+    assert longhaul("verify", out).code == 0
