@@ -78,9 +78,10 @@ void refuse_shards(Files& files, const std::string& directory, std::vector<std::
     return;
   }
   if (has_shards(files, directory)) {
-    throw Error(ExitCode::kMismatch,
-                printable(directory, 400) + " holds shards of an input, which are not merged",
-                "go on with --shard, look with longhaul inspect, or name another directory");
+    throw Error(
+        ExitCode::kMismatch,
+        printable(directory, 400) + " holds shards of an input, which are not merged",
+        "go on with --shard, put them together with longhaul merge, or name another directory");
   }
   if (files.kind(shards_directory(directory)) == PathKind::kDirectory &&
       files.list(shards_directory(directory)).empty()) {
