@@ -324,7 +324,7 @@ def test_inspecting(made):
     t.works("inspect", t.model)
 
 
-@follows("lib/base/posix_files.cpp", "which is not there", "is a file, not a directory")
+@follows("lib/base/posix_", "which is not there", "is a file, not a directory")
 def test_outputs_that_are_no_directories(t):
     (t.folder / "link").symlink_to(t.folder / "gone")
     t.out = t.folder / "link"
@@ -367,7 +367,7 @@ cannot_follow("apps/longhaul/recycle.cpp", "cannot go back to", "a folder that g
               "going on: the same command is what test_recycle.py gives")
 cannot_follow("lib/session/run_identity.cpp", "stopped while the input", "a stop in a moment that "
               "test_stops.py cannot choose; the same command is what it gives")
-cannot_follow("lib/base/posix_files.cpp", "ulimit -f", "raising a limit of the system")
+cannot_follow("lib/base/posix_", "ulimit -f", "raising a limit of the system")
 
 
 cannot_follow("apps/longhaul/inspect.cpp", "cannot try a module", "another build")

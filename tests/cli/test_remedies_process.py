@@ -17,7 +17,7 @@ from PIL import Image
 
 from remedies import Trial, follows
 
-FILES = "lib/base/posix_files.cpp"
+FILES = "lib/base/posix_"
 MEMORY = "lib/session/resume_scan.cpp"
 STATE = "lib/session/output_state.cpp"
 LOCK = "longhaul.lock"  # store_files::kLock
