@@ -1,7 +1,6 @@
 #include "fakes/fault_files.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/error.hpp"
 
@@ -28,7 +27,8 @@ class FaultFiles::MemoryFile : public File {
     const std::string& now = inode_->now;
     const std::size_t size =
         offset >= now.size() ? 0 : std::min<std::size_t>(bytes.size(), now.size() - offset);
-    std::memcpy(bytes.data(), now.data() + (size > 0 ? offset : 0), size);
+    std::ranges::copy(std::as_bytes(std::span(now).subspan(size > 0 ? offset : 0, size)),
+                      bytes.begin());
     return size;
   }
 
