@@ -14,8 +14,8 @@ namespace longhaul::app {
 
 struct Backend {
   encode::ModelLoader models;
-  // For `longhaul inspect`: what loading and trying a module tells (torch/encoder/inspect_module.hpp).
-  // Empty where there is no module to load.
+  // For `longhaul inspect`: what loading and trying a module tells
+  // (torch/encoder/inspect_module.hpp). Empty where there is no module to load.
   std::function<nlohmann::json(const std::string& path, const std::string& method)>
       describe_module{};
   std::function<nlohmann::json(const std::string& path)> draft_card{};

@@ -1,8 +1,8 @@
 #include "backend.hpp"
 #include "torch/encoder/inspect_module.hpp"
-#include "torch/process/process_settings.hpp"
-#include "torch/graph/product_peak.hpp"
 #include "torch/encoder/torchscript_encoder.hpp"
+#include "torch/graph/product_peak.hpp"
+#include "torch/process/process_settings.hpp"
 
 namespace longhaul::app {
 
