@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -34,6 +35,13 @@ struct EncoderOptions {
   std::string cpu_passes = "all";  // over the model's graph: all, none, or names
   // Choices an earlier session made (Encoder::choices()); they are taken over, nothing is probed.
   nlohmann::json choices;
+
+  // One of these, where it is there.
+  std::optional<std::string> chosen_before(const char* name) const {
+    return choices.is_object() && choices.contains(name)
+               ? std::optional(choices[name].get<std::string>())
+               : std::nullopt;
+  }
 };
 
 class Encoder {

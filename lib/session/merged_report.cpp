@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/file_lines.hpp"
 #include "session/run_report.hpp"
 #include "store/store_layout.hpp"
 #include "store/text_file.hpp"
@@ -133,30 +134,15 @@ void write_memory_log(Files& files, const std::string& output, const ShardSet& s
     }
     const auto file =
         files.open(shard.output.path_of(store::store_files::kMemory), OpenMode::kRead);
-    std::string rest;
-    std::string chunk(256U << 10, '\0');
-    for (std::uint64_t at = 0;;) {
-      const std::size_t got =
-          file->read_at(at, std::as_writable_bytes(std::span(chunk.data(), chunk.size())));
-      if (got == 0) {
-        break;
+    for_each_line(*file, [&](std::string_view text, bool terminated) {
+      const ordered_json line =
+          terminated ? ordered_json::parse(text, nullptr, false) : ordered_json();
+      if (line.is_object()) {
+        ordered_json with = {{"shard", shard.shard.index}};
+        with.update(line);
+        to.append(with.dump() + "\n");
       }
-      at += got;
-      rest.append(chunk, 0, got);
-      std::size_t begin = 0;
-      for (std::size_t end = rest.find('\n'); end != std::string::npos;
-           end = rest.find('\n', begin)) {
-        const ordered_json line =
-            ordered_json::parse(std::string_view(rest).substr(begin, end - begin), nullptr, false);
-        if (line.is_object()) {
-          ordered_json with = {{"shard", shard.shard.index}};
-          with.update(line);
-          to.append(with.dump() + "\n");
-        }
-        begin = end + 1;
-      }
-      rest.erase(0, begin);
-    }
+    });
   }
   to.sync();
 }

@@ -1,7 +1,6 @@
 #include "session/shard_set.hpp"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "base/error.hpp"
@@ -9,7 +8,6 @@
 #include "base/text.hpp"
 #include "input/input_digest.hpp"
 #include "input/selection.hpp"
-#include "session/run_identity.hpp"
 #include "session/shard_choices.hpp"
 #include "store/merged_arrays.hpp"
 #include "store/progress_json.hpp"
@@ -83,9 +81,6 @@ class Reader {
 
  private:
   std::string path(const Shard& shard) const { return store::shard_directory(output_, shard); }
-  std::string name(const Shard& shard) const {
-    return in_words(shard) + " in " + printable(output_, 400);
-  }
 
   // How many there are to be, as choices.json says, or the folders where it was lost.
   void count() {

@@ -51,7 +51,8 @@ std::optional<double> recent_rate(const store::OutputReader& output, Files& file
   return (*last - *first) / (*last_time - *first_time);
 }
 
-void look_at(Files& files, const std::string& path, ShardState& shard) {
+void look_at(Files& files, const std::string& path, const store::OutputReader& reader,
+             ShardState& shard) {
   const OutputState output = read_output_state(files, path);
   shard.state = output.state;
   shard.holder = output.holder;
@@ -67,15 +68,18 @@ void look_at(Files& files, const std::string& path, ShardState& shard) {
         sessions.back().value(json::json_pointer("/timings/records_per_second"), json(nullptr));
     shard.rate = rate.is_number() ? std::optional(rate.get<double>()) : std::nullopt;
   } else {
-    shard.rate = recent_rate(store::OutputReader(files, path), files);
+    shard.rate = recent_rate(reader, files);
   }
 }
 
 // Records of the whole input, where a shard has come to its end.
-std::optional<std::uint64_t> whole_of(Files& files, const std::string& path) {
-  const std::optional<store::StoreState> state = store::read_store(files, path);
-  return state && state->finish && state->finish->contains("whole")
-             ? std::optional(shard_finish_from_json(*state->finish).whole.records)
+std::optional<std::uint64_t> whole_of(const store::OutputReader& reader) {
+  if (!reader.claims()) {
+    return std::nullopt;
+  }
+  const auto& finish = reader.claims()->run.finish;
+  return finish && finish->contains("whole")
+             ? std::optional(shard_finish_from_json(*finish).whole.records)
              : std::nullopt;
 }
 
@@ -94,8 +98,9 @@ std::vector<ShardState> shard_states(Files& files, const std::string& output) {
     const std::string path = store::shard_directory(output, shard.shard);
     if (files.exists(store::path_in(path, store::store_files::kJournal))) {
       try {
-        look_at(files, path, shard);
-        whole = whole ? whole : whole_of(files, path);
+        const store::OutputReader reader(files, path);
+        look_at(files, path, reader, shard);
+        whole = whole ? whole : whole_of(reader);
       } catch (const Error& error) {
         shard.state = std::string("damaged: ") + error.what();
       }

@@ -1,10 +1,13 @@
 #include "store/journal.hpp"
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/file_lines.hpp"
 #include "base/hash.hpp"
+#include "store/store_layout.hpp"
 
 namespace longhaul::store {
 namespace {
@@ -77,28 +80,8 @@ class Scanner {
 JournalEnd scan_journal(File& file, const std::string& name,
                         const std::function<void(const JournalLine&)>& visit) {
   Scanner scanner(name, visit);
-  std::string pending;
-  std::vector<char> chunk(std::min<std::uint64_t>(file.size(), 256U << 10));
-  for (std::uint64_t offset = 0;;) {
-    const std::size_t got = file.read_at(offset, std::as_writable_bytes(std::span(chunk)));
-    if (got == 0) {
-      break;
-    }
-    offset += got;
-    const std::size_t searched = pending.size();
-    pending.append(chunk.data(), got);
-    std::size_t begin = 0;
-    std::size_t newline = pending.find('\n', searched);
-    while (newline != std::string::npos) {
-      scanner.line(std::string_view(pending).substr(begin, newline - begin), true);
-      begin = newline + 1;
-      newline = pending.find('\n', begin);
-    }
-    pending.erase(0, begin);
-  }
-  if (!pending.empty()) {
-    scanner.line(pending, false);
-  }
+  for_each_line(file,
+                [&](std::string_view line, bool terminated) { scanner.line(line, terminated); });
   return scanner.end();
 }
 
@@ -126,6 +109,18 @@ void Journal::append(std::string_view kind, const nlohmann::ordered_json& fields
   end_.bytes += line.size();
   ++end_.lines;
   end_.crc = crc;
+}
+
+std::string report_text(const nlohmann::ordered_json& run_report) {
+  return run_report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+void finish_run(Files& files, const std::string& directory, Journal& journal, std::uint64_t rows,
+                const std::string& report, nlohmann::ordered_json line) {
+  write_atomically(files, path_in(directory, store_files::kReport), report);
+  line["rows"] = rows;
+  line["report"] = to_hex(hash64(report));
+  journal.append("finish", line);
 }
 
 }  // namespace longhaul::store

@@ -69,4 +69,12 @@ class Journal {
   JournalEnd end_;
 };
 
+// What every run ends with: run.json, then the journal's last line, which says how many rows there
+// are and which run.json belongs to them, beside `line`.
+void finish_run(Files& files, const std::string& directory, Journal& journal, std::uint64_t rows,
+                const std::string& report, nlohmann::ordered_json line);
+
+// run.json of an output, as it stands in the file.
+std::string report_text(const nlohmann::ordered_json& run_report);
+
 }  // namespace longhaul::store

@@ -12,10 +12,6 @@ namespace longhaul::store {
 namespace {
 
 // A path in it need not be UTF-8.
-std::string text_of(const nlohmann::ordered_json& report) {
-  return report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-}
-
 [[noreturn]] void misuse(const std::string& what) {
   throw Error(ExitCode::kInternal, "the store was used wrongly: " + what);
 }
@@ -182,7 +178,7 @@ void JournaledStore::note(const nlohmann::json& line) {
 }
 
 void JournaledStore::write_report(const nlohmann::ordered_json& run_report) {
-  guarded([&] { write_atomically(files_, path(store_files::kReport), text_of(run_report)); });
+  guarded([&] { write_atomically(files_, path(store_files::kReport), report_text(run_report)); });
 }
 
 void JournaledStore::finish(std::uint64_t rows, const nlohmann::ordered_json& run_report,
@@ -202,12 +198,7 @@ void JournaledStore::finish(std::uint64_t rows, const nlohmann::ordered_json& ru
       files_.rename(path(partial_file(output)), path(array_file(output)));
     }
     files_.sync_directory(directory_);
-    const std::string report = text_of(run_report);
-    write_atomically(files_, path(store_files::kReport), report);
-    nlohmann::ordered_json fields = line;
-    fields["rows"] = rows;
-    fields["report"] = to_hex(hash64(report));
-    journal_.append("finish", fields);
+    finish_run(files_, directory_, journal_, rows, report_text(run_report), line);
     finished_ = true;
   });
 }

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "store/progress_json.hpp"
 #include "store/record_csv.hpp"
@@ -192,12 +191,7 @@ void MergedOutput::commit(const Progress& progress) {
 void MergedOutput::finish(const nlohmann::ordered_json& run_report, nlohmann::ordered_json line) {
   arrays_.finish();
   files_.sync_directory(directory_);
-  const std::string report =
-      run_report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  write_atomically(files_, in(store_files::kReport), report);
-  line["rows"] = parts_.rows;
-  line["report"] = to_hex(hash64(report));
-  journal_.append("finish", line);
+  finish_run(files_, directory_, journal_, parts_.rows, report_text(run_report), std::move(line));
 }
 
 }  // namespace longhaul::store

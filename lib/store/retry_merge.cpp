@@ -96,10 +96,8 @@ class Merge {
     if (to_hex(hash64(report)) != again_.run.finish->at("report").get<std::string>()) {
       unfit(again(store_files::kReport), "is not what the retry wrote when it finished");
     }
-    write_atomically(files_, out(store_files::kReport), report);
-    journal.append("finish", {{"code", again_.run.finish->at("code")},
-                              {"rows", old_.run.progress->window_start},
-                              {"report", to_hex(hash64(report))}});
+    finish_run(files_, output_, journal, old_.run.progress->window_start, report,
+               {{"code", again_.run.finish->at("code")}});
   }
 
  private:

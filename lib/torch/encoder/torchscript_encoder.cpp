@@ -226,9 +226,8 @@ void TorchScriptEncoder::choose_cpu_kernels(const encode::EncoderOptions& option
   if (device_->kind() != device::DeviceKind::kCpu || !program_->frozen()) {
     return;
   }
-  const bool chosen_before = options.choices.is_object() && options.choices.contains("kernels");
   const std::string kernels = choose_kernels(
-      chosen_before ? options.choices["kernels"].get<std::string>() : options.cpu_kernels,
+      options.chosen_before("kernels").value_or(options.cpu_kernels),
       linear_shapes(*program_->graph()), !packable_convolutions(*program_->graph()).empty());
   choices_["kernels"] = kernels;
   report_["kernels"] = {{"choice", kernels}};

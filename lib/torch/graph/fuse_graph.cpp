@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "torch/graph/fused_operators.hpp"
 
 namespace longhaul::torch_room {
@@ -34,17 +35,6 @@ std::vector<std::string> words_of(std::string_view list) {
   return words;
 }
 
-// Those of the list, which loses them.
-std::string take_passes(std::vector<std::string>& wanted) {
-  std::string names;
-  for (const GraphPass& pass : kPasses) {
-    if (std::erase(wanted, pass.name) > 0) {
-      names += (names.empty() ? "" : ",") + std::string(pass.name);
-    }
-  }
-  return names.empty() ? "none" : names;
-}
-
 }  // namespace
 
 void remove_mutation(const std::shared_ptr<torch::jit::Graph>& graph) {
@@ -52,18 +42,22 @@ void remove_mutation(const std::shared_ptr<torch::jit::Graph>& graph) {
 }
 
 std::string choose_passes(const encode::EncoderOptions& options) {
-  const bool before = options.choices.is_object() && options.choices.contains("passes");
-  const std::string list =
-      before ? options.choices["passes"].get<std::string>() : options.cpu_passes;
-  const std::string all = "merge,linear,rotation,attention,convolution";
-  std::vector<std::string> wanted = words_of(list == "all" ? all : list == "none" ? "" : list);
+  const std::string list = options.chosen_before("passes").value_or(options.cpu_passes);
+  std::vector<std::string> wanted = words_of(list == "none" ? "" : list);
   std::erase(wanted, "");
-  std::string names = take_passes(wanted);
-  if (!wanted.empty()) {
-    throw Error(ExitCode::kUsage, "--cpu-passes: '" + wanted.front() + "' is no pass",
-                "use all, none, or some of " + all);
+  std::vector<std::string> all;
+  std::vector<std::string> chosen;
+  for (const GraphPass& pass : kPasses) {
+    all.emplace_back(pass.name);
+    if (std::erase(wanted, pass.name) > 0 || list == "all") {
+      chosen.emplace_back(pass.name);
+    }
   }
-  return names;
+  if (list != "all" && !wanted.empty()) {
+    throw Error(ExitCode::kUsage, "--cpu-passes: '" + wanted.front() + "' is no pass",
+                "use all, none, or some of " + join(all, ","));
+  }
+  return chosen.empty() ? "none" : join(chosen, ",");
 }
 
 nlohmann::json fuse_graph(const std::shared_ptr<torch::jit::Graph>& graph,

@@ -5,25 +5,22 @@
 namespace longhaul::torch_room {
 namespace {
 
-std::optional<kernels::Isa> chosen_before(const encode::EncoderOptions& options) {
-  if (!options.choices.is_object() || !options.choices.contains("isa")) {
-    return std::nullopt;
-  }
-  const auto isa = kernels::isa_from_string(options.choices["isa"].get<std::string>());
+std::optional<kernels::Isa> isa_here(const std::string& name) {
+  const auto isa = kernels::isa_from_string(name);
   return isa && kernels::machine_has(*isa) ? isa : std::nullopt;
 }
 
 }  // namespace
 
 kernels::Isa choose_isa(const encode::EncoderOptions& options) {
-  if (const auto before = chosen_before(options)) {
+  if (const auto before = isa_here(options.chosen_before("isa").value_or(""))) {
     return *before;
   }
   if (options.cpu_isa == "auto") {
     return kernels::best_isa();
   }
-  const auto wanted = kernels::isa_from_string(options.cpu_isa);
-  if (!wanted || !kernels::machine_has(*wanted)) {
+  const auto wanted = isa_here(options.cpu_isa);
+  if (!wanted) {
     throw Error(ExitCode::kUsage, "--cpu-isa " + options.cpu_isa + ", which this machine lacks",
                 "leave it out, or choose " + std::string(kernels::to_string(kernels::best_isa())) +
                     " or one that it includes");
