@@ -1,8 +1,7 @@
 // The commands of the program. Each has one file, which adds its subcommand to the parser; what the
-// user chose is run by main() after parsing.
+// user chose is run by main() after parsing. Only files that build flags see the parser itself.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +10,10 @@
 
 #include "base/error.hpp"
 #include "console.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace longhaul::app {
 
@@ -24,6 +27,7 @@ struct Context {
 
 void add_embed(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
+void add_merge(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
 void add_probe(CLI::App& app, Context& context);

@@ -1,5 +1,4 @@
 #include "command.hpp"
-#include "merge.hpp"
 
 namespace longhaul::app {
 

@@ -2,13 +2,16 @@
 // --config file become one configuration. Bad values and contradictions are Error(kUsage).
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "config/run_config.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace longhaul::app {
 

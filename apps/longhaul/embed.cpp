@@ -1,7 +1,9 @@
 // `longhaul embed`: the main job.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
 #include "command.hpp"

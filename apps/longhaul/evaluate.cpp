@@ -1,4 +1,5 @@
 // `longhaul evaluate`: metrics of a predictions file.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -2,11 +2,14 @@
 // needed unless all is asked for (--help-all). One thread, the main one.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class Formatter;
+}
 
 namespace longhaul::app {
 

@@ -1,4 +1,5 @@
 // `longhaul inspect`: what a model expects, or what a run's directory holds.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <iostream>

@@ -1,10 +1,12 @@
 // `longhaul merge`: the shards of an output become one output, proved complete.
-#include "merge.hpp"
+#include "command.hpp"
 
 #include <sys/resource.h>
 
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/text.hpp"

@@ -1,4 +1,5 @@
 // `longhaul probe`: logistic regression on embeddings.
+#include <CLI/CLI.hpp>
 #include <array>
 #include <charconv>
 #include <iostream>

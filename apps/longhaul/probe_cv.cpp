@@ -1,4 +1,5 @@
 // `longhaul probe cv`: cross-validation of the probe on an output directory.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cstdio>

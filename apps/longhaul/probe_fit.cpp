@@ -1,4 +1,5 @@
 // `longhaul probe fit`: fits a head on the labelled vectors of an output directory.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,6 @@
 // Where the labels of a probe come from.
+#include <nlohmann/json.hpp>
+
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "config/run_config.hpp"

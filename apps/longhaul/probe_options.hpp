@@ -1,7 +1,6 @@
 // What the three probe commands share: where labels come from, and how they speak to the user.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
@@ -10,6 +9,10 @@
 #include "score/dataset.hpp"
 #include "score/labels.hpp"
 #include "score/run_directory.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace longhaul::app {
 

@@ -1,4 +1,5 @@
 // `longhaul probe predict`: scores of a head on the vectors of an output directory.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>

@@ -2,6 +2,7 @@
 // the model and the input still those that made it; do rows embedded again come out the same.
 #include "store/verify.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <iostream>

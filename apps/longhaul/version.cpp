@@ -1,5 +1,7 @@
 #include "version.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "version_values.hpp"
 
 namespace longhaul::app {

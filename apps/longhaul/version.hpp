@@ -1,7 +1,7 @@
 // What --version prints: the program, its commit, compiler, and the libraries it was built with.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace longhaul::app {

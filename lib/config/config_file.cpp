@@ -1,26 +1,19 @@
 // Configuration files: a flat object of settings, or a run.json, whose "settings" are replayed.
 #include <algorithm>
-#include <array>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "config/layers.hpp"
+#include "config/merged_retries.hpp"
 #include "config/suggest.hpp"
 
 namespace longhaul::config {
 namespace {
 
 using nlohmann::json;
-
-// Values with which a retry accepts more records.
-constexpr std::array<std::pair<const char*, const char*>, 2> kAllowing{
-    {{"too-long", "truncate"}, {"unknown", "token"}}};
-// Those of memory: the last retry's let fit what fitted.
-constexpr std::array kRoom{"memory-limit", "device-memory-limit", "batch-size", "batch-tokens"};
-// Those of limits: the last retry's gave the exit code.
-constexpr std::array kLimits{"max-rejects", "strict"};
 
 [[noreturn]] void reject(const std::string& what, const std::string& remedy) {
   throw Error(ExitCode::kUsage, what, remedy);
@@ -62,11 +55,6 @@ std::vector<std::string> value_texts(const Setting& setting, const json& value,
   return texts;
 }
 
-// run.json and --print-config write {"value": ..., "origin": ...}.
-const json& unwrapped(const json& value) {
-  return value.is_object() && value.contains("value") ? value.at("value") : value;
-}
-
 // A path, or an object that has one, as run.json describes files.
 std::optional<std::string> path_of(const json& value) {
   if (value.is_string()) {
@@ -92,7 +80,7 @@ void read_setting(const std::string& key, const json& value, const std::string& 
     reject(label + " is only allowed on the command line",
            "remove it and give --" + key + " when you mean it");
   }
-  std::vector<std::string> texts = value_texts(*setting, unwrapped(value), label);
+  std::vector<std::string> texts = value_texts(*setting, recorded_value(value), label);
   if (!texts.empty()) {
     layer[key] = {std::move(texts), Origin::kFile, label, ""};
   }
@@ -137,57 +125,6 @@ void apply_retries(const json& file, const std::string& file_name, Layer& layer,
 }
 
 }  // namespace
-
-MergedRetries merge_retries(const json& run_report) {
-  MergedRetries merged;
-  const json retries = run_report.value("retries", json::array());
-  if (retries.empty()) {
-    return merged;
-  }
-  json first = json::object();  // what the run itself was made with
-  const json settings_of_run = run_report.value("settings", json::object());
-  for (const auto& [name, value] : settings_of_run.items()) {
-    first[name] = unwrapped(value);
-  }
-  std::vector<json> all{first};
-  for (const json& retry : retries) {
-    all.push_back(retry.value("settings", json::object()));
-    for (const char* name : kRoom) {
-      if (const json change = retry.value("changed", json::object()); change.contains(name)) {
-        merged.settings[name] = change.at(name).value("now", json());
-      }
-    }
-  }
-  const json last = retries.back().value("changed", json::object());
-  for (const char* name : kLimits) {
-    if (last.contains(name)) {
-      merged.settings[name] = last.at(name).value("now", json());
-    }
-  }
-  const auto allows = [](const json& settings, const auto& allowing) {
-    return settings.value(allowing.first, json()) == allowing.second;
-  };
-  std::uint64_t pixels = 0;
-  for (const json& settings : all) {
-    for (const auto& allowing : kAllowing) {
-      if (allows(settings, allowing)) {
-        merged.settings[allowing.first] = allowing.second;
-      }
-    }
-    const json these = settings.value("max-pixels", json());
-    pixels = std::max(pixels, these.is_number_unsigned() ? these.get<std::uint64_t>() : 0);
-  }
-  if (pixels > 0) {
-    merged.settings["max-pixels"] = pixels;
-  }
-  // What they allowed together, one of them allowed alone.
-  merged.exact = std::any_of(all.begin(), all.end(), [&](const json& settings) {
-    return std::all_of(kAllowing.begin(), kAllowing.end(), [&](const auto& allowing) {
-      return !merged.settings.contains(allowing.first) || allows(settings, allowing);
-    });
-  });
-  return merged;
-}
 
 Layer read_file_layer(const json& file, const std::string& file_name, ResolvedConfig& resolved) {
   if (!file.is_object()) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.hpp"
@@ -223,6 +224,10 @@ json describe_config(const ResolvedConfig& resolved, const json& decided) {
     }
   }
   return settings;
+}
+
+json describe_config(const ResolvedConfig& resolved) {
+  return describe_config(resolved, json::object());
 }
 
 std::string print_config(const ResolvedConfig& resolved) {

@@ -1,5 +1,5 @@
 longhaul_room(config
-  SOURCES settings_table.cpp setting_values.cpp resolve_config.cpp config_file.cpp
+  SOURCES settings_table.cpp setting_values.cpp resolve_config.cpp config_file.cpp merged_retries.cpp
           foreign_environment.cpp validate_config.cpp scheduled_shard.cpp suggest.cpp
   LINKS base domain)
 target_link_libraries(longhaul_config PUBLIC nlohmann_json::nlohmann_json)

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -171,14 +171,6 @@ struct ResolvedConfig {
   // Of a replayed run.json: where its relative paths mean what they meant.
   std::optional<std::string> recorded_directory;
 };
-// What the retries of a run (run.json's "retries") amount to: the settings that a run from the
-// start needs for the output as it is now. Where two retries allowed different things no one retry
-// had all of them, and `exact` is false: such a run may accept records that no retry did.
-struct MergedRetries {
-  nlohmann::json settings = nlohmann::json::object();  // by name; null: left to its default
-  bool exact = true;
-};
-MergedRetries merge_retries(const nlohmann::json& run_report);
 
 // `file_name` is what messages call the file. The positions of the command line are not flags: the
 // caller overwrites `config.model` and `config.inputs` with those that were given.
@@ -194,8 +186,8 @@ nlohmann::json parse_config_text(std::string_view text, const std::string& file_
 // belongs to one command line only (overwrite) is left out, so the result can be replayed.
 // `decided` holds what became of settings that were left open ("auto", the card's), by name: they
 // are written with the origin "decided".
-nlohmann::json describe_config(const ResolvedConfig& resolved,
-                               const nlohmann::json& decided = nlohmann::json::object());
+nlohmann::json describe_config(const ResolvedConfig& resolved, const nlohmann::json& decided);
+nlohmann::json describe_config(const ResolvedConfig& resolved);
 // What --print-config prints: model, inputs, then one setting per line. Readable as a --config
 // file.
 std::string print_config(const ResolvedConfig& resolved);

@@ -1,6 +1,7 @@
 #include "device/memory_reading.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
 

@@ -1,6 +1,7 @@
 #include "domain/counters.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace longhaul {
 

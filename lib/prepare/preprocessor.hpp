@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,7 +60,7 @@ class Preprocessor {
   virtual Assembled assemble(std::span<Prepared* const> records, std::uint32_t width,
                              std::uint32_t rows) const = 0;
   // For run.json: what preparing took so far. Null where there is nothing to say.
-  virtual nlohmann::json report() const { return nullptr; }
+  virtual nlohmann::json report() const = 0;
 };
 
 }  // namespace longhaul::prepare

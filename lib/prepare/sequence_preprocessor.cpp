@@ -306,4 +306,8 @@ Assembled SequencePreprocessor::assemble(std::span<Prepared* const> records, std
   return out;
 }
 
+nlohmann::json SequencePreprocessor::report() const {
+  return nullptr;
+}
+
 }  // namespace longhaul::prepare

@@ -32,6 +32,7 @@ class SequencePreprocessor : public Preprocessor {
   Prepared measure(Record record) const override;
   Assembled assemble(std::span<Prepared* const> records, std::uint32_t width,
                      std::uint32_t rows) const override;
+  nlohmann::json report() const override;
 
  private:
   std::optional<Defect> tokenize(std::string_view residues, Prepared& out) const;

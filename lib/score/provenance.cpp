@@ -1,5 +1,7 @@
 #include "score/provenance.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace longhaul::score {
 namespace {
 

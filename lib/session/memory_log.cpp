@@ -1,5 +1,7 @@
 #include "session/memory_log.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace longhaul::session {
 namespace {
 
@@ -29,6 +31,10 @@ void MemoryLog::finish() {
   if (pending_) {
     write(last_, last_time_);
   }
+}
+
+nlohmann::json MemoryLog::summary() const {
+  return summary_.report();
 }
 
 void MemoryLog::write(const run::RunSnapshot& snapshot, Clock::time_point now) {

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "base/files.hpp"
@@ -22,7 +22,7 @@ class MemoryLog {
   void sample(Clock::time_point now, const run::RunSnapshot& snapshot);
   // Writes the last sample if it is not there yet.
   void finish();
-  nlohmann::json summary() const { return summary_.report(); }
+  nlohmann::json summary() const;
 
  private:
   void write(const run::RunSnapshot& snapshot, Clock::time_point now);

@@ -1,5 +1,6 @@
 #include "session/plain_mode.hpp"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/text.hpp"

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/text.hpp"
+#include "config/merged_retries.hpp"
 #include "run/rejected_rows.hpp"
 #include "session/run_identity.hpp"
 #include "session/run_report.hpp"

@@ -1,6 +1,7 @@
 #include "session/run_identity.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "base/text.hpp"

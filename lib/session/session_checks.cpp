@@ -1,6 +1,7 @@
 #include "session/session_checks.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/error.hpp"

@@ -1,5 +1,6 @@
 #include "session/session_input.hpp"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/text.hpp"

@@ -1,5 +1,6 @@
 #include "session/shard_mode.hpp"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/text.hpp"

@@ -1,6 +1,7 @@
 #include "session/shard_set.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.hpp"

@@ -1,6 +1,7 @@
 #include "session/shard_states.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "input/selection.hpp"

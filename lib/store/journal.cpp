@@ -1,5 +1,6 @@
 #include "store/journal.hpp"
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 #include <vector>

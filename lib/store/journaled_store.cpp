@@ -1,6 +1,7 @@
 #include "store/journaled_store.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.hpp"

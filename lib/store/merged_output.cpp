@@ -1,6 +1,7 @@
 #include "store/merged_output.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 

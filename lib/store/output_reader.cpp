@@ -1,6 +1,7 @@
 #include "store/output_reader.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 

@@ -1,6 +1,7 @@
 #include "store/progress_json.hpp"
 
 #include <array>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.hpp"

@@ -3,7 +3,7 @@
 // is not there or not of its kind.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "store/embedding_store.hpp"
 

@@ -1,5 +1,6 @@
 #include "store/retry_merge.hpp"
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <utility>

@@ -2,6 +2,7 @@
 #include <array>
 #include <chrono>
 #include <exception>
+#include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
 

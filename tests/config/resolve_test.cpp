@@ -1,4 +1,6 @@
 // Where settings come from, and which source wins.
+#include <nlohmann/json.hpp>
+
 #include "expect.hpp"
 
 namespace longhaul::config {

@@ -1,4 +1,5 @@
 // The table of settings: every value a setting takes comes back, and what it does not take is said.
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "config/suggest.hpp"

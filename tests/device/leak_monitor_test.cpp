@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "device/trend.hpp"

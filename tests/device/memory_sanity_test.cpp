@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "device/memory_reading.hpp"
 #include "fakes/recording_log.hpp"

@@ -1,6 +1,7 @@
 #include "encode/contract.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "fakes/fake_encoder.hpp"

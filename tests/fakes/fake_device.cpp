@@ -1,6 +1,7 @@
 #include "fakes/fake_device.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.hpp"

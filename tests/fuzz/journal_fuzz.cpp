@@ -2,6 +2,7 @@
 // Checksums keep mutations out, so each input is read as it is and with its lines' checksums right.
 #include <algorithm>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "base/hash.hpp"

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "fakes/fake_encoder.hpp"
 #include "session/encoder_options.hpp"

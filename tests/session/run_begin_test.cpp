@@ -1,6 +1,7 @@
 #include "session/run_begin.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 using namespace longhaul;
 using namespace longhaul::session;

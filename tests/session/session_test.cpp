@@ -1,6 +1,7 @@
 #include "session/session.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "session/scene.hpp"
 

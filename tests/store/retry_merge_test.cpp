@@ -1,6 +1,7 @@
 #include "store/retry_merge.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "fakes/fault_files.hpp"

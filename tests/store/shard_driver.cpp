@@ -1,6 +1,7 @@
 #include "store/shard_driver.hpp"
 
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <span>
 
 #include "base/hash.hpp"

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "fakes/fault_files.hpp"

@@ -3,7 +3,7 @@
 // no known signature fits: Error(kBadData).
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace longhaul::torch_room {

@@ -5,7 +5,7 @@
 #include <torch/csrc/jit/ir/ir.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "encode/encoder.hpp"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "torch/device/open_device.hpp"
 #include "torch/encoder/tensors.hpp"

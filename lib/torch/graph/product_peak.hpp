@@ -2,7 +2,7 @@
 // No LibTorch header. One thread; uses as many as the encoder was given.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "encode/card.hpp"
