@@ -193,11 +193,11 @@ bool BatchEncoder::encode_single(const encode::HostBatch& part, std::uint32_t fi
 // In its own shape if that gives numbers, else by itself.
 std::optional<encode::EncodedBatch> BatchEncoder::once_more(const encode::HostBatch& part,
                                                             std::uint32_t row, Result& result) {
-  encode::Encoder& exact = exact_encoder_ ? exact_encoder_() : encoder_;
+  encode::Encoder& fallback = fp32_fallback_ ? fp32_fallback_() : encoder_;
   const encode::HostBatch alone = slice(part, row, 1);
   for (const std::uint32_t rows : std::set<std::uint32_t, std::greater<>>{part.rows, 1}) {
     try {
-      encode::EncodedBatch again = exact.encode(filled(alone, rows));
+      encode::EncodedBatch again = fallback.encode(filled(alone, rows));
       require_shape(again, alone);
       if (std::all_of(again.blocks.begin(), again.blocks.end(),
                       [](const auto& block) { return is_finite(block.values); })) {

@@ -39,11 +39,11 @@ class BatchEncoder {
     std::uint64_t stayed_not_finite = 0;
   };
 
-  BatchEncoder(encode::Encoder& encoder, std::function<encode::Encoder&()> exact_encoder,
+  BatchEncoder(encode::Encoder& encoder, std::function<encode::Encoder&()> fp32_fallback,
                plan::MemoryGovernor& governor, Log& log, const Before& before)
       : encoder_(encoder),
         outputs_(encoder.outputs()),
-        exact_encoder_(std::move(exact_encoder)),
+        fp32_fallback_(std::move(fp32_fallback)),
         governor_(governor),
         log_(log),
         rows_(before.rows),
@@ -77,7 +77,7 @@ class BatchEncoder {
 
   encode::Encoder& encoder_;
   const std::vector<OutputSpec> outputs_;
-  std::function<encode::Encoder&()> exact_encoder_;
+  std::function<encode::Encoder&()> fp32_fallback_;
   plan::MemoryGovernor& governor_;
   Log& log_;
   std::uint64_t rows_;

@@ -107,7 +107,7 @@ class Pipeline {
                  .tokens = settings.batch_tokens,
                  .concurrency = parts.encoder.concurrency()},
                 rejects_, from ? from->position : 0),
-        encoder_(parts.encoder, hooks.exact_encoder, parts.governor, parts.log,
+        encoder_(parts.encoder, hooks.fp32_fallback, parts.governor, parts.log,
                  encoded_before(from)),
         writer_(parts.store,
                 {settings.commit_every, settings.commit_inside_windows, settings.copy_to_duplicates,

@@ -66,7 +66,7 @@ struct PipelineHooks {
   // Gives the ids of the rows that earlier sessions completed; called in the writer's thread.
   std::function<void(RepeatedIds&)> recall_ids = {};
   // The encoder in float32, for rows that came out non-finite at a lower precision.
-  std::function<encode::Encoder&()> exact_encoder;
+  std::function<encode::Encoder&()> fp32_fallback;
 };
 
 struct PipelineParts {

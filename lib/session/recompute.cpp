@@ -31,7 +31,7 @@ RecordAgain embed_again(const Recipe& recipe, Record record) {
                                  .device_limit_bytes = std::nullopt});
   NullLog log;
   // One for each: a share of rows without numbers is a run's affair, here each is a finding.
-  run::BatchEncoder encoder(recipe.encoder, recipe.exact_encoder, governor, log, {});
+  run::BatchEncoder encoder(recipe.encoder, recipe.fp32_fallback, governor, log, {});
   run::BatchEncoder::Result result = encoder.encode({&assembled.batch, 1});
   RecordAgain again{{}, result.reshaped > 0};
   if (result.failures.empty()) {

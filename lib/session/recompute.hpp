@@ -14,7 +14,7 @@ namespace longhaul::session {
 struct Recipe {
   const prepare::Preprocessor& preprocessor;
   encode::Encoder& encoder;
-  std::function<encode::Encoder&()> exact_encoder;  // see BatchEncoder
+  std::function<encode::Encoder&()> fp32_fallback;  // see BatchEncoder
   const encode::EncoderCard& card;
   plan::RowsPolicy rows;  // of the run
 };

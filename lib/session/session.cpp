@@ -177,7 +177,7 @@ class Session {
               display->update(latest);
             },
         .leak_suspected = [this](const std::string&) { return leak_action(config_); },
-        .exact_encoder = engine_.fp32_fallback,
+        .fp32_fallback = engine_.fp32_fallback,
     };
     if (earlier) {
       hooks.recall_ids = [&earlier](run::RepeatedIds& ids) { recall_ids(*earlier, ids); };

@@ -12,8 +12,8 @@
 #include "session/shard_choices.hpp"
 #include "store/merged_arrays.hpp"
 #include "store/progress_json.hpp"
-#include "store/segment_check.hpp"
 #include "store/shards.hpp"
+#include "store/text_file_verifier.hpp"
 #include "store/verify.hpp"
 
 namespace longhaul::session {
@@ -298,8 +298,8 @@ void require_tables(Files& files, const store::OutputReader& shard) {
     return;  // of a shard without a record
   }
   store::Verification found;
-  store::SegmentCheck records(files, shard.path_of(store::store_files::kRecords), found);
-  store::SegmentCheck rejects(files, shard.path_of(store::store_files::kRejects), found);
+  store::TextFileVerifier records(files, shard.path_of(store::store_files::kRecords), found);
+  store::TextFileVerifier rejects(files, shard.path_of(store::store_files::kRejects), found);
   const std::string journal = shard.path_of(store::store_files::kJournal);
   store::scan_journal(*files.open(journal, OpenMode::kRead), journal,
                       [&](const store::JournalLine& line) {

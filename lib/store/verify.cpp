@@ -13,8 +13,8 @@
 #include "store/float16.hpp"
 #include "store/output_reader.hpp"
 #include "store/row_check.hpp"
-#include "store/segment_check.hpp"
 #include "store/table_check.hpp"
+#include "store/text_file_verifier.hpp"
 
 namespace longhaul::store {
 namespace {
@@ -82,8 +82,8 @@ class Verifier {
 
   // A retry wrote both tables anew: what was claimed before it counts no longer.
   void check_segments(File& file, const std::string& journal_path, std::uint64_t retries) {
-    SegmentCheck records(files_, in(store_files::kRecords), result_);
-    SegmentCheck rejects(files_, in(store_files::kRejects), result_);
+    TextFileVerifier records(files_, in(store_files::kRecords), result_);
+    TextFileVerifier rejects(files_, in(store_files::kRejects), result_);
     scan_journal(file, journal_path, [&](const JournalLine& line) {
       if (line.kind == "retry" ? --retries == 0 : line.kind == "commit" && retries == 0) {
         const FileClaims claims = claims_from_json(parse_journal_line(journal_path, line));

@@ -11,9 +11,9 @@
 
 namespace longhaul::store {
 
-class SegmentCheck {
+class TextFileVerifier {
  public:
-  SegmentCheck(Files& files, std::string path, Verification& result);
+  TextFileVerifier(Files& files, std::string path, Verification& result);
 
   // What was added up to `bytes` has this hash.
   void commit(std::uint64_t bytes, std::uint64_t hash);

@@ -1,4 +1,4 @@
-#include "store/segment_check.hpp"
+#include "store/text_file_verifier.hpp"
 
 #include <algorithm>
 #include <span>
@@ -8,14 +8,14 @@
 
 namespace longhaul::store {
 
-SegmentCheck::SegmentCheck(Files& files, std::string path, Verification& result)
+TextFileVerifier::TextFileVerifier(Files& files, std::string path, Verification& result)
     : path_(std::move(path)), result_(result) {
   if (files.exists(path_)) {
     file_ = files.open(path_, OpenMode::kRead);
   }
 }
 
-void SegmentCheck::commit(std::uint64_t bytes, std::uint64_t hash) {
+void TextFileVerifier::commit(std::uint64_t bytes, std::uint64_t hash) {
   if (!file_ || failed_) {
     return;
   }
@@ -40,7 +40,7 @@ void SegmentCheck::commit(std::uint64_t bytes, std::uint64_t hash) {
   end_ = bytes;
 }
 
-void SegmentCheck::check_end() {
+void TextFileVerifier::check_end() {
   if (!file_) {
     result_.add(path_, "is missing");
   } else if (!failed_ && file_->size() != end_) {
