@@ -32,13 +32,25 @@ std::unique_ptr<encode::Encoder> load(const EngineParts& parts) {
 // its own.
 std::unique_ptr<prepare::DuplicateFilter> duplicate_filter(const EngineParts& parts,
                                                            const Mode& mode) {
-  if (parts.config.skip_duplicates == SkipDuplicates::kOff || !mode.is_whole()) {
+  if (parts.config.skip_duplicates == SkipDuplicates::kOff || !mode.facts().whole) {
     return nullptr;
   }
   if (parts.model.card.modality != Modality::kImage) {
     throw Error(ExitCode::kUsage, "--skip-duplicates is for images", "leave it out");
   }
   return std::make_unique<prepare::DuplicateFilter>(duplicate_key(parts.config));
+}
+
+run::RejectLimits stopping_limits(const run::RejectLimits& asked, StoppingLimits which) {
+  switch (which) {
+    case StoppingLimits::kAll:
+      return asked;
+    case StoppingLimits::kCount:
+      return {.count = asked.count, .percent = std::nullopt};
+    case StoppingLimits::kNone:
+      break;
+  }
+  return {};
 }
 
 }  // namespace
@@ -72,7 +84,7 @@ Engine make_engine(const EngineParts& parts, Mode& mode) {
                         parts.read_memory(*engine.encoder), *engine.encoder));
   engine.contract = require_contract(*engine.encoder, parts.model.card, parts.config,
                                      engine.pipeline, *engine.governor, parts.host.log);
-  engine.pipeline.rejects = mode.reject_limits(engine.pipeline.rejects);
+  engine.pipeline.rejects = stopping_limits(engine.pipeline.rejects, mode.facts().stopping_limits);
   return engine;
 }
 

@@ -16,7 +16,6 @@
 #include "domain/counters.hpp"
 #include "encode/card.hpp"
 #include "input/selected_reader.hpp"
-#include "run/reject_policy.hpp"
 #include "session/continuation.hpp"
 #include "session/host.hpp"
 #include "session/run_begin.hpp"
@@ -31,19 +30,30 @@ struct Conclusion {
   nlohmann::json line;  // what the journal's last line says beside the rows
 };
 
+// Which limits on rejects stop a run.
+enum class StoppingLimits { kAll, kCount, kNone };
+
+// What is settled about a run once its output is open.
+struct RunFacts {
+  std::string path;    // the directory that it writes in: the output, or one inside it
+  std::string output;  // of the rows that are told of: whose counts a report has, where
+                       // memory.jsonl grows
+  bool whole = true;  // beside no others' rows, so that duplicates and repeated ids are judged here
+  bool gaps_column = true;  // records.csv tells of gaps: not where it was begun before it did
+  StoppingLimits stopping_limits = StoppingLimits::kAll;
+  // Said when it begins, and when it goes on; empty where that goes without saying.
+  std::string beginning;
+  std::string continuing;
+  std::optional<ExitCode> nothing_to_do;  // from the start, and the reason was said
+};
+
 class Mode {
  public:
   virtual ~Mode() = default;
 
-  // The directory that this run writes in, locked unless its run is finished; the output, or one
-  // inside it. Null when there is nothing to do.
+  virtual const RunFacts& facts() const = 0;
+  // That of facts().path, locked unless its run is finished. Null when there is nothing to do.
   virtual store::StoreDirectory* directory() = 0;
-  virtual const std::string& path() const = 0;
-  // The directory of the rows that are told of: whose counts a report has, where memory.jsonl
-  // grows.
-  virtual const std::string& output() const = 0;
-  // The code of a run that has nothing to do from the start, with the reason said.
-  virtual std::optional<ExitCode> nothing_to_do() = 0;
   // What was decided before this session: by the run that it continues, or the output it is about.
   virtual const std::optional<RunBegin>& follows() const = 0;
   // Of a run that was finished before: what is left to do, and its code.
@@ -56,23 +66,12 @@ class Mode {
   // The first line of the journal, from what this session would write for itself.
   virtual RunBegin begin(RunBegin fresh) const = 0;
 
-  // The input that was opened, before anything is read of it or a model is loaded; `again` opens it
+  // Which records: a reader that gives them, with the rows their vectors go to. `whole` is the
+  // input that was opened, before anything is read of it or a model is loaded; `again` opens it
   // once more. Throws Error(kMismatch) where it is cheap to see that it is another than it was.
-  virtual void look_at(const input::RecordReader& whole,
-                       const std::function<std::unique_ptr<input::RecordReader>()>& again) = 0;
-  // Which records: a reader that gives them, with the rows their vectors go to.
   virtual std::unique_ptr<input::SelectedReader> select(
-      std::unique_ptr<input::RecordReader> whole) = 0;
-  // Whether its rows stand beside no others, so that duplicates and repeated ids are judged here.
-  virtual bool is_whole() const = 0;
-  // Which of the limits on rejects stop this run.
-  virtual run::RejectLimits reject_limits(const run::RejectLimits& asked) const = 0;
-  // Whether records.csv tells of gaps: not where it was begun before it did.
-  virtual bool gaps_column() const = 0;
-  // "continuing OUT", or what begins where `resumed` is false; empty where that goes without
-  // saying.
-  virtual std::string opening(bool resumed) const = 0;
-
+      std::unique_ptr<input::RecordReader> whole,
+      const std::function<std::unique_ptr<input::RecordReader>()>& again) = 0;
   // The input is another than it was: what depends on it is discarded.
   virtual void reject_input() = 0;
   virtual Conclusion conclude(const Counters& counters) = 0;

@@ -34,12 +34,14 @@ class PlainMode : public Mode {
       follows_ = run_begin_from_json(directory_->state()->begin);
       require_no_shard(follows_->shard, config.output);
     }
+    facts_.path = config.output;
+    facts_.output = config.output;
+    facts_.gaps_column = !directory_->state() || directory_->state()->layout.gaps_column;
+    facts_.continuing = "continuing " + config.output;
   }
 
+  const RunFacts& facts() const override { return facts_; }
   store::StoreDirectory* directory() override { return directory_.get(); }
-  const std::string& path() const override { return config_.output; }
-  const std::string& output() const override { return config_.output; }
-  std::optional<ExitCode> nothing_to_do() override { return std::nullopt; }
   const std::optional<RunBegin>& follows() const override { return follows_; }
 
   ExitCode already_finished(const encode::EncoderCard& card) override {
@@ -63,22 +65,12 @@ class PlainMode : public Mode {
   bool settle(const nlohmann::json&, const Choices&) override { return true; }
   RunBegin begin(RunBegin fresh) const override { return fresh; }
 
-  void look_at(const input::RecordReader&,
-               const std::function<std::unique_ptr<input::RecordReader>()>&) override {}
   std::unique_ptr<input::SelectedReader> select(
-      std::unique_ptr<input::RecordReader> whole) override {
+      std::unique_ptr<input::RecordReader> whole,
+      const std::function<std::unique_ptr<input::RecordReader>()>&) override {
     return std::make_unique<input::SelectedReader>(std::move(whole),
                                                    std::make_unique<input::AllRecords>());
   }
-  bool is_whole() const override { return true; }
-  run::RejectLimits reject_limits(const run::RejectLimits& asked) const override { return asked; }
-  bool gaps_column() const override {
-    return !directory_->state() || directory_->state()->layout.gaps_column;
-  }
-  std::string opening(bool resumed) const override {
-    return resumed ? "continuing " + config_.output : "";
-  }
-
   void reject_input() override {}
   Conclusion conclude(const Counters& counters) override {
     return {counters, completed_code(counters, config_.max_rejects.limited() || config_.strict),
@@ -105,6 +97,7 @@ class PlainMode : public Mode {
   const Host& host_;
   std::unique_ptr<store::StoreDirectory> directory_;
   std::optional<RunBegin> follows_;
+  RunFacts facts_;
 };
 
 }  // namespace

@@ -53,8 +53,7 @@ void require_retryable(const std::optional<store::StoreState>& output, const std
 
 class RetryMode : public Mode {
  public:
-  RetryMode(const config::RunConfig& config, const Host& host)
-      : config_(config), host_(host), path_(store::retry_directory(config.output)) {
+  RetryMode(const config::RunConfig& config, const Host& host) : config_(config), host_(host) {
     output_ = open_output(true);
     require_retryable(output_->state(), config.output);
     if (rejected() > 0) {
@@ -67,23 +66,14 @@ class RetryMode : public Mode {
     follows_ = begin_again();
     report_ = json::parse(read_text(host.files, config.output + "/" + store::store_files::kReport),
                           nullptr, false);
+    describe();
     if (rejected() > 0) {
       open_retry();
     }
   }
 
+  const RunFacts& facts() const override { return facts_; }
   store::StoreDirectory* directory() override { return directory_.get(); }
-  const std::string& path() const override { return path_; }
-  const std::string& output() const override { return config_.output; }
-
-  std::optional<ExitCode> nothing_to_do() override {
-    if (rejected() > 0) {
-      return std::nullopt;
-    }
-    host_.log.info(config_.output + " has no rejected row: nothing to retry");
-    return finished_code(finished());
-  }
-
   const std::optional<RunBegin>& follows() const override { return follows_; }
   ExitCode already_finished(const encode::EncoderCard&) override {
     const ExitCode code = finished_code(*directory_->state());
@@ -97,20 +87,10 @@ class RetryMode : public Mode {
   bool settle(const json&, const Choices&) override { return true; }
   RunBegin begin(RunBegin) const override { return *follows_; }
 
-  // What a file's size or time gives away; the rest is seen when the retry has read it all.
-  void look_at(const input::RecordReader& whole,
-               const std::function<std::unique_ptr<input::RecordReader>()>& again) override {
-    const std::vector<input::SourceIdentity> sources = whole.sources();
-    const bool files = std::all_of(sources.begin(), sources.end(),
-                                   [](const auto& source) { return source.regular; });
-    if (files && whole.sources_tell_all() &&
-        compare_sources(follows_->inputs, sources) == InputMatch::kReadAgain) {
-      input::SelectedReader all(again(), std::make_unique<input::AllRecords>());
-      require_same(all);
-    }
-  }
   std::unique_ptr<input::SelectedReader> select(
-      std::unique_ptr<input::RecordReader> whole) override {
+      std::unique_ptr<input::RecordReader> whole,
+      const std::function<std::unique_ptr<input::RecordReader>()>& again) override {
+    look_at(*whole, again);
     auto reader = std::make_unique<input::SelectedReader>(
         std::move(whole),
         std::make_unique<run::RejectedRows>(
@@ -118,16 +98,6 @@ class RetryMode : public Mode {
     reader_ = reader.get();
     return reader;
   }
-  bool is_whole() const override { return false; }
-  // Every one of its records was rejected once.
-  run::RejectLimits reject_limits(const run::RejectLimits&) const override { return {}; }
-  bool gaps_column() const override { return finished().layout.gaps_column; }
-  std::string opening(bool resumed) const override {
-    return resumed
-               ? "continuing the retry of " + config_.output
-               : "retrying " + format_count(rejected()) + " rejected records of " + config_.output;
-  }
-
   void reject_input() override {
     directory_.reset();
     store::discard_retry(host_.files, config_.output);
@@ -156,6 +126,10 @@ class RetryMode : public Mode {
                               .finished_needs_none = finished_needs_none});
   }
 
+  void describe();
+  // What a file's size or time gives away; the rest is seen when the retry has read it all.
+  void look_at(const input::RecordReader& whole,
+               const std::function<std::unique_ptr<input::RecordReader>()>& again) const;
   // What the output began with, but for the settings that may change.
   RunBegin begin_again() const;
   // What is there of a retry with other settings, or damaged, is discarded.
@@ -167,7 +141,7 @@ class RetryMode : public Mode {
 
   const config::RunConfig& config_;
   const Host& host_;
-  const std::string path_;
+  RunFacts facts_;
   std::unique_ptr<store::StoreDirectory> output_;     // where it goes when it is finished
   std::unique_ptr<store::StoreDirectory> directory_;  // the retry's own
   std::optional<RunBegin> follows_;
@@ -175,6 +149,33 @@ class RetryMode : public Mode {
   input::SelectedReader* reader_ = nullptr;  // the session owns it
   std::optional<Counters> again_;            // of a retry that is complete
 };
+
+void RetryMode::describe() {
+  facts_.path = store::retry_directory(config_.output);
+  facts_.output = config_.output;
+  facts_.whole = false;
+  facts_.gaps_column = finished().layout.gaps_column;
+  facts_.stopping_limits = StoppingLimits::kNone;  // every one of its records was rejected once
+  facts_.beginning =
+      "retrying " + format_count(rejected()) + " rejected records of " + config_.output;
+  facts_.continuing = "continuing the retry of " + config_.output;
+  if (rejected() == 0) {
+    host_.log.info(config_.output + " has no rejected row: nothing to retry");
+    facts_.nothing_to_do = finished_code(finished());
+  }
+}
+
+void RetryMode::look_at(const input::RecordReader& whole,
+                        const std::function<std::unique_ptr<input::RecordReader>()>& again) const {
+  const std::vector<input::SourceIdentity> sources = whole.sources();
+  const bool files = std::all_of(sources.begin(), sources.end(),
+                                 [](const auto& source) { return source.regular; });
+  if (files && whole.sources_tell_all() &&
+      compare_sources(follows_->inputs, sources) == InputMatch::kReadAgain) {
+    input::SelectedReader all(again(), std::make_unique<input::AllRecords>());
+    require_same(all);
+  }
+}
 
 RunBegin RetryMode::begin_again() const {
   RunBegin begin = run_begin_from_json(finished().begin);
@@ -189,7 +190,7 @@ RunBegin RetryMode::begin_again() const {
 
 void RetryMode::open_retry() {
   directory_ =
-      store::open_store(host_.files, path_, {.holder = host_.facts.lock_holder, .adopt = {}});
+      store::open_store(host_.files, facts_.path, {.holder = host_.facts.lock_holder, .adopt = {}});
   try {
     if (!directory_->state() ||
         run_begin_from_json(directory_->state()->begin).retry == follows_->retry) {

@@ -15,7 +15,7 @@ RunRecord::RunRecord(const RecordedRun& run, const RunBegin& begin, bool resumed
     : run_(run), fingerprint_(begin.fingerprint), previous_(json::object()) {
   const config::RunConfig& config = run.resolved.config;
   if (resumed) {
-    previous_ = previous_report(run.host.files, run.mode.path(), run.host.log);
+    previous_ = previous_report(run.host.files, run.mode.facts().path, run.host.log);
   }
   if (run.mode.follows() && previous_.empty()) {
     previous_ = previous_report(run.host.files, config.output, run.host.log);
@@ -64,7 +64,7 @@ nlohmann::ordered_json RunRecord::report(const std::string& state, std::optional
   return run_.mode.report(run_json(
       {.state = state,
        .code = code,
-       .counts = counts ? *counts : committed_counts(run_.host.files, run_.mode.output()),
+       .counts = counts ? *counts : committed_counts(run_.host.files, run_.mode.facts().output),
        .inputs = describe_inputs(run_.input.sources, hashes_->so_far()),
        .bits_reasons = numeric_,
        .contract = run_.engine.contract.report,

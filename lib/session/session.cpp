@@ -44,8 +44,8 @@ class Session {
   // Cheap failures come first. Gives a code where there is nothing to embed.
   std::optional<ExitCode> prepare() {
     mode_ = make_mode(config_, host_, request_.continuation);
-    if (const std::optional<ExitCode> code = mode_->nothing_to_do()) {
-      return code;
+    if (mode_->facts().nothing_to_do) {
+      return mode_->facts().nothing_to_do;
     }
     read_card();
     if (mode_->directory()->state() && mode_->directory()->state()->finish) {
@@ -113,7 +113,7 @@ class Session {
 
   void open_store() {
     store::StoreLayout layout{engine_.encoder->outputs(), output_columns(config_, *input_.reader),
-                              mode_->gaps_column()};
+                              mode_->facts().gaps_column};
     for (OutputSpec& output : layout.outputs) {
       output.dtype = config_.output_dtype;
     }
@@ -127,7 +127,8 @@ class Session {
     } else {
       store_ = mode_->directory()->begin(layout, to_json(begun));
     }
-    if (std::string opening = mode_->opening(goes_on); !opening.empty()) {
+    if (std::string opening = goes_on ? mode_->facts().continuing : mode_->facts().beginning;
+        !opening.empty()) {
       if (goes_on) {
         opening += " after " + format_count(records_before()) + " records";
       }
@@ -145,7 +146,7 @@ class Session {
       store_->note({{"inputs", describe_sources(input_.sources)}});
     }
     if (engine_.duplicates && input_.from) {
-      remember_rows(store::OutputReader(host_.files, mode_->output()), duplicate_key(config_),
+      remember_rows(store::OutputReader(host_.files, mode_->facts().output), duplicate_key(config_),
                     *engine_.duplicates);
     }
   }
@@ -156,14 +157,14 @@ class Session {
 
   SessionEnd execute() {
     device::LeakMonitor leaks;
-    MemoryLog memory_log(host_.files, mode_->output() + "/memory.jsonl");
+    MemoryLog memory_log(host_.files, mode_->facts().output + "/memory.jsonl");
     const std::unique_ptr<Display> display = host_.display(model_.card.modality, started_);
     run::RunSnapshot latest = first_snapshot();
     display->update(latest);
     // What earlier sessions left, before this one adds to it.
     std::optional<store::OutputReader> earlier;
-    if (input_.from && mode_->is_whole()) {
-      earlier.emplace(host_.files, mode_->output());
+    if (input_.from && mode_->facts().whole) {
+      earlier.emplace(host_.files, mode_->facts().output);
     }
     run::PipelineHooks hooks{
         .now = host_.now,
@@ -263,14 +264,14 @@ class Session {
     store_->finish(done.rows, record_->report("complete", conclusion.code, to_json(done.counters)),
                    conclusion.line);
     host_.log.info(closing_line(done));
-    if (const auto warning = left_out_warning(done.counters.left_out, mode_->output());
-        warning && mode_->is_whole()) {
+    if (const auto warning = left_out_warning(done.counters.left_out, mode_->facts().output);
+        warning && mode_->facts().whole) {
       host_.log.warning(*warning);
     }
     host_.log.write(
         leaks.verdict() == device::LeakVerdict::kTooShort ? LogLevel::kDebug : LogLevel::kInfo,
         leaks.summary());
-    if (const auto why = completed_error(conclusion.code, done.counters, mode_->output())) {
+    if (const auto why = completed_error(conclusion.code, done.counters, mode_->facts().output)) {
       host_.log.error(*why);
     }
     store_.reset();
@@ -303,7 +304,7 @@ class Session {
 
   SessionEnd end(ExitCode code) const {
     return {code, false,
-            config_.json ? to_json(read_output_state(host_.files, mode_->output()))
+            config_.json ? to_json(read_output_state(host_.files, mode_->facts().output))
                          : nlohmann::ordered_json()};
   }
 

@@ -35,8 +35,8 @@ SessionInput open(Mode& mode, const config::RunConfig& config, const encode::Enc
   SessionInput input;
   std::unique_ptr<input::RecordReader> opened =
       host.workshop.make_reader(config, card, stop, &host.log);
-  mode.look_at(*opened, [&] { return host.workshop.make_reader(config, card, stop, nullptr); });
-  auto selected = mode.select(std::move(opened));
+  auto selected = mode.select(
+      std::move(opened), [&] { return host.workshop.make_reader(config, card, stop, nullptr); });
   input::SelectedReader& whole = *selected;  // stays what input.reader gives from
   input.reader = std::move(selected);
   input.sources = input.reader->sources();
@@ -49,7 +49,7 @@ SessionInput open(Mode& mode, const config::RunConfig& config, const encode::Enc
   input.other_files = describe_sources(input.sources) != recorded;
   input.from = state->progress;
   if (input.from) {
-    find(input, whole, match_of(input, recorded, continues), mode.output(), host, stop);
+    find(input, whole, match_of(input, recorded, continues), mode.facts().output, host, stop);
   }
   return input;
 }

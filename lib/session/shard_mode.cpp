@@ -30,8 +30,8 @@ class ShardMode : public Mode {
         host_(host),
         merging_(merging),
         shard_(shard_of(config)),
-        path_(store::shard_directory(config.output, shard_)),
         made_output_(!host.files.exists(config.output)) {
+    describe();
     try {
       open(continuation);
     } catch (...) {
@@ -43,14 +43,12 @@ class ShardMode : public Mode {
   ShardMode(const ShardMode&) = delete;
   ShardMode& operator=(const ShardMode&) = delete;
 
+  const RunFacts& facts() const override { return facts_; }
   store::StoreDirectory* directory() override { return directory_.get(); }
-  const std::string& path() const override { return path_; }
-  const std::string& output() const override { return path_; }
-  std::optional<ExitCode> nothing_to_do() override { return std::nullopt; }
   const std::optional<RunBegin>& follows() const override { return follows_; }
 
   ExitCode already_finished(const encode::EncoderCard& card) override {
-    require_finished_input(config_, card, *directory_->state(), path_, host_);
+    require_finished_input(config_, card, *directory_->state(), facts_.path, host_);
     host_.log.info(name() + " is complete: nothing to do");
     return finished_code(*directory_->state());
   }
@@ -64,25 +62,14 @@ class ShardMode : public Mode {
     return fresh;
   }
 
-  void look_at(const input::RecordReader&,
-               const std::function<std::unique_ptr<input::RecordReader>()>&) override {}
   std::unique_ptr<input::SelectedReader> select(
-      std::unique_ptr<input::RecordReader> whole) override {
+      std::unique_ptr<input::RecordReader> whole,
+      const std::function<std::unique_ptr<input::RecordReader>()>&) override {
     auto reader = std::make_unique<input::SelectedReader>(
         std::move(whole), std::make_unique<input::ShardBlocks>(shard_.index, shard_.count));
     reader_ = reader.get();
     return reader;
   }
-  bool is_whole() const override { return false; }
-  // What share of all records is bad, merging can tell.
-  run::RejectLimits reject_limits(const run::RejectLimits& asked) const override {
-    return {.count = asked.count, .percent = std::nullopt};
-  }
-  bool gaps_column() const override { return true; }
-  std::string opening(bool resumed) const override {
-    return (resumed ? "continuing " : "") + name();
-  }
-
   void reject_input() override {}
   // Rejects are no failure of a shard: schedulers would take them for one.
   Conclusion conclude(const Counters& counters) override {
@@ -103,6 +90,14 @@ class ShardMode : public Mode {
       "of them anew";
 
   std::string name() const { return in_words(shard_) + " of " + printable(config_.output, 400); }
+  void describe() {
+    facts_.path = store::shard_directory(config_.output, shard_);
+    facts_.output = facts_.path;
+    facts_.whole = false;
+    facts_.stopping_limits = StoppingLimits::kCount;  // what share of all is bad, merging can tell
+    facts_.beginning = name();
+    facts_.continuing = "continuing " + name();
+  }
   void open(const std::optional<Continuation>& continuation);
   void require_no_plain_run() const;
   void follow_choices();
@@ -113,7 +108,7 @@ class ShardMode : public Mode {
   const Host& host_;
   const bool merging_;  // OUT has a journal, which a merge began
   const Shard shard_;
-  const std::string path_;
+  RunFacts facts_;
   const bool made_output_;
   std::unique_ptr<store::StoreDirectory> directory_;
   std::optional<ShardChoices> settled_;
@@ -128,7 +123,7 @@ void ShardMode::open(const std::optional<Continuation>& continuation) {
     store::require_room_for_shards(files, config_.output);
   }
   directory_ =
-      store::open_store(files, path_,
+      store::open_store(files, facts_.path,
                         {.holder = host_.facts.lock_holder,
                          .adopt = continuation ? std::optional(continuation->lock) : std::nullopt,
                          .finished_needs_none = !config_.overwrite});
@@ -149,12 +144,13 @@ void ShardMode::open(const std::optional<Continuation>& continuation) {
   follows_ = run_begin_from_json(directory_->state()->begin);
   if (follows_->shard != shard_) {
     throw Error(ExitCode::kMismatch,
-                printable(path_, 400) + " holds " +
+                printable(facts_.path, 400) + " holds " +
                     (follows_->shard ? in_words(*follows_->shard) : "no shard"),
                 "give it its own name again, or remove it");
   }
   if (settled_) {
-    require_same_fingerprint(settled_->fingerprint, follows_->fingerprint, path_, kOtherSetting);
+    require_same_fingerprint(settled_->fingerprint, follows_->fingerprint, facts_.path,
+                             kOtherSetting);
   }
 }
 

@@ -1,0 +1,160 @@
+#include "run/encode_stage.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "run/stopwatch.hpp"
+
+namespace longhaul::run {
+namespace {
+
+constexpr std::uint32_t kFirstBatchTokens =
+    512;                       // the first batch of a session only measures the speed
+constexpr double kGrowth = 4;  // of the time budget, from one batch to the next
+
+// Rows that have a vector, rows of the window in hand, and those that never will.
+BatchEncoder::Before encoded_before(const std::optional<store::Progress>& from) {
+  if (!from) {
+    return {};
+  }
+  const Counters counters = counters_from_json(from->counters);
+  return {.rows = counters.ok + from->position + counters.stayed_not_finite,
+          .stayed_not_finite = counters.stayed_not_finite};
+}
+
+}  // namespace
+
+EncodeStage::EncodeStage(const PipelineParts& parts, const PipelineSettings& settings,
+                         const PipelineHooks& hooks, const std::optional<store::Progress>& from,
+                         RejectPolicy& rejects, BatchSource& source, RunReport& report)
+    : parts_(parts),
+      settings_(settings),
+      hooks_(hooks),
+      rejects_(rejects),
+      source_(source),
+      report_(report),
+      encoder_(parts.encoder, hooks.fp32_fallback, parts.governor, parts.log, encoded_before(from)),
+      memory_(parts, hooks) {
+  source_.set_time_budget(plan::cost_per_row(kFirstBatchTokens));
+}
+
+void EncodeStage::start() {
+  memory_.observe(report_.batches, report_.records);
+}
+
+EncodedJob EncodeStage::encode(BatchJob job) {
+  EncodedJob encoded{.window = std::move(job.window),
+                     .first = job.first,
+                     .count = job.count,
+                     .rows = EncodedRows(),
+                     .records = std::move(job.records),
+                     .has_vector = {},
+                     .reshaped = 0,
+                     .computed_alone = 0,
+                     .stayed_not_finite = 0,
+                     .late = std::move(job.late),
+                     .last = job.last};
+  encoded.has_vector.assign(encoded.records.size(), true);
+  if (encoded.records.empty()) {
+    return encoded;
+  }
+  double took = 0;
+  BatchEncoder::Result result;
+  {
+    const Stopwatch encoding(hooks_.now, took);
+    result = encoder_.encode(job.parts);
+  }
+  report_.records += encoded.records.size();
+  count(job.parts, took);
+  for (BatchEncoder::Failure& failure : result.failures) {
+    reject(encoded, std::move(failure));
+  }
+  encoded.rows = std::move(result.rows);
+  encoded.reshaped = result.reshaped;
+  encoded.computed_alone = result.computed_alone;
+  encoded.stayed_not_finite = result.stayed_not_finite;
+  const bool due =
+      settings_.clear_cache_every > 0 && report_.batches % settings_.clear_cache_every == 0;
+  if (due || parts_.governor.near_limit()) {
+    release_cache();
+  }
+  memory_.observe(report_.batches, report_.records);
+  return encoded;
+}
+
+void EncodeStage::count(const std::vector<encode::HostBatch>& parts, double seconds) {
+  report_.seconds_encoding += seconds;
+  ++report_.batches;
+  report_.out_of_memory = encoder_.out_of_memory_count();
+  report_.not_finite = encoder_.not_finite_count();
+  last_rows_ = 0;
+  last_width_ = 0;
+  double cost = 0;
+  std::set<std::uint32_t> widths;
+  for (const encode::HostBatch& part : parts) {
+    report_.tokens_real +=
+        std::accumulate(part.lengths.begin(), part.lengths.end(), std::uint64_t{0});
+    report_.tokens_computed += std::uint64_t{part.rows} * part.width;
+    last_rows_ += part.used_rows;
+    last_width_ = std::max(last_width_, part.width);
+    cost += cost_of(part);
+    widths.insert(part.width);
+  }
+  memory_.computed(widths);
+  const double in_time =
+      cost / std::max(seconds, 1e-6) * std::chrono::duration<double>(settings_.batch_time).count();
+  time_budget_ = std::min(in_time, std::max(time_budget_, cost) * kGrowth);
+  source_.set_time_budget(time_budget_);
+}
+
+void EncodeStage::reject(EncodedJob& job, BatchEncoder::Failure failure) {
+  const Record& record = job.window->records[job.records[failure.row]].record;
+  job.has_vector[failure.row] = false;
+  rejects_.rejected_late(record, failure.defect);
+  job.late.push_back({.row = record.row,
+                      .status = Status::kRejected,
+                      .defect = std::move(failure.defect),
+                      .duplicate_of = std::nullopt,
+                      .hash = std::nullopt});
+}
+
+void EncodeStage::release_cache() {
+  const Stopwatch clearing(hooks_.now, report_.seconds_clearing);
+  parts_.encoder.device().release_cache();
+  ++report_.cache_clears;
+}
+
+void EncodeStage::finish(std::optional<RunSnapshot> last) {
+  release_cache();
+  if (!hooks_.read_memory || !last) {
+    return;
+  }
+  memory_.read(report_.batches, report_.records);
+  last->memory = memory_.latest();
+  if (hooks_.progress) {
+    hooks_.progress(*last);
+  }
+}
+
+RunSnapshot EncodeStage::snapshot(const EncodedJob& job) const {
+  RunSnapshot snapshot;
+  snapshot.records_done =
+      job.last ? job.window->end.row : job.window->start.row + job.first + job.count;
+  snapshot.records_rejected = rejects_.rejected_count();
+  snapshot.batches = report_.batches;
+  snapshot.batch_rows = last_rows_;
+  snapshot.batch_width = last_width_;
+  snapshot.input = job.window->progress;
+  // Reading is ahead: of the bytes read, the share that is encoded.
+  if (const std::uint64_t read = job.window->end.row; read > 0) {
+    snapshot.input.bytes_read = static_cast<std::uint64_t>(
+        static_cast<double>(snapshot.input.bytes_read) *
+        static_cast<double>(snapshot.records_done) / static_cast<double>(read));
+  }
+  snapshot.memory = memory_.latest();
+  return snapshot;
+}
+
+}  // namespace longhaul::run
