@@ -17,7 +17,7 @@ add_custom_target(longhaul_version
 
 # Everything but the encoder that is linked in: shared by the program and by longhaul-fake.
 set(app_sources
-  main.cpp bench.cpp commands.cpp config_options.cpp console.cpp embed.cpp
+  main.cpp bench.cpp commands.cpp config_options.cpp console.cpp diff.cpp diff_report.cpp embed.cpp
   evaluate.cpp help.cpp 
   inspect.cpp inspect_run.cpp inspect_shards.cpp merge.cpp processor.cpp probe.cpp probe_cv.cpp
   probe_fit.cpp probe_labels.cpp probe_predict.cpp process_setup.cpp progress.cpp progress_text.cpp

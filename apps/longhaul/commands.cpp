@@ -7,6 +7,7 @@ void add_commands(CLI::App& app, Context& context) {
   add_inspect(app, context);
   add_merge(app, context);
   add_verify(app, context);
+  add_diff(app, context);
   add_evaluate(app, context);
   add_probe(app, context);
   add_bench(app, context);

@@ -10,6 +10,7 @@ namespace longhaul {
 // Exit codes of the program: a contract with shells and schedulers.
 enum class ExitCode : int {
   kDone = 0,
+  kDifferent = 1,  // `diff` found a difference
   kUsage = 2,
   kRejected = 3,      // finished, but records were rejected and no limit was given
   kBadData = 65,      // bad input, model or output values

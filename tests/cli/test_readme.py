@@ -53,7 +53,7 @@ def test_its_flags_and_commands_exist(longhaul):
     for command in set(re.findall(r"^longhaul (\w+) ", README, re.M)):
         assert re.search(rf"^  {command}\b", helps, re.M), command
     texts = longhaul("embed", "--help-all").out + helps + "".join(
-        longhaul(command, "--help").out for command in ("inspect", "merge", "verify"))
+        longhaul(command, "--help").out for command in ("inspect", "merge", "verify", "diff"))
     ours = " ".join(re.findall(r"`((?:longhaul |--)[^`]*)`", README))
     flags = set(re.findall(r"--[a-z][a-z0-9-]+", ours)) - {"--pretrained", "--weights"}  # of exporters
     assert len(flags) > 10
@@ -66,7 +66,7 @@ NOT_RUN = {
     "git clone": "the checkout is there", "scripts/demo": "builds anew", "scripts/test": "this test",
     "brew install": "macOS", "scripts/setup": "the environment is there", "scripts/build": "builds anew",
     "             opencv": "macOS", "longhaul embed    MODEL": "a list of commands",
-    "longhaul inspect  MODEL": "a list", "longhaul verify   OUT": "a list",
+    "longhaul inspect  MODEL": "a list", "longhaul verify   OUT": "a list", "longhaul diff     A B": "a list",
     "longhaul evaluate PREDICTIONS": "a list", "longhaul probe    fit": "a list",
     "longhaul bench    MODEL": "a list", "longhaul merge    OUT": "a list",
     "for i in 1 2 3; do longhaul embed": "test_merge.py does",
