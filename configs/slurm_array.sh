@@ -18,7 +18,7 @@
 # task is preempted, longhaul commits, ends with 75, and the task puts itself back into the queue.
 set -u
 
-"${LONGHAUL:-longhaul}" embed "$@" --shard "${SHARD:-auto}" --progress lines &
+"${LONGHAUL:-longhaul}" embed "$@" --shard "${SHARD:-auto}" &
 child=$!
 # The batch shell alone gets the signal; a wait that it interrupts is begun again.
 trap 'kill -USR1 "$child" 2>/dev/null' USR1 TERM
