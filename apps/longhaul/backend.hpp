@@ -6,6 +6,7 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "device/device.hpp"
 #include "encode/model_loader.hpp"
@@ -22,6 +23,10 @@ struct Backend {
   // For `longhaul bench`: operations per second (torch/graph/product_peak.hpp).
   std::function<double(const nlohmann::json& products, const std::string& device, Dtype dtype)>
       measure_product_peak{};
+  // For `longhaul doctor`: the devices that are there, best first, and what opening one tells: its
+  // name, or an Error(kUnavailable). Empty where this program has no encoder.
+  std::function<std::vector<std::string>()> list_devices{};
+  std::function<std::string(const std::string& device)> try_device{};
 };
 
 // Called before any thread is started: it may change settings of the whole process.

@@ -1,4 +1,5 @@
 #include "backend.hpp"
+#include "torch/device/devices.hpp"
 #include "torch/encoder/inspect_module.hpp"
 #include "torch/encoder/torchscript_encoder.hpp"
 #include "torch/graph/product_peak.hpp"
@@ -16,7 +17,11 @@ Backend make_backend(device::FreedMemory freed) {
                          }},
           .describe_module = &longhaul::torch_room::describe_module,
           .draft_card = &longhaul::torch_room::draft_card,
-          .measure_product_peak = &longhaul::torch_room::measure_product_peak};
+          .measure_product_peak = &longhaul::torch_room::measure_product_peak,
+          .list_devices = &longhaul::torch_room::list_devices,
+          .try_device = [](const std::string& name) {
+            return longhaul::torch_room::open_device(name)->name();
+          }};
 }
 
 }  // namespace longhaul::app

@@ -33,6 +33,7 @@ void add_evaluate(CLI::App& app, Context& context);
 void add_probe(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_diff(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
 
 // All of the above, in the order of --help.
 void add_commands(CLI::App& app, Context& context);

@@ -11,6 +11,7 @@ void add_commands(CLI::App& app, Context& context) {
   add_evaluate(app, context);
   add_probe(app, context);
   add_bench(app, context);
+  add_doctor(app, context);
 }
 
 }  // namespace longhaul::app

@@ -11,6 +11,7 @@
 #include "config_options.hpp"
 #include "console.hpp"
 #include "device/memory_reading.hpp"
+#include "metrics_file.hpp"
 #include "progress.hpp"
 #include "recycle.hpp"
 #include "registry.hpp"
@@ -58,7 +59,7 @@ device::FreedMemory freed_memory(const config::RunConfig& config) {
 // What a session needs of this process; it borrows all of it.
 session::Host make_host(Files& files, const session::Workshop& workshop,
                         const config::RunConfig& config, Context& context,
-                        const std::optional<std::string>& started_in) {
+                        const std::optional<std::string>& started_in, MetricsFile* metrics) {
   Console& console = *context.console;
   const UsableThreads usable = usable_threads(context.environment);
   const auto term = context.environment.find("TERM");
@@ -83,8 +84,8 @@ session::Host make_host(Files& files, const session::Workshop& workshop,
       .stop = &StopSignals::requested,
       .hold_stops = &StopSignals::hold,
       .display =
-          [&console, style](Modality modality, session::Clock::time_point started) {
-            return std::make_unique<SessionDisplay>(console, style, modality, started);
+          [&console, style, metrics](Modality modality, session::Clock::time_point started) {
+            return std::make_unique<SessionDisplay>(console, style, modality, started, metrics);
           },
       .abandon = [&config,
                   &context] { abandon_run(config.output, resume_command(context.arguments)); },
@@ -101,12 +102,12 @@ void print_json(const nlohmann::ordered_json& summary) {
 }
 
 ExitCode run(const config::ResolvedConfig& resolved, const ConfigOptions& options, Context& context,
-             const std::optional<std::string>& started_in) {
+             const std::optional<std::string>& started_in, MetricsFile* metrics) {
   const config::RunConfig& config = resolved.config;
   const StopSignals signals;
   const session::Workshop workshop = make_workshop(make_backend(freed_memory(config)));
   const std::unique_ptr<Files> files = posix_files();
-  const session::Host host = make_host(*files, workshop, config, context, started_in);
+  const session::Host host = make_host(*files, workshop, config, context, started_in, metrics);
   session::Request request{.resolved = resolved, .continuation = {}};
   if (!options.continuation.empty()) {
     request.continuation = continuation_from_text(options.continuation);
@@ -153,9 +154,22 @@ ExitCode embed(const ConfigOptions& options, Context& context) {
     }
   }
   set_mps_watermarks(config);
+  const std::unique_ptr<Files> files = posix_files();
+  std::optional<MetricsFile> metrics;
+  if (config.metrics_file) {
+    metrics.emplace(*files, console, *config.metrics_file, config.output);
+  }
   try {
-    return run(resolved, options, context, started_in);
+    const ExitCode code =
+        run(resolved, options, context, started_in, metrics ? &*metrics : nullptr);
+    if (metrics) {
+      metrics->end(code);
+    }
+    return code;
   } catch (const Error& error) {
+    if (metrics) {
+      metrics->end(error.code());
+    }
     if (config.json) {
       std::cout << nlohmann::json{{"code", to_int(error.code())},
                                   {"error", error.what()},

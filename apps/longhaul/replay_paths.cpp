@@ -43,6 +43,9 @@ std::vector<PathUse> paths_of(config::ResolvedConfig& resolved, const ConfigOpti
   if (config.log_file) {
     paths.push_back({&*config.log_file, from_file("log-file")});
   }
+  if (config.metrics_file) {
+    paths.push_back({&*config.metrics_file, from_file("metrics-file")});
+  }
   return paths;
 }
 

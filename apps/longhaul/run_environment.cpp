@@ -85,6 +85,18 @@ nlohmann::json describe_bits_machine(const device::Device& device,
   return machine;
 }
 
+std::map<std::string, std::string> kernel_variables(
+    const std::map<std::string, std::string>& environment) {
+  std::map<std::string, std::string> set;
+  for (const char* name : kOfProcessors) {
+    if (const auto found = environment.find(name);
+        found != environment.end() && !found->second.empty()) {
+      set.insert(*found);
+    }
+  }
+  return set;
+}
+
 std::string host_name() {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);

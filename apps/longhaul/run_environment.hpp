@@ -19,6 +19,9 @@ nlohmann::json describe_machine(const std::string& device_name);
 // libraries' kernels. Neither host nor cores nor kernel.
 nlohmann::json describe_bits_machine(const device::Device& device,
                                      const std::map<std::string, std::string>& environment);
+// The variables that change a processor's kernels, as far as they are set.
+std::map<std::string, std::string> kernel_variables(
+    const std::map<std::string, std::string>& environment);
 std::string host_name();
 // What a session is before it knows its device: when, where, on what and with which command line.
 nlohmann::json describe_session(const std::vector<std::string>& arguments);

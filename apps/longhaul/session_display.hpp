@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "domain/numbers.hpp"
+#include "metrics_file.hpp"
 #include "progress.hpp"
 #include "session/host.hpp"
 
@@ -11,9 +12,10 @@ namespace longhaul::app {
 
 class SessionDisplay : public session::Display {
  public:
-  // `started` is when the session began; `modality` decides whether a batch has a width.
+  // `started` is when the session began; `modality` decides whether a batch has a width. `metrics`
+  // is told too; null without --metrics-file.
   SessionDisplay(Console& console, ProgressStyle style, Modality modality,
-                 std::chrono::steady_clock::time_point started);
+                 std::chrono::steady_clock::time_point started, MetricsFile* metrics);
   void update(const run::RunSnapshot& snapshot) override;
   void finish(const run::RunSnapshot& snapshot) override;
 
@@ -21,6 +23,7 @@ class SessionDisplay : public session::Display {
   const Modality modality_;
   const std::chrono::steady_clock::time_point started_;
   ProgressDisplay display_;
+  MetricsFile* metrics_;
 };
 
 }  // namespace longhaul::app

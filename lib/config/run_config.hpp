@@ -111,6 +111,7 @@ struct RunConfig {
   ProgressStyle progress = ProgressStyle::kAuto;
   LogLevel log_level = LogLevel::kInfo;
   std::optional<std::string> log_file;
+  std::optional<std::string> metrics_file;
   bool quiet = false;
   bool json = false;
 

@@ -204,6 +204,10 @@ std::vector<Setting> make_table() {
           v::choice(&C::log_level)),
       row(kReport, {"log-file"}, "FILE", "append the log, with times, to this file",
           v::text(&C::log_file)),
+      row(kReport, {"metrics-file"}, "FILE",
+          "keep how far the run is in this file, as Prometheus reads it (FILE.prom for "
+          "node_exporter); replaced every 5 s",
+          v::text(&C::metrics_file)),
       row(kReport, {"quiet", "q"}, "", "nothing but warnings on standard error",
           v::toggle(&C::quiet)),
 

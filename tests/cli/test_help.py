@@ -15,7 +15,7 @@ import pytest
 from fake_run import Job
 
 COMMANDS = [[], ["embed"], ["inspect"], ["merge"], ["verify"], ["diff"], ["evaluate"], ["probe"],
-            ["probe", "fit"], ["probe", "predict"], ["probe", "cv"], ["bench"]]
+            ["probe", "fit"], ["probe", "predict"], ["probe", "cv"], ["bench"], ["doctor"]]
 
 
 def widest(text):

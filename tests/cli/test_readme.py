@@ -68,7 +68,7 @@ NOT_RUN = {
     "             opencv": "macOS", "longhaul embed    MODEL": "a list of commands",
     "longhaul inspect  MODEL": "a list", "longhaul verify   OUT": "a list", "longhaul diff     A B": "a list",
     "longhaul evaluate PREDICTIONS": "a list", "longhaul probe    fit": "a list",
-    "longhaul bench    MODEL": "a list", "longhaul merge    OUT": "a list",
+    "longhaul bench    MODEL": "a list", "longhaul doctor   [MODEL]": "a list", "longhaul merge    OUT": "a list",
     "for i in 1 2 3; do longhaul embed": "test_merge.py does",
     "longhaul merge out/all": "test_merge.py does",
 }
