@@ -30,7 +30,7 @@ def examined(t, *arguments, code=0, env=None, prefix=(), before=None, **options)
     told = json.loads(result.out)
     assert told["fit"] == (code == 0)
     if code:
-        assert result.err.startswith("longhaul: not fit: "), result
+        assert result.err.splitlines()[-1].startswith("longhaul: not fit: "), result
     for line in told["lines"]:
         assert line["health"] in ("ok", "warning", "failed")
         assert bool(line["remedy"]) or line["health"] == "ok", line
