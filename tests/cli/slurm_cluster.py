@@ -1,5 +1,5 @@
 """A real Slurm of two nodes on this machine: everything it writes is in one folder, it is found by
-SLURM_CONF alone, and it is stopped by the process ids that it wrote there. Needs root and the
+SLURM_CONF, and by programs that do not look there in a mount namespace of its own, and it is stopped by the process ids that it wrote there. Needs root and the
 packages slurmctld, slurmd, slurm-client and munge."""
 
 import os
@@ -87,17 +87,30 @@ def is_there(pid):
 class Cluster:
     def __init__(self, folder):
         self.folder = folder
+        self.inside, self.space = [], None
         self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"),
                             "MUNGE_SOCKET": str(folder / "munge/socket")}
         self.host = socket.gethostname().split(".")[0]
 
     def run(self, *command, check=True):
-        done = subprocess.run([*map(str, command)], env=self.environment, capture_output=True,
+        done = subprocess.run([*self.inside, *map(str, command)], env=self.environment, capture_output=True,
                               text=True, check=False)
         assert not check or done.returncode == 0, done
         return done.stdout.strip()
 
+    def enter_space(self):
+        """A mount namespace, where /etc/slurm is this cluster's: some programs look only there."""
+        (self.folder / "etc").mkdir()
+        (self.folder / "etc/slurm.conf").symlink_to(self.folder / "slurm.conf")
+        self.space = subprocess.Popen(
+            ["unshare", "-m", "--propagation", "private", "sh", "-c",
+             'mount --bind "$1" /etc/slurm && echo ready && exec sleep infinity', "sh",
+             self.folder / "etc"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        if self.space.stdout.readline() == "ready\n":
+            self.inside = ["nsenter", "-m", "-t", str(self.space.pid)]
+
     def start(self):
+        self.enter_space()
         for name in ("munge", "state"):
             (self.folder / name).mkdir(mode=0o700)
         self.folder.chmod(0o755)
@@ -178,3 +191,7 @@ class Cluster:
         for pid in filter(None, pids):
             if is_there(pid):
                 os.kill(pid, signal.SIGKILL)
+        if self.space:
+            self.space.kill()
+            self.space.wait()
+            self.space.stdout.close()

@@ -13,13 +13,13 @@ from fake_run import Job, contents
 SNAKEFILE = ROOT / "configs/Snakefile"
 
 
-def snakemake(job, out, count, *more, flags="", environment=None):
+def snakemake(job, out, count, *more, prefix=(), settings=(), environment=None):
     pytest.importorskip("snakemake", reason="Snakemake is not installed (scripts/requirements.txt)")
     return subprocess.run(
-        [sys.executable, "-m", "snakemake", "-s", SNAKEFILE, "--directory", job.folder, *more,
+        [*prefix, sys.executable, "-m", "snakemake", "-s", SNAKEFILE, "--directory", job.folder, *more,
          "--config", f"model={job.model}", f"input={job.input}", f"out={out}", f"shards={count}",
          f"longhaul={job.run_fake.path}",
-         f"flags={' '.join(map(str, job.options[:-2]))} {flags}"],
+         f"flags={' '.join(map(str, job.options[:-2]))}", *settings],
         env=environment or clean_environment(), capture_output=True, text=True, timeout=300)
 
 

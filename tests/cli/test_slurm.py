@@ -9,6 +9,7 @@ import pytest
 import slurm_cluster
 from conftest import ROOT
 from fake_run import Job, contents, journal
+from test_engines import snakemake
 from slurm_cluster import Cluster, wait_for
 
 SHARDS = 3
@@ -87,3 +88,23 @@ def test_two_of_the_shards_again(cluster, longhaul_fake, tmp_path):
     assert {state for state, _ in cluster.states(array).values()} == {"COMPLETED"}
     assert longhaul_fake("merge", out).code == 3
     assert contents(out) == job.reference()
+
+
+def test_snakemake_on_slurm(cluster, longhaul_fake, tmp_path):
+    """The shipped Snakefile, its jobs on the cluster's nodes."""
+    pytest.importorskip("snakemake_executor_plugin_slurm", reason="no executor for Slurm")
+    if not cluster.inside:
+        pytest.skip("no mount namespaces here, and this executor looks for /etc/slurm only")
+    job = Job(longhaul_fake, tmp_path, records=64 * 4 + 9)
+    out = tmp_path / "out"
+    done = snakemake(job, out, 2, "--executor", "slurm", "--jobs", "4", "--slurm-no-account",
+                     "--slurm-status-command", "squeue",
+                     "--slurm-init-seconds-before-status-checks", "2",
+                     "--seconds-between-status-checks", "1", "--latency-wait", "20",
+                     "--default-resources", "mem_mb=100", "runtime=5",
+                     prefix=cluster.inside, environment=cluster.environment, settings=["mem_mb=100"])
+    assert done.returncode == 0, done.stderr
+    assert contents(out) == job.reference()
+    ran = [line for line in (cluster.folder / "jobcomp.txt").read_text().splitlines()
+           if "JobState=COMPLETED" in line]
+    assert len(ran) >= 3  # two shards and a merge, on top of what came before
