@@ -83,8 +83,10 @@ struct RunConfig {
   std::optional<Pooling> pooling;  // none: the card's
   Dtype dtype = Dtype::kFp32;
   OutputDtype output_dtype = OutputDtype::kFp32;
-  std::optional<Normalize> normalize;       // none: the card's
-  std::optional<std::uint32_t> max_length;  // tokens, special ones included; none: the card's
+  bool tokens = false;                            // the vectors of all residues too
+  OutputDtype tokens_dtype = OutputDtype::kFp16;  // of these
+  std::optional<Normalize> normalize;             // none: the card's
+  std::optional<std::uint32_t> max_length;        // tokens, special ones included; none: the card's
   TooLong too_long = TooLong::kReject;
   Unknown unknown = Unknown::kReject;
   Gaps gaps = Gaps::kReject;

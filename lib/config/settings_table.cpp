@@ -95,6 +95,13 @@ std::vector<Setting> make_table() {
       makes_numbers(row(kOutput, {"output-dtype"}, "TYPE",
                         "type of the numbers in embeddings.npy: fp32, fp16",
                         v::choice(&C::output_dtype))),
+      makes_numbers(row(kOutput, {"tokens"}, "",
+                        "write the vectors of all residues too, to tokens.npy, and where each "
+                        "record's begin to token_offsets.npy",
+                        v::toggle(&C::tokens))),
+      makes_numbers(row(kOutput, {"tokens-dtype"}, "TYPE",
+                        "type of the numbers in tokens.npy: fp16, fp32",
+                        v::choice(&C::tokens_dtype))),
       only_on_command_line(
           row(kOutput, {"overwrite"}, "",
               "start anew: delete what an earlier run left in the output directory (only our "

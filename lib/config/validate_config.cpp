@@ -43,6 +43,16 @@ void check_rejects(const RunConfig& config) {
   }
 }
 
+void check_outputs(const RunConfig& config) {
+  if (!config.tokens && config.tokens_dtype != RunConfig{}.tokens_dtype) {
+    contradiction("--tokens-dtype has no meaning without --tokens",
+                  "add --tokens, or leave it out");
+  }
+  if (config.tokens && config.format == "images") {
+    contradiction("--tokens has no meaning with --format images", "leave it out");
+  }
+}
+
 void check_report(const RunConfig& config) {
   const bool shows =
       config.progress != ProgressStyle::kAuto && config.progress != ProgressStyle::kNone;
@@ -111,6 +121,7 @@ void check_shard(const RunConfig& config) {
 void validate_config(const RunConfig& config) {
   check_batches(config);
   check_rejects(config);
+  check_outputs(config);
   check_report(config);
   check_input(config);
   check_streams(config);

@@ -28,6 +28,7 @@ struct EncoderOptions {
   Pooling pooling = Pooling::kMean;
   Normalize normalize = Normalize::kNone;
   Dtype dtype = Dtype::kFp32;
+  bool tokens = false;        // the vectors of all residues too
   std::uint32_t threads = 0;  // 0: as many as there are cores
   std::string cpu_kernels = "auto";
   std::string cpu_isa =

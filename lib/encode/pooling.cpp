@@ -37,14 +37,18 @@ void greatest_of_columns(const float* row, const Columns& columns, std::uint32_t
 
 }  // namespace
 
-Columns pooled_columns(Pooling pooling, const Alphabet& alphabet, std::uint32_t length,
-                       std::uint32_t width) {
+Columns residue_columns(const Alphabet& alphabet, std::uint32_t length) {
   const std::uint32_t before = alphabet.prepend ? 1 : 0;
   const std::uint32_t after = alphabet.append ? 1 : 0;
+  return length <= before + after ? Columns{} : Columns{before, length - after};
+}
+
+Columns pooled_columns(Pooling pooling, const Alphabet& alphabet, std::uint32_t length,
+                       std::uint32_t width) {
   switch (pooling) {
     case Pooling::kMean:
     case Pooling::kMax:
-      return length <= before + after ? Columns{} : Columns{before, length - after};
+      return residue_columns(alphabet, length);
     case Pooling::kMeanCompat:
       return {1, std::min(length, width - 1)};
     case Pooling::kCls:

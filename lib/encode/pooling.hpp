@@ -26,6 +26,9 @@ struct Columns {
 Columns pooled_columns(Pooling pooling, const Alphabet& alphabet, std::uint32_t length,
                        std::uint32_t width);
 
+// The columns of a row's residues: prepended and appended tokens are none.
+Columns residue_columns(const Alphabet& alphabet, std::uint32_t length);
+
 // `hidden` is rows x width x dimension. Pools the batch's used rows; a row with no columns to pool
 // is NaN, never zero.
 std::vector<float> pool_tokens(std::span<const float> hidden, const HostBatch& batch,

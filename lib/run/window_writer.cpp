@@ -4,10 +4,24 @@
 #include <span>
 #include <utility>
 
+#include "store/stored_values.hpp"
+
 namespace longhaul::run {
 namespace {
 
-Defect unstorable() {
+// Of the first output that cannot hold its numbers.
+Defect unstorable(const std::vector<OutputSpec>& outputs,
+                  std::span<const std::span<const float>> numbers) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].kind == ArrayKind::kTokens &&
+        !store::is_storable(numbers[i], outputs[i].dtype)) {
+      return {Reason::kNotFinite, "a residue's vector does not fit in the number type of its file",
+              "use --tokens-dtype fp32"};
+    }
+    if (!store::is_storable(numbers[i], outputs[i].dtype)) {
+      break;
+    }
+  }
   return {Reason::kNotFinite, "the vector does not fit in the output's number type",
           "use --output-dtype fp32"};
 }
@@ -77,18 +91,18 @@ void WindowWriter::write(EncodedJob job) {
   if (placed_ != window.index) {
     place(window);
   }
-  std::vector<const Record*> refused;
+  std::vector<std::pair<const Record*, Defect>> refused;
   std::vector<std::span<const float>> numbers;
   for (std::uint32_t i = 0; i < job.records.size(); ++i) {
     const Record& record = window.records[job.records[i]].record;
     const std::uint64_t row = record.row;
     if (job.has_vector[i] && !store_.put(row, job.rows.row(i, numbers))) {
+      refused.emplace_back(&record, unstorable(store_.layout().outputs, numbers));
       job.late.push_back({.row = row,
                           .status = Status::kRejected,
-                          .defect = unstorable(),
+                          .defect = refused.back().second,
                           .duplicate_of = std::nullopt,
                           .hash = std::nullopt});
-      refused.push_back(&record);
     }
   }
   for (const LateOutcome& outcome : job.late) {
@@ -118,8 +132,8 @@ void WindowWriter::write(EncodedJob job) {
     pending_ = std::move(progress);
   }
   if (settings_.rejected) {
-    for (const Record* record : refused) {
-      settings_.rejected(*record, unstorable());
+    for (const auto& [record, defect] : refused) {
+      settings_.rejected(*record, defect);
     }
   }
   commit_if_due();

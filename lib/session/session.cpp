@@ -1,5 +1,6 @@
 #include "session/session.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -53,7 +54,8 @@ class Session {
     }
     input_ = open_session_input(*mode_, config_, model_.card, host_,
                                 request_.continuation.has_value(), [this] { return stop(); });
-    require_space(host_.files, config_, *input_.reader, {model_.card.dimension, resumed()});
+    require_space(host_.files, config_, *input_.reader,
+                  {model_.card.dimension, resumed(), residues_to_come()}, host_.log);
     load_engine();
     if (!mode_->settle(engine_.fingerprint, engine_.choices)) {
       engine_ = {};  // two encoders may be more than there is memory for
@@ -67,6 +69,7 @@ class Session {
   void read_card() {
     const std::uint32_t threads = config_.threads.value_or(host_.facts.threads);
     model_ = host_.workshop.models.read_model(config_.model, config_.card, config_.model_sha256);
+    require_residues(config_, model_.card);
     options_ = encoder_options(config_, model_.card, threads);
     require_divisible(config_, model_.card, options_.pooling);
     follow();
@@ -92,6 +95,17 @@ class Session {
         *mode_);
   }
 
+  // Of a stream nobody knows before it was read.
+  double residues_to_come() const {
+    const bool files = std::all_of(input_.sources.begin(), input_.sources.end(),
+                                   [](const auto& source) { return source.regular; });
+    if (!config_.tokens || resumed() || !files || !mode_->is_whole()) {
+      return 0;
+    }
+    return sampled_residues(*host_.workshop.make_reader(config_, model_.card, host_.stop, nullptr),
+                            config_.window);
+  }
+
   bool resumed() const { return mode_->directory()->state().has_value(); }
 
   RunBegin begin() const {
@@ -115,7 +129,8 @@ class Session {
     store::StoreLayout layout{engine_.encoder->outputs(), output_columns(config_, *input_.reader),
                               mode_->facts().gaps_column};
     for (OutputSpec& output : layout.outputs) {
-      output.dtype = config_.output_dtype;
+      output.dtype =
+          output.kind == ArrayKind::kTokens ? config_.tokens_dtype : config_.output_dtype;
     }
     const bool goes_on = resumed();
     const RunBegin begun = begin();

@@ -65,6 +65,7 @@ struct StoreState {
 class EmbeddingStore {
  public:
   virtual ~EmbeddingStore() = default;
+  virtual const StoreLayout& layout() const = 0;
 
   // How many residues each row of a window has, from its first row on: none where the record was
   // rejected when the window was planned. Comes before any of these rows is put; of a window that a

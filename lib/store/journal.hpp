@@ -14,8 +14,8 @@
 //           "arrays" (where an output is of residues: rows and vectors of each output's file),
 //           "records" and "rejects" ({"bytes", "hash": of what was added since the last commit})
 //   note    "note": claims nothing
-//   retry   what the tables are once a retry is merged: "extent", "records" and "rejects" (whole
-//           files), "counters"; follows a finish, and is followed by one (retry_merge.hpp)
+//   retry   what the files are once a retry is merged: "extent", "arrays", "records", "rejects" (of
+//           whole files), "counters"; follows a finish, and is followed by one (retry_merge.hpp)
 //   finish  "rows", "report" (hash of run.json), and what the run adds
 //
 // Each append is synced before the next, so at most the last line can be torn; a torn line was

@@ -22,6 +22,7 @@ class JournaledStore : public EmbeddingStore {
   JournaledStore(Files& files, std::string directory, const StoreLayout& layout, Journal journal,
                  const FileClaims& claims, std::uint64_t completed);
 
+  const StoreLayout& layout() const override { return layout_; }
   void place_window(std::uint64_t first_row, std::span<const std::uint32_t> residues) override;
   bool put(std::uint64_t row, std::span<const std::span<const float>> values) override;
   void put_nan(std::uint64_t row) override;

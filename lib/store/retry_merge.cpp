@@ -1,5 +1,6 @@
 #include "store/retry_merge.hpp"
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -59,12 +60,6 @@ class Merge {
     if (again_.run.layout != old_.run.layout || !again_.run.finish || !old_.run.progress) {
       unfit(retry_, "is no finished retry of " + output_);
     }
-    for (const OutputSpec& array : old_.run.layout.outputs) {
-      if (array.kind != ArrayKind::kVector) {
-        throw Error(ExitCode::kInternal,
-                    "a retry is merged into " + array.name + ", whose rows have no room for more");
-      }
-    }
   }
 
   void announce() {
@@ -73,10 +68,16 @@ class Merge {
     write_tables(records, rejects);
     records.sync();
     rejects.sync();
+    FileClaims claims{old_.claims.extent, records.size(),         records.segment_hash(),
+                      rejects.size(),     rejects.segment_hash(), old_.claims.arrays};
+    for (std::size_t i = 0; i < outputs().size(); ++i) {
+      if (outputs()[i].kind == ArrayKind::kTokens) {
+        claims.arrays.at(i) = write_residues(outputs()[i]);
+      }
+    }
     files_.sync_directory(output_);
     nlohmann::ordered_json fields = {{"counters", again_.run.finish->at("counters")}};
-    fields.update(to_json(FileClaims{old_.claims.extent, records.size(), records.segment_hash(),
-                                     rejects.size(), rejects.segment_hash(), old_.claims.arrays}));
+    fields.update(to_json(claims));
     Journal(files_.open(out(store_files::kJournal), OpenMode::kReadWrite), old_.end)
         .append("retry", fields);
   }
@@ -87,6 +88,12 @@ class Merge {
     // Once the new table has its name the rows were durable.
     if (files_.exists(out(store_files::kRejectsNext))) {
       copy_rows();
+    }
+    for (const OutputSpec& output : outputs()) {
+      if (output.kind == ArrayKind::kTokens) {
+        place(next_file(array_file(output)), array_file(output));
+        place(next_file(offsets_file(output)), offsets_file(output));
+      }
     }
     place(store_files::kRecordsNext, store_files::kRecords);
     place(store_files::kRejectsNext, store_files::kRejects);
@@ -104,7 +111,8 @@ class Merge {
  private:
   std::string out(const std::string& name) const { return path_in(output_, name); }
   std::string again(const char* name) const { return path_in(retry_, name); }
-  std::unique_ptr<File> create(const char* name) {
+  const std::vector<OutputSpec>& outputs() const { return old_.run.layout.outputs; }
+  std::unique_ptr<File> create(const std::string& name) {
     return files_.open(out(name), OpenMode::kCreate);
   }
 
@@ -148,15 +156,67 @@ class Merge {
     }
   }
 
-  // rejects.csv is still the old one: what it names, and nothing else, may be written.
+  // Calls `each` with every row of the output, and with the row of the retry that takes its place.
+  void for_each_row(
+      const std::function<void(std::uint64_t row, std::optional<std::uint64_t> again)>& each) {
+    RejectCursor rejected(open_own_table(files_, out(store_files::kRejects), kGiveUp), kGiveUp);
+    RecordCursor fresh = retry_output_.records(Rows::kSelected);
+    std::uint64_t row = 0;
+    for (RecordRow record; fresh.next(record); ++row) {
+      for (const RecordRow place = required(rejected); row < place.position; ++row) {
+        each(row, std::nullopt);
+      }
+      each(row, record.status == Status::kRejected ? std::nullopt : std::optional(record.row));
+    }
+    for (; row < old_output_.rows(); ++row) {
+      each(row, std::nullopt);
+    }
+  }
+
+  // Rows that have more residues now move those behind them: both files anew, beside the old.
+  ArrayClaim write_residues(const OutputSpec& output) {
+    ArrayReader before = old_output_.array(output);
+    ArrayReader fresh = retry_output_.array(output);
+    ArrayClaim claim{old_output_.rows(), 0};
+    for_each_row([&](std::uint64_t row, std::optional<std::uint64_t> again) {
+      claim.vectors += again ? fresh.vectors(*again) : before.vectors(row);
+    });
+    TextFile data(create(next_file(array_file(output))), 0);
+    TextFile offsets(create(next_file(offsets_file(output))), 0);
+    data.append(array_header(output, claim.vectors));
+    offsets.append(offsets_header(claim.rows));
+    std::int64_t first = 0;
+    const auto write_offset = [&] {
+      offsets.append({reinterpret_cast<const char*>(&first), sizeof(first)});
+    };
+    write_offset();
+    for_each_row([&](std::uint64_t row, std::optional<std::uint64_t> again) {
+      ArrayReader& from = again ? fresh : before;
+      const auto bytes = from.bytes(again.value_or(row));
+      if (!bytes) {
+        unfit(from.where(again.value_or(row)), "is missing");
+      }
+      data.append({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
+      first += static_cast<std::int64_t>(bytes->size() / vector_bytes(output));
+      write_offset();
+    });
+    data.sync();
+    offsets.sync();
+    return claim;
+  }
+
+  // Vectors and checksums; residues have files of their own. rejects.csv is still the old one: what
+  // it names, and nothing else, may be written.
   void copy_rows() {
     RejectCursor rejected(open_own_table(files_, out(store_files::kRejects), kGiveUp), kGiveUp);
     RecordCursor fresh = retry_output_.records();
     std::vector<ArrayReader> arrays;
     std::vector<std::unique_ptr<File>> to;
-    for (const OutputSpec& output : old_.run.layout.outputs) {
+    for (const OutputSpec& output : outputs()) {
       arrays.push_back(retry_output_.array(output));
-      to.push_back(files_.open(out(array_file(output)), OpenMode::kReadWrite));
+      to.push_back(output.kind == ArrayKind::kTokens
+                       ? nullptr
+                       : files_.open(out(array_file(output)), OpenMode::kReadWrite));
     }
     ChecksumReader checksums = retry_output_.checksums();
     const auto to_sums = files_.open(out(store_files::kChecksums), OpenMode::kReadWrite);
@@ -183,18 +243,22 @@ class Merge {
         unfit(arrays.front().where(record.row), "does not match its checksum");
       }
       for (std::size_t i = 0; i < arrays.size(); ++i) {
-        const auto bytes = arrays[i].bytes(record.row).value();
-        to[i]->write_at(kNpyHeaderBytes + row * bytes.size(), bytes);
+        if (to[i]) {
+          const auto bytes = arrays[i].bytes(record.row).value();
+          to[i]->write_at(kNpyHeaderBytes + row * bytes.size(), bytes);
+        }
       }
       to_sums->write_at(kNpyHeaderBytes + row * sizeof(sum), std::as_bytes(std::span(&sum, 1)));
     }
     for (const auto& file : to) {
-      file->sync();
+      if (file) {
+        file->sync();
+      }
     }
     to_sums->sync();
   }
 
-  void place(const char* from, const char* to) {
+  void place(const std::string& from, const std::string& to) {
     if (files_.exists(out(from))) {
       files_.rename(out(from), out(to));
     }

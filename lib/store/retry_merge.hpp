@@ -3,10 +3,11 @@
 // output (domain/record_row.hpp). When that run is finished it is merged. An output is as it was
 // before until the journal's "retry" line is written, and from then on every start completes the
 // merge, so a kill at any moment loses nothing:
-//   1. the new records.csv and rejects.csv beside the old ones, synced
-//   2. the "retry" line: what the two will be
+//   1. the new records.csv and rejects.csv beside the old ones, synced; likewise arrays of residues,
+//      whose rows move when one before them has more (room for one copy)
+//   2. the "retry" line: what these will be
 //   3. the vectors and their checksums into their rows, synced
-//   4. the new tables renamed over the old ones, run.json, the "finish" line
+//   4. the new files renamed over the old ones, run.json, the "finish" line
 //   5. the retry's directory removed
 // The caller holds the output's lock; one thread. Throws Error: kIo, or kBadData when the two do
 // not fit together.

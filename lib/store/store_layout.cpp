@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kArrayEnding = ".npy";
 constexpr std::string_view kPartialEnding = ".partial";
+constexpr std::string_view kNextEnding = ".next";
 
 }  // namespace
 
@@ -34,10 +35,16 @@ std::string offsets_file(const OutputSpec& output) {
   return (output.name == "tokens" ? "token" : output.name) + "_offsets" + std::string(kArrayEnding);
 }
 
+std::string next_file(const std::string& name) {
+  return name + std::string(kNextEnding);
+}
+
 bool is_array_file(const std::string& name) {
   std::string_view plain = name;
-  if (plain.ends_with(kPartialEnding)) {
-    plain.remove_suffix(kPartialEnding.size());
+  for (const std::string_view ending : {kPartialEnding, kNextEnding}) {
+    if (plain.ends_with(ending)) {
+      plain.remove_suffix(ending.size());
+    }
   }
   return plain.ends_with(kArrayEnding) &&
          (plain.starts_with("embeddings.") || plain == "tokens.npy" ||

@@ -43,6 +43,8 @@ std::string array_file(const OutputSpec& output);
 std::string partial_file(const OutputSpec& output);
 // Of tokens: where each row's vectors begin.
 std::string offsets_file(const OutputSpec& output);
+// The one that will replace it, while a retry is merged.
+std::string next_file(const std::string& name);
 // Whether a file of this name is an array of ours, or part of one.
 bool is_array_file(const std::string& name);
 

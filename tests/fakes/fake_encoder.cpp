@@ -287,6 +287,7 @@ std::unique_ptr<encode::Encoder> make_fake_encoder(const encode::EncoderOptions&
                      &settings.thread_out_of_memory_at, &settings.device.wrap_at}) {
     *call = *call ? std::optional(**call + kContractCalls) : std::nullopt;
   }
+  settings.tokens = settings.tokens || options.tokens;
   settings.nan_in_half = options.dtype == Dtype::kFp32 ? 0 : settings.nan_in_half;
   for (std::uint64_t& call : settings.device.fail_at) {
     call += kContractCalls;

@@ -13,6 +13,7 @@ namespace longhaul::fakes {
 
 class MemoryStore : public store::EmbeddingStore {
  public:
+  const store::StoreLayout& layout() const override { return only_vectors; }
   void place_window(std::uint64_t, std::span<const std::uint32_t>) override {}
   bool put(std::uint64_t row, std::span<const std::span<const float>> values) override {
     const std::span<const float> vector = values.front();
@@ -32,6 +33,7 @@ class MemoryStore : public store::EmbeddingStore {
   void finish(std::uint64_t, const nlohmann::ordered_json&, const nlohmann::json&) override {}
   void write_report(const nlohmann::ordered_json&) override {}
 
+  store::StoreLayout only_vectors = store::single_vector(8);
   std::map<std::uint64_t, std::vector<float>> vectors;
   std::vector<RecordRow> records;
   std::vector<store::Progress> commits;

@@ -24,6 +24,8 @@ const std::map<std::string_view, std::string> kOther{
     {"allow-nucleotides", "true"},
     {"output", "elsewhere"},
     {"output-dtype", "fp16"},
+    {"tokens", "true"},
+    {"tokens-dtype", "fp32"},
     {"overwrite", "true"},
     {"commit-every", "9s"},
     {"time-limit", "2h"},

@@ -34,6 +34,7 @@ class KillingFiles : public Files {
   }
   std::uint64_t operations() const { return operations_; }
   bool fired() const { return fired_; }
+  std::optional<std::uint64_t> free;  // what the disk is said to have
 
   std::unique_ptr<File> open(const std::string& path, OpenMode mode) override {
     if (mode == OpenMode::kCreate) {
@@ -62,7 +63,7 @@ class KillingFiles : public Files {
   void sync_directory(const std::string& path) override { step(), files_->sync_directory(path); }
   std::vector<std::string> list(const std::string& path) override { return files_->list(path); }
   std::optional<std::uint64_t> free_bytes(const std::string& path) override {
-    return files_->free_bytes(path);
+    return free ? free : files_->free_bytes(path);
   }
   std::unique_ptr<FileLock> lock(const std::string& path, std::string_view holder,
                                  std::optional<int> adopt) override {

@@ -138,6 +138,8 @@ TEST_CASE("a setting that makes the numbers may not change between sessions", "[
       {"normalize", [](auto& config) { config.normalize = Normalize::kL2; }},
       {"dtype", [](auto& config) { config.dtype = Dtype::kBf16; }},
       {"output-dtype", [](auto& config) { config.output_dtype = OutputDtype::kFp16; }},
+      {"tokens", [](auto& config) { config.tokens = true; }},
+      {"tokens-dtype", [](auto& config) { config.tokens_dtype = OutputDtype::kFp32; }},
       {"max-length", [](auto& config) { config.max_length = 30; }},
       {"too-long", [](auto& config) { config.too_long = TooLong::kTruncate; }},
       {"unknown", [](auto& config) { config.unknown = Unknown::kToken; }},
@@ -184,7 +186,10 @@ TEST_CASE("sessions on unlike machines make the bits numeric", "[session]") {
 }
 
 TEST_CASE("the rejected rows of a complete output are embedded again and merged", "[session]") {
+  const nlohmann::json model =
+      GENERATE(0, 1) == 0 ? nlohmann::json{{"fake", true}} : three_outputs();
   Scene scene;
+  scene.set_model(model);
   spoil(scene);
   REQUIRE(scene.run().code == ExitCode::kRejected);
   const std::vector<std::string> before = scene.results();
@@ -192,6 +197,7 @@ TEST_CASE("the rejected rows of a complete output are embedded again and merged"
   scene.config.unknown = Unknown::kToken;
 
   Scene straight;
+  straight.set_model(model);
   spoil(straight);
   straight.config.unknown = Unknown::kToken;
   straight.run();

@@ -272,4 +272,23 @@ encode::EmbeddingBlock pooled_block(const encode::EncoderCard& card, const encod
   return block;
 }
 
+encode::EmbeddingBlock token_block(const encode::EncoderCard& card, const encode::HostBatch& batch,
+                                   const at::Tensor& output) {
+  encode::EmbeddingBlock block;
+  block.rows = batch.used_rows;
+  block.dimension = card.dimension;
+  block.firsts = {0};
+  std::vector<std::int64_t> places;  // of the output's rows x width vectors
+  for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
+    const encode::Columns columns = residue_columns(card.alphabet, batch.lengths[row]);
+    for (std::uint32_t column = columns.first; column < columns.last; ++column) {
+      places.push_back(std::int64_t{row} * batch.width + column);
+    }
+    block.firsts.push_back(places.size());
+  }
+  const at::Tensor index = at::tensor(places, c10::kLong).to(output.device());
+  block.values = host_values(output.reshape({-1, output.size(2)}).index_select(0, index));
+  return block;
+}
+
 }  // namespace longhaul::torch_room

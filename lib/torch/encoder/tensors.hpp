@@ -31,4 +31,9 @@ void check_output(const encode::EncoderCard& card, const encode::HostBatch& batc
 encode::EmbeddingBlock pooled_block(const encode::EncoderCard& card, const encode::HostBatch& batch,
                                     const at::Tensor& output, Pooling pooling, Normalize normalize);
 
+// The vectors of each used row's residues as the encoder gave them, in float32 on the host. The
+// output is rows x width x dimension; no more than the residues leaves the device.
+encode::EmbeddingBlock token_block(const encode::EncoderCard& card, const encode::HostBatch& batch,
+                                   const at::Tensor& output);
+
 }  // namespace longhaul::torch_room

@@ -77,9 +77,7 @@ class TorchScriptEncoder : public encode::Encoder {
 
   using encode::Encoder::encode;
   std::vector<encode::EncodedBatch> encode(std::span<const encode::HostBatch> parts) override;
-  std::vector<OutputSpec> outputs() const override {
-    return {{.dimension = model_.card.dimension}};
-  }
+  std::vector<OutputSpec> outputs() const override;
   device::Device& device() override { return *device_; }
   std::uint32_t concurrency() const override { return threads_ ? threads_->count() : 1; }
   plan::RowsPolicy rows_policy() const override;
@@ -87,22 +85,20 @@ class TorchScriptEncoder : public encode::Encoder {
   json report() const override { return report_; }
 
  private:
-  void load(const encode::EncoderOptions& options);
-  void choose_cpu_kernels(const encode::EncoderOptions& options);
+  void load();
+  void choose_cpu_kernels();
   InputSizes convolution_sizes();
-  void log_kernels(Log& log) const;
-  encode::EmbeddingBlock embed(const encode::HostBatch& batch, Dtype dtype, Pooling pooling,
-                               Normalize normalize);
+  // What the card means of what the program gives.
+  at::Tensor forward(const encode::HostBatch& batch, Dtype dtype);
   encode::EmbeddingBlock embed_as_card(const encode::HostBatch& batch, Dtype dtype) {
-    return embed(batch, dtype, model_.card.pooling, model_.card.normalize);
+    return pooled_block(model_.card, batch, forward(batch, dtype), model_.card.pooling,
+                        model_.card.normalize);
   }
   std::vector<encode::EncodedBatch> embed_parts(std::span<const encode::HostBatch> parts);
   void check_shapes(Dtype dtype);
 
   encode::ModelFile model_;
-  Pooling pooling_;
-  Normalize normalize_;
-  Dtype dtype_;
+  const encode::EncoderOptions options_;
   std::shared_ptr<LiveBytes> live_ = std::make_shared<LiveBytes>();  // shared with device_
   std::unique_ptr<TorchDevice> device_;
   std::unique_ptr<ScriptProgram> program_;
@@ -115,12 +111,11 @@ class TorchScriptEncoder : public encode::Encoder {
 TorchScriptEncoder::TorchScriptEncoder(encode::ModelFile model,
                                        const encode::EncoderOptions& options, Log& log)
     : model_(std::move(model)),
-      pooling_(options.pooling),
-      normalize_(options.normalize),
-      dtype_(options.dtype),
+      options_(options),
       device_(open_torch_device(options.device, live_)) {
   const encode::EncoderCard& card = model_.card;
-  if (pooling_ == Pooling::kCls && card.output == OutputKind::kTokens && !card.alphabet.prepend) {
+  if (options_.pooling == Pooling::kCls && card.output == OutputKind::kTokens &&
+      !card.alphabet.prepend) {
     throw Error(ExitCode::kUsage, "--pooling cls, but the model prepends no token",
                 "choose mean or max");
   }
@@ -129,21 +124,23 @@ TorchScriptEncoder::TorchScriptEncoder(encode::ModelFile model,
     require_threads(2 * (options.threads - 1));  // OpenMP's and LibTorch's, beside this one
     at::set_num_threads(static_cast<int>(options.threads));
   }
-  load(options);
+  load();
   // A program that would not freeze may change itself as it runs.
   if (device_->kind() == device::DeviceKind::kCpu && program_->frozen()) {
     threads_.emplace(static_cast<std::uint32_t>(at::get_num_threads()));
   }
-  log_kernels(log);
+  if (report_.contains("kernels")) {
+    log.debug("CPU kernels: " + choices_["kernels"].get<std::string>());
+  }
   if (report_.contains("drift")) {
     const json& drift = report_["drift"];
-    log.info(std::string(to_string(dtype_)) + " drifts from float32: least cosine " +
+    log.info(std::string(to_string(options_.dtype)) + " drifts from float32: least cosine " +
              number_text(drift["least_cosine"]) + ", greatest difference " +
              short_number(drift["greatest_difference"]) + " (" + drift["vectors"].dump() +
              " vectors)");
   }
   if (slowdown_ && *slowdown_ > 1) {
-    log.warning("this processor has no instructions for " + std::string(to_string(dtype_)) +
+    log.warning("this processor has no instructions for " + std::string(to_string(options_.dtype)) +
                 ": products take " + std::to_string(std::lround(*slowdown_ * 100)) +
                 " % of their time in fp32");
   }
@@ -152,7 +149,7 @@ TorchScriptEncoder::TorchScriptEncoder(encode::ModelFile model,
   }
 }
 
-void TorchScriptEncoder::load(const encode::EncoderOptions& options) {
+void TorchScriptEncoder::load() {
   const LiveBytesGuard counted(live_);
   const c10::InferenceMode inference;
   const encode::EncoderCard& card = model_.card;
@@ -163,7 +160,7 @@ void TorchScriptEncoder::load(const encode::EncoderOptions& options) {
   };
   std::optional<torch::jit::Module> module = load_module(model_.path, device);
   report_ = {{"device", device_->name()},
-             {"dtype", to_string(dtype_)},
+             {"dtype", to_string(options_.dtype)},
              {"parameters", count_parameters(*module)},
              {"torch", TORCH_VERSION}};
   const auto freeze = [&] {
@@ -171,24 +168,25 @@ void TorchScriptEncoder::load(const encode::EncoderOptions& options) {
   };
   freeze();
   check_shapes(Dtype::kFp32);
-  if (device_->kind() == device::DeviceKind::kCpu && dtype_ != Dtype::kFp32) {
-    slowdown_ = slowdown_without_support(to_scalar_type(dtype_), linear_shapes(*program_->graph()));
+  if (device_->kind() == device::DeviceKind::kCpu && options_.dtype != Dtype::kFp32) {
+    slowdown_ =
+        slowdown_without_support(to_scalar_type(options_.dtype), linear_shapes(*program_->graph()));
   }
   json golden = check_golden(card, embed_exactly, "at float32");
   std::vector<float> exact;
-  if (dtype_ != Dtype::kFp32) {
+  if (options_.dtype != Dtype::kFp32) {
     exact = sample_vectors(card, embed_exactly);
     program_.reset();
-    module->to(to_scalar_type(dtype_));
+    module->to(to_scalar_type(options_.dtype));
     freeze();
     try {
-      check_shapes(dtype_);
+      check_shapes(options_.dtype);
     } catch (const Error&) {  // types are mixed, where a trace has kept some
       module->to(c10::kFloat);
       freeze();
-      convert_types(*program_, to_scalar_type(dtype_),
+      convert_types(*program_, to_scalar_type(options_.dtype),
                     input_tensors(card, shape_batches(card).front(), device, Dtype::kFp32));
-      check_shapes(dtype_);
+      check_shapes(options_.dtype);
     }
   }
   module.reset();  // what the program does not hold is given back before weights are packed
@@ -198,17 +196,15 @@ void TorchScriptEncoder::load(const encode::EncoderOptions& options) {
     report_["products"].push_back(
         {{"inputs", shape.inputs}, {"outputs", shape.outputs}, {"count", shape.count}});
   }
-  choose_cpu_kernels(options);
-  if (dtype_ == Dtype::kFp32) {
+  choose_cpu_kernels();
+  if (options_.dtype == Dtype::kFp32) {
     if (choices_["kernels"] == "onednn") {
       golden = check_golden(card, embed_exactly, "by the fused CPU kernels");
     }
   } else {
-    report_["drift"] = measure_drift(
-        card, exact,
-        sample_vectors(
-            card, [&](const encode::HostBatch& batch) { return embed_as_card(batch, dtype_); }),
-        dtype_);
+    const std::vector<float> drifted = sample_vectors(
+        card, [&](const auto& batch) { return embed_as_card(batch, options_.dtype); });
+    report_["drift"] = measure_drift(card, exact, drifted, options_.dtype);
   }
   report_["golden"] = card.golden.empty() ? json("unchecked") : std::move(golden);
 }
@@ -222,19 +218,19 @@ plan::RowsPolicy TorchScriptEncoder::rows_policy() const {
                                 .rows_fixed = 0};
 }
 
-void TorchScriptEncoder::choose_cpu_kernels(const encode::EncoderOptions& options) {
+void TorchScriptEncoder::choose_cpu_kernels() {
   choices_ = json::object({{"kernels", "mkl"}});
   if (device_->kind() != device::DeviceKind::kCpu || !program_->frozen()) {
     return;
   }
   const std::string kernels = choose_kernels(
-      options.chosen_before("kernels").value_or(options.cpu_kernels),
+      options_.chosen_before("kernels").value_or(options_.cpu_kernels),
       linear_shapes(*program_->graph()), !packable_convolutions(*program_->graph()).empty());
   choices_["kernels"] = kernels;
   report_["kernels"] = {{"choice", kernels}};
   if (kernels == "onednn") {
-    const kernels::Isa isa = choose_isa(options);
-    const std::string passes = choose_passes(options);
+    const kernels::Isa isa = choose_isa(options_);
+    const std::string passes = choose_passes(options_);
     choices_["isa"] = kernels::to_string(isa);
     choices_["passes"] = passes;
     program_->change(&remove_mutation);
@@ -247,7 +243,7 @@ void TorchScriptEncoder::choose_cpu_kernels(const encode::EncoderOptions& option
       report_["kernels"]["fused"] = fuse_graph(graph, passes, sizes, isa);
     });
     alone.reset();
-    check_shapes(dtype_);
+    check_shapes(options_.dtype);
   }
 }
 
@@ -260,20 +256,14 @@ InputSizes TorchScriptEncoder::convolution_sizes() {
   const bool image = card.modality == Modality::kImage;
   const encode::HostBatch batch =
       image ? probe_batch(card, 1, std::array{0U}) : shape_batches(card).back();
-  InputSizes sizes = program_->input_sizes(&packable_convolutions,
-                                           input_tensors(card, batch, device_->torch(), dtype_));
+  InputSizes sizes = program_->input_sizes(
+      &packable_convolutions, input_tensors(card, batch, device_->torch(), options_.dtype));
   for (std::vector<std::int64_t>& size : sizes) {
     if (image && !size.empty()) {
       size.front() *= plan::kCpuPartImages;
     }
   }
   return sizes;
-}
-
-void TorchScriptEncoder::log_kernels(Log& log) const {
-  if (report_.contains("kernels")) {
-    log.debug("CPU kernels: " + choices_["kernels"].get<std::string>());
-  }
 }
 
 void TorchScriptEncoder::check_shapes(Dtype dtype) {
@@ -302,14 +292,22 @@ void TorchScriptEncoder::check_shapes(Dtype dtype) {
   }
 }
 
-encode::EmbeddingBlock TorchScriptEncoder::embed(const encode::HostBatch& batch, Dtype dtype,
-                                                 Pooling pooling, Normalize normalize) {
+std::vector<OutputSpec> TorchScriptEncoder::outputs() const {
+  std::vector<OutputSpec> outputs{{.dimension = model_.card.dimension}};
+  if (options_.tokens) {
+    outputs.push_back(
+        {.name = "tokens", .kind = ArrayKind::kTokens, .dimension = model_.card.dimension});
+  }
+  return outputs;
+}
+
+at::Tensor TorchScriptEncoder::forward(const encode::HostBatch& batch, Dtype dtype) {
   const encode::EncoderCard& card = model_.card;
   const torch::jit::IValue result =
       program_->run(input_tensors(card, batch, device_->torch(), dtype));
-  const at::Tensor output = output_tensor(card, result);
+  at::Tensor output = output_tensor(card, result);
   check_output(card, batch, output);
-  return pooled_block(card, batch, output, pooling, normalize);
+  return output;
 }
 
 std::vector<encode::EncodedBatch> TorchScriptEncoder::embed_parts(
@@ -318,8 +316,13 @@ std::vector<encode::EncodedBatch> TorchScriptEncoder::embed_parts(
     const LiveBytesGuard counted(live_);
     const c10::InferenceMode inference;
     const c10::OptionalDeviceGuard guard(device_->torch());
+    const at::Tensor output = forward(part, options_.dtype);
     encode::EncodedBatch encoded;
-    encoded.blocks.push_back(embed(part, dtype_, pooling_, normalize_));
+    encoded.blocks.push_back(
+        pooled_block(model_.card, part, output, options_.pooling, options_.normalize));
+    if (options_.tokens) {
+      encoded.blocks.push_back(token_block(model_.card, part, output));
+    }
     return encoded;
   };
   if (threads_) {
