@@ -112,6 +112,17 @@ Lines counts_in_words(const json& counts) {
   return lines;
 }
 
+// "tokens.npy 45,120 x 512 fp16, of 300 rows by token_offsets.npy"
+std::string array_text(const json& array) {
+  const bool tokens = array.contains("offsets");
+  return array.at("file").get<std::string>() + " " +
+         format_count(array.at(tokens ? "vectors" : "rows").get<std::uint64_t>()) + " x " +
+         in_words(array.at("dimension")) + " " + in_words(array.at("dtype")) +
+         (tokens ? ", of " + format_count(array.at("rows").get<std::uint64_t>()) + " rows by " +
+                       in_words(array.at("offsets"))
+                 : "");
+}
+
 void print_run(const std::string& path, const session::OutputState& output, std::size_t columns) {
   const auto print_row = [columns](const std::string& name, const std::string& value) {
     std::cout << named_line(name, value, columns);
@@ -124,6 +135,9 @@ void print_run(const std::string& path, const session::OutputState& output, std:
   print_row("state", state_text(output));
   for (const auto& [name, value] : counts_in_words(output.counts)) {
     print_row(name, value);
+  }
+  for (const json array : output.arrays) {
+    print_row("array", array_text(array));
   }
   if (!output.left_out.empty()) {
     print_row("left out",
@@ -160,7 +174,9 @@ ExitCode inspect_run(const std::string& path, bool as_json, std::size_t columns)
   const std::unique_ptr<Files> files = posix_files();
   const session::OutputState output = session::read_output_state(*files, path);
   if (as_json) {
-    std::cout << to_json(output).dump() << '\n';
+    nlohmann::ordered_json run = to_json(output);
+    run["arrays"] = output.arrays;
+    std::cout << run.dump() << '\n';
   } else {
     print_run(path, output, columns);
   }

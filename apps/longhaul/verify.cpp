@@ -178,7 +178,7 @@ class VerifyCommand {
     for (Record& record : records) {
       session::RecordAgain once = session::embed_again(recipe, std::move(record));
       exact_ = exact_ && !once.reshaped;
-      again.vectors.push_back(std::move(once.vector));
+      again.rows.push_back(std::move(once.outputs));
     }
     again.tolerance = exact_ ? 0 : encode::contract_tolerance(encoder->report());
     return again;

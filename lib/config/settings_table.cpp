@@ -122,7 +122,7 @@ std::vector<Setting> make_table() {
       makes_numbers(row(
           kNumbers, {"pooling"}, "NAME",
           "mean, mean-compat, cls or max (default: the card's); mean-compat repeats the original "
-          "pipeline's formula",
+          "pipeline's formula. none: no embeddings.npy, only the residues of --tokens",
           v::choice(&C::pooling, "card"))),
       makes_numbers(row(kNumbers, {"normalize"}, "NAME", "none or l2 (default: the card's)",
                         v::choice(&C::normalize, "card"))),

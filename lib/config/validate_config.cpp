@@ -44,12 +44,22 @@ void check_rejects(const RunConfig& config) {
 }
 
 void check_outputs(const RunConfig& config) {
-  if (!config.tokens && config.tokens_dtype != RunConfig{}.tokens_dtype) {
+  const bool alone = config.pooling == Pooling::kNone;
+  if (!config.tokens && !alone && config.tokens_dtype != RunConfig{}.tokens_dtype) {
     contradiction("--tokens-dtype has no meaning without --tokens",
                   "add --tokens, or leave it out");
   }
-  if (config.tokens && config.format == "images") {
-    contradiction("--tokens has no meaning with --format images", "leave it out");
+  if ((config.tokens || alone) && config.format == "images") {
+    contradiction(
+        std::string(alone ? "--pooling none" : "--tokens") + " has no meaning with --format images",
+        "leave it out");
+  }
+  if (alone &&
+      (config.normalize == Normalize::kL2 || config.output_dtype != RunConfig{}.output_dtype)) {
+    contradiction(std::string("--pooling none writes no vectors of records, which ") +
+                      (config.normalize == Normalize::kL2 ? "--normalize" : "--output-dtype") +
+                      " is about",
+                  "leave that out; --tokens-dtype is the type of residues");
   }
 }
 

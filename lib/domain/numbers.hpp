@@ -14,14 +14,15 @@ struct Words<Modality> {
                                            {"image", Modality::kImage}};
 };
 
-// From hidden states to one vector: encode/pooling.hpp.
-enum class Pooling { kMean, kMeanCompat, kCls, kMax };
+// From hidden states to one vector: encode/pooling.hpp. None: a run writes residues alone.
+enum class Pooling { kMean, kMeanCompat, kCls, kMax, kNone };
 template <>
 struct Words<Pooling> {
   static constexpr Word<Pooling> all[] = {{"mean", Pooling::kMean},
                                           {"mean-compat", Pooling::kMeanCompat},
                                           {"cls", Pooling::kCls},
-                                          {"max", Pooling::kMax}};
+                                          {"max", Pooling::kMax},
+                                          {"none", Pooling::kNone}};
 };
 
 enum class Normalize { kNone, kL2 };

@@ -344,6 +344,9 @@ std::optional<json> parse_output_key(const Fields& card) {
 }
 
 void check_pooling(const Fields& card, const EncoderCard& parsed) {
+  if (parsed.pooling == Pooling::kNone) {
+    card.fail("pooling", "is 'none', which a run may ask for; a card says how vectors are made");
+  }
   if (parsed.pooling == Pooling::kCls && parsed.output == OutputKind::kTokens &&
       !parsed.alphabet.prepend) {
     card.fail("pooling", "is 'cls', but the alphabet prepends no token");

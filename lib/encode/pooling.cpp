@@ -53,6 +53,8 @@ Columns pooled_columns(Pooling pooling, const Alphabet& alphabet, std::uint32_t 
       return {1, std::min(length, width - 1)};
     case Pooling::kCls:
       return {0, std::min<std::uint32_t>(length, 1)};
+    case Pooling::kNone:
+      break;
   }
   return {};
 }

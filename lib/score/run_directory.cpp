@@ -32,6 +32,13 @@ store::OutputReader open_finished(Files& files, const std::string& path) {
     throw Error(ExitCode::kBadData, path + " holds a run that is not finished",
                 "give the same embed command again: it continues");
   }
+  const std::vector<OutputSpec>& arrays = output.layout().outputs;
+  if (std::none_of(arrays.begin(), arrays.end(),
+                   [](const OutputSpec& array) { return array.name == OutputSpec{}.name; })) {
+    throw Error(ExitCode::kBadData,
+                path + " holds the vectors of residues alone (--pooling none), not one a record",
+                "embed into another --output with a --pooling that gives one");
+  }
   return output;
 }
 

@@ -22,8 +22,10 @@ std::unique_ptr<encode::Encoder> load(const EngineParts& parts) {
       parts.host.workshop.models.make_encoder(parts.model, parts.options, parts.host.log);
   parts.host.log.info(parts.model.card.name + " on " + encoder->device().name() + ", " +
                       std::string(to_string(parts.config.dtype)) + ", " +
-                      std::string(to_string(parts.options.pooling)) + ", " +
-                      std::to_string(encoder->outputs().front().dimension) +
+                      (parts.options.pooling == Pooling::kNone
+                           ? "residues alone"
+                           : std::string(to_string(parts.options.pooling))) +
+                      ", " + std::to_string(encoder->outputs().front().dimension) +
                       " dimensions, loaded in " + format_duration(parts.host.now() - start));
   return encoder;
 }

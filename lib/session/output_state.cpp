@@ -48,6 +48,26 @@ Counters committed_counters(const store::Progress& progress) {
   return counters;
 }
 
+ordered_json arrays_of(const store::OutputReader& reader) {
+  ordered_json arrays = ordered_json::array();
+  const std::vector<OutputSpec>& outputs = reader.layout().outputs;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const OutputSpec& output = outputs[i];
+    const std::string path = reader.array_path(output);
+    ordered_json array = {{"file", path.substr(path.rfind('/') + 1)},
+                          {"kind", to_string(output.kind)},
+                          {"rows", reader.rows()},
+                          {"dimension", output.dimension},
+                          {"dtype", to_string(output.dtype)}};
+    if (output.kind == ArrayKind::kTokens) {
+      array["vectors"] = reader.claims()->claims.array(i).vectors;
+      array["offsets"] = store::offsets_file(output);
+    }
+    arrays.push_back(std::move(array));
+  }
+  return arrays;
+}
+
 }  // namespace
 
 json committed_counts(const store::Progress& progress) {
@@ -85,6 +105,7 @@ OutputState read_output_state(Files& files, const std::string& directory) {
   }
   const store::StoreState& store = reader.claims()->run;
   output.report = reader.run();
+  output.arrays = arrays_of(reader);
   output.counts = store.progress ? committed_counts(*store.progress) : to_json(Counters());
   output.left_out = take_left_out(output.counts);
   if (store.finish) {

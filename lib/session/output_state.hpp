@@ -19,6 +19,7 @@ struct OutputState {
   nlohmann::json code;            // of a run that ended; else null
   nlohmann::json counts;          // of what is committed, as committed_counts() has them
   nlohmann::json left_out;        // of the input, as far as it is committed
+  nlohmann::ordered_json arrays;  // each file of numbers: rows and vectors that are committed, type
   nlohmann::ordered_json report;  // run.json; an empty object when it is not there or damaged
 };
 

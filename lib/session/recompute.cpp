@@ -36,8 +36,9 @@ RecordAgain embed_again(const Recipe& recipe, Record record) {
   RecordAgain again{{}, result.reshaped > 0};
   if (result.failures.empty()) {
     std::vector<std::span<const float>> numbers;
-    const std::span<const float> first = result.rows.row(0, numbers).front();
-    again.vector.assign(first.begin(), first.end());
+    for (const std::span<const float> output : result.rows.row(0, numbers)) {
+      again.outputs.emplace_back(output.begin(), output.end());
+    }
   }
   return again;
 }

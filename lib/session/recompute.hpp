@@ -20,8 +20,8 @@ struct Recipe {
 };
 
 struct RecordAgain {
-  std::vector<float> vector;  // of the first output; empty where it has none now
-  bool reshaped = false;      // it did not fit in the part it had: low bits may differ
+  std::vector<std::vector<float>> outputs;  // none where it has no numbers now
+  bool reshaped = false;  // it did not fit in the part it had: low bits may differ
 };
 
 // In a part of the rows it had, filled up with dummies; and once more, as the run did, where that

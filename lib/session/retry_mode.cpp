@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "config/merged_retries.hpp"
 #include "run/rejected_rows.hpp"
+#include "session/disk_space.hpp"
 #include "session/run_identity.hpp"
 #include "session/run_report.hpp"
 #include "session/session_checks.hpp"
@@ -68,6 +69,7 @@ class RetryMode : public Mode {
                           nullptr, false);
     describe();
     if (rejected() > 0) {
+      require_room_for_residues_anew(host.files, config.output, finished().layout);
       open_retry();
     }
   }

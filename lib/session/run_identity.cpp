@@ -48,11 +48,10 @@ nlohmann::json fingerprint(const config::RunConfig& config, const encode::Encode
                            const encode::EncoderOptions& options, const std::string& model_sha256,
                            const std::string& device_kind) {
   // What settings are that the card or the machine decides, and those with a form of their own.
-  const nlohmann::json effective = {{"delimiter", or_null(config.delimiter)},
-                                    {"pooling", to_string(options.pooling)},
-                                    {"normalize", to_string(options.normalize)},
-                                    {"max-length", or_null(max_tokens(config, card))},
-                                    {"device", device_kind}};
+  const nlohmann::json effective = {
+      {"delimiter", or_null(config.delimiter)},          {"pooling", to_string(options.pooling)},
+      {"normalize", to_string(options.normalize)},       {"tokens", options.tokens},
+      {"max-length", or_null(max_tokens(config, card))}, {"device", device_kind}};
   nlohmann::json fields = {{"model_sha256", model_sha256},
                            {"card_sha256", sha256(card.text.dump())}};
   for (const config::Setting& setting : config::settings_table()) {
@@ -66,7 +65,7 @@ nlohmann::json fingerprint(const config::RunConfig& config, const encode::Encode
 
 bool same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now) {
   for (const auto& [name, value] : now.items()) {
-    if (recorded.value(name, nlohmann::json(nullptr)) != value) {
+    if (recorded.value(name, where_not_recorded(name)) != value) {
       return false;
     }
   }

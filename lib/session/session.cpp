@@ -7,7 +7,9 @@
 
 #include "base/text.hpp"
 #include "device/leak_monitor.hpp"
+#include "encode/outputs.hpp"
 #include "session/auto_settings.hpp"
+#include "session/disk_space.hpp"
 #include "session/encoder_options.hpp"
 #include "session/engine.hpp"
 #include "session/memory_log.hpp"
@@ -54,8 +56,9 @@ class Session {
     }
     input_ = open_session_input(*mode_, config_, model_.card, host_,
                                 request_.continuation.has_value(), [this] { return stop(); });
-    require_space(host_.files, config_, *input_.reader,
-                  {model_.card.dimension, resumed(), residues_to_come()}, host_.log);
+    if (!resumed()) {
+      look_for_room();
+    }
     load_engine();
     if (!mode_->settle(engine_.fingerprint, engine_.choices)) {
       engine_ = {};  // two encoders may be more than there is memory for
@@ -69,8 +72,8 @@ class Session {
   void read_card() {
     const std::uint32_t threads = config_.threads.value_or(host_.facts.threads);
     model_ = host_.workshop.models.read_model(config_.model, config_.card, config_.model_sha256);
-    require_residues(config_, model_.card);
     options_ = encoder_options(config_, model_.card, threads);
+    require_residues(options_, model_.card);
     require_divisible(config_, model_.card, options_.pooling);
     follow();
   }
@@ -95,15 +98,31 @@ class Session {
         *mode_);
   }
 
-  // Of a stream nobody knows before it was read.
-  double residues_to_come() const {
+  void look_for_room() const {
+    ExpectedOutput expected{
+        .outputs = stored(encode::outputs_of(model_.card, options_)),
+        .rows = input_.reader->progress().records_total.value_or(config_.window),
+        .residues = 0,
+        .shards = config_.shard ? config_.shard->count.value_or(0) : 0};
     const bool files = std::all_of(input_.sources.begin(), input_.sources.end(),
                                    [](const auto& source) { return source.regular; });
-    if (!config_.tokens || resumed() || !files || !mode_->is_whole()) {
-      return 0;
+    if (options_.tokens && files && !config_.retry_rejects) {
+      const encode::Alphabet& alphabet = model_.card.alphabet;
+      expected.residues = residues_to_come(
+          *host_.workshop.make_reader(config_, model_.card, host_.stop, nullptr),
+          *host_.workshop.make_preprocessor(config_, model_.card, options_.threads, {}),
+          (alphabet.prepend ? 1U : 0U) + (alphabet.append ? 1U : 0U));
     }
-    return sampled_residues(*host_.workshop.make_reader(config_, model_.card, host_.stop, nullptr),
-                            config_.window);
+    require_space(host_.files, config_.output, expected, host_.log);
+  }
+
+  // With the types that they have in files.
+  std::vector<OutputSpec> stored(std::vector<OutputSpec> outputs) const {
+    for (OutputSpec& output : outputs) {
+      output.dtype =
+          output.kind == ArrayKind::kTokens ? config_.tokens_dtype : config_.output_dtype;
+    }
+    return outputs;
   }
 
   bool resumed() const { return mode_->directory()->state().has_value(); }
@@ -126,12 +145,9 @@ class Session {
   }
 
   void open_store() {
-    store::StoreLayout layout{engine_.encoder->outputs(), output_columns(config_, *input_.reader),
-                              mode_->facts().gaps_column};
-    for (OutputSpec& output : layout.outputs) {
-      output.dtype =
-          output.kind == ArrayKind::kTokens ? config_.tokens_dtype : config_.output_dtype;
-    }
+    const store::StoreLayout layout{stored(engine_.encoder->outputs()),
+                                    output_columns(config_, *input_.reader),
+                                    mode_->facts().gaps_column};
     const bool goes_on = resumed();
     const RunBegin begun = begin();
     record_ = std::make_unique<RunRecord>(

@@ -1,7 +1,6 @@
 #include "session/session_checks.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -10,64 +9,16 @@
 #include "session/run_identity.hpp"
 
 namespace longhaul::session {
-namespace {
 
-std::uint64_t rounded(double count) {
-  return static_cast<std::uint64_t>(std::llround(count));
-}
-
-}  // namespace
-
-void require_space(Files& files, const config::RunConfig& config, const input::RecordReader& reader,
-                   const OutputSize& size, Log& log) {
-  const std::uint64_t rows = reader.progress().records_total.value_or(config.window);
-  const std::uint64_t per_row =
-      vector_bytes({.dimension = size.dimension, .dtype = config.output_dtype}) + 8 + 160;
-  const auto of_residues = static_cast<std::uint64_t>(
-      size.residues * static_cast<double>(vector_bytes(
-                          {.dimension = size.dimension, .dtype = config.tokens_dtype})));
-  const std::uint64_t needed = rows * per_row + of_residues;
-  const std::optional<std::uint64_t> free = files.free_bytes(config.output);
-  if (!size.begun && free && *free < needed) {
-    throw Error(ExitCode::kIo,
-                "not enough disk for " + config.output + ": " + format_bytes(needed) +
-                    " needed for " +
-                    (of_residues > 0 ? "about " + format_count(rounded(size.residues)) + " residues"
-                                     : format_count(rows) + " records") +
-                    ", " + format_bytes(*free) + " free",
-                "free some space or choose another --output");
-  }
-  if (of_residues > 0) {
-    log.info("tokens.npy will need about " + format_bytes(of_residues) + " for " +
-             format_count(rounded(size.residues)) + " residues");
-  }
-}
-
-void require_residues(const config::RunConfig& config, const encode::EncoderCard& card) {
+void require_residues(const encode::EncoderOptions& options, const encode::EncoderCard& card) {
   const bool image = card.modality == Modality::kImage;
-  if (config.tokens && (image || card.output != OutputKind::kTokens)) {
+  if (options.tokens && (image || card.output != OutputKind::kTokens)) {
     throw Error(ExitCode::kUsage,
-                std::string("--tokens writes the vectors of residues, and this model ") +
+                std::string(options.pooling == Pooling::kNone ? "--pooling none" : "--tokens") +
+                    " writes the vectors of residues, and this model " +
                     (image ? "reads images" : "gives one vector for each sequence"),
                 "leave it out");
   }
-}
-
-double sampled_residues(input::RecordReader& reader, std::uint64_t records) {
-  double residues = 0;
-  for (std::uint64_t read = 0; read < records; ++read) {
-    const std::optional<Record> record = reader.next();
-    if (!record) {
-      return residues;
-    }
-    residues += static_cast<double>(record->payload.size());
-  }
-  const input::InputProgress progress = reader.progress();
-  if (progress.records_total) {
-    return residues * static_cast<double>(*progress.records_total) / static_cast<double>(records);
-  }
-  const auto total = static_cast<double>(progress.bytes_total.value_or(progress.bytes_read));
-  return residues * total / static_cast<double>(std::max<std::uint64_t>(progress.bytes_read, 1));
 }
 
 void require_recyclable(const config::RunConfig& config,

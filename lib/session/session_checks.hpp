@@ -1,5 +1,5 @@
-// What a session looks at before its work: room on the disk, whether it can be recycled, what the
-// sessions before it left in run.json. Free functions; one thread.
+// What a session looks at before its work: whether settings fit the model, whether it can be
+// recycled, what the sessions before it left in run.json. Free functions; one thread.
 #pragma once
 
 #include <memory>
@@ -13,6 +13,7 @@
 #include "config/run_config.hpp"
 #include "encode/card.hpp"
 #include "encode/contract.hpp"
+#include "encode/encoder.hpp"
 #include "input/record_reader.hpp"
 #include "input/selection.hpp"
 #include "plan/memory_governor.hpp"
@@ -23,22 +24,8 @@
 
 namespace longhaul::session {
 
-struct OutputSize {
-  std::uint32_t dimension = 0;
-  bool begun = false;   // its files are there already: nothing is known of what is still to come
-  double residues = 0;  // whose vectors are kept, as far as can be told
-};
-// Throws Error(kIo) with needed and free bytes when the rows that are known, else one window, and
-// the residues do not fit on the disk; says what these will need.
-void require_space(Files& files, const config::RunConfig& config, const input::RecordReader& reader,
-                   const OutputSize& size, Log& log);
-
-// Throws Error(kUsage) for --tokens of a model that gives no vectors of residues.
-void require_residues(const config::RunConfig& config, const encode::EncoderCard& card);
-
-// How many residues the input has: as many as its first records have for their share of its bytes.
-// Reads at most `records`.
-double sampled_residues(input::RecordReader& reader, std::uint64_t records);
+// Throws Error(kUsage) for residues of a model that gives no vectors of them.
+void require_residues(const encode::EncoderOptions& options, const encode::EncoderCard& card);
 
 // Throws Error(kUsage) for recycling of what is read from a stream, which is gone after an exec.
 void require_recyclable(const config::RunConfig& config,

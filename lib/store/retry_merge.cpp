@@ -160,10 +160,12 @@ class Merge {
   void for_each_row(
       const std::function<void(std::uint64_t row, std::optional<std::uint64_t> again)>& each) {
     RejectCursor rejected(open_own_table(files_, out(store_files::kRejects), kGiveUp), kGiveUp);
-    RecordCursor fresh = retry_output_.records(Rows::kSelected);
+    RecordCursor fresh = retry_output_.records();
     std::uint64_t row = 0;
     for (RecordRow record; fresh.next(record); ++row) {
-      for (const RecordRow place = required(rejected); row < place.position; ++row) {
+      const RecordRow place = required(rejected);
+      require_row(fresh.path(), record, place);
+      for (; row < place.position; ++row) {
         each(row, std::nullopt);
       }
       each(row, record.status == Status::kRejected ? std::nullopt : std::optional(record.row));

@@ -191,40 +191,58 @@ class Verifier {
   }
 
   void recompute(const OutputReader& output) {
-    const OutputSpec& first = output.layout().outputs.front();
-    if (!settings_.recompute || chosen_.empty() || first.kind != ArrayKind::kVector) {
+    if (!settings_.recompute || chosen_.empty()) {
       return;
     }
-    ArrayReader array = output.array(first);
     std::sort(chosen_.begin(), chosen_.end());
     const std::optional<RecomputedRows> recomputed = settings_.recompute(chosen_);
     if (!recomputed) {
       return;
     }
-    const std::vector<std::vector<float>>& again = recomputed->vectors;
     result_.tolerance = recomputed->tolerance;
-    for (std::size_t i = 0; i < chosen_.size(); ++i) {
-      const std::span<const float> stored = array.row(chosen_[i]);
-      double greatest =
-          again.at(i).size() == stored.size() ? 0 : std::numeric_limits<double>::infinity();
-      double scale = 1;
-      for (std::size_t j = 0; j < stored.size() && std::isfinite(greatest); ++j) {
-        const float value =
-            first.dtype == OutputDtype::kFp16 ? from_half(to_half(again[i][j])) : again[i][j];
-        const double difference = std::abs(double{value} - double{stored[j]});
-        greatest = std::isnan(difference) ? std::numeric_limits<double>::infinity()
-                                          : std::max(greatest, difference);
-        scale = std::max(scale, std::abs(double{stored[j]}));
-      }
-      greatest /= scale;
-      ++result_.recomputed;
-      result_.recomputed_equal += greatest == 0 ? 1 : 0;
-      result_.greatest_difference = std::max(result_.greatest_difference, greatest);
-      if (greatest > recomputed->tolerance) {
-        result_.add(array.where(chosen_[i]),
-                    "differs from a new computation by " + short_number(greatest));
-      }
+    const std::vector<OutputSpec>& outputs = output.layout().outputs;
+    std::vector<ArrayReader> arrays;
+    for (const OutputSpec& array : outputs) {
+      arrays.push_back(output.array(array));
     }
+    for (std::size_t i = 0; i < chosen_.size(); ++i) {
+      const std::vector<std::vector<float>>& again = recomputed->rows.at(i);
+      bool equal = true;
+      for (std::size_t k = 0; k < arrays.size(); ++k) {
+        const double found =
+            difference(arrays[k].row(chosen_[i]), outputs[k].dtype,
+                       again.empty() ? std::span<const float>() : std::span(again.at(k)));
+        equal = equal && found == 0;
+        result_.greatest_difference = std::max(result_.greatest_difference, found);
+        if (found > recomputed->tolerance) {
+          result_.add(arrays[k].where(chosen_[i]),
+                      "differs from a new computation by " + short_number(found));
+        }
+      }
+      ++result_.recomputed;
+      result_.recomputed_equal += equal ? 1 : 0;
+    }
+  }
+
+  // Greatest of a component, in proportion to the stored values where these exceed 1.
+  static double difference(std::span<const float> stored, OutputDtype dtype,
+                           std::span<const float> again) {
+    constexpr double kNoNumbers = std::numeric_limits<double>::infinity();
+    if (again.size() != stored.size()) {
+      return kNoNumbers;
+    }
+    double greatest = 0;
+    double scale = 1;
+    for (std::size_t j = 0; j < stored.size(); ++j) {
+      const float value = dtype == OutputDtype::kFp16 ? from_half(to_half(again[j])) : again[j];
+      const double difference = std::abs(double{value} - double{stored[j]});
+      if (!std::isfinite(difference)) {
+        return kNoNumbers;
+      }
+      greatest = std::max(greatest, difference);
+      scale = std::max(scale, std::abs(double{stored[j]}));
+    }
+    return greatest / scale;
   }
 
   void check_report(const JournalState& journal) {

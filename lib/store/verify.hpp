@@ -41,7 +41,8 @@ struct Verification {
 };
 
 struct RecomputedRows {
-  std::vector<std::vector<float>> vectors;  // float32, one a row; empty where it has none now
+  // For each row the numbers of each output, in float32; no outputs where it has none now.
+  std::vector<std::vector<std::vector<float>>> rows;
   // Greatest difference of a component, in proportion to the vector's values where these exceed 1;
   // 0: the same bits.
   double tolerance = 0;

@@ -124,7 +124,10 @@ void FakeEncoder::check(const encode::HostBatch& batch) const {
 }
 
 std::vector<OutputSpec> FakeEncoder::outputs() const {
-  std::vector<OutputSpec> outputs{{.dimension = settings_.dimension}};
+  std::vector<OutputSpec> outputs;
+  if (pooling_ != Pooling::kNone) {
+    outputs.push_back({.dimension = settings_.dimension});
+  }
   for (const std::string& layer : settings_.layers) {
     outputs.push_back({.name = "embeddings." + layer, .dimension = settings_.dimension});
   }

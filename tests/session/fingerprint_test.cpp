@@ -112,12 +112,14 @@ TEST_CASE("the fingerprint follows from the table of settings", "[session]") {
 TEST_CASE("what an earlier version did not record was left at its default", "[session]") {
   config::RunConfig config;
   json recorded = fingerprint_of(config, Modality::kImage);
-  for (const char* name : {"skip-lines", "gaps", "max-pixels", "skip-duplicates"}) {
+  for (const char* name : {"skip-lines", "gaps", "max-pixels", "skip-duplicates", "tokens"}) {
     recorded.erase(name);
   }
   CHECK_NOTHROW(
       require_same_fingerprint(recorded, fingerprint_of(config, Modality::kImage), "out"));
+  CHECK(same_fingerprint(recorded, fingerprint_of(config, Modality::kImage)));
   config.skip_lines = 3;
+  CHECK_FALSE(same_fingerprint(recorded, fingerprint_of(config, Modality::kImage)));
   CHECK_THROWS_AS(
       require_same_fingerprint(recorded, fingerprint_of(config, Modality::kImage), "out"), Error);
 }

@@ -191,7 +191,7 @@ TEST_CASE("recomputed rows are compared with the stored ones") {
     asked.assign(rows.begin(), rows.end());
     RecomputedRows again;
     for (const std::uint64_t row : rows) {
-      again.vectors.push_back(expected_vector(plan, row));
+      again.rows.push_back({expected_vector(plan, row)});
     }
     return again;
   };
@@ -204,7 +204,7 @@ TEST_CASE("recomputed rows are compared with the stored ones") {
   double tolerance = 0;
   settings.recompute = [&](std::span<const std::uint64_t> rows) {
     RecomputedRows again = exact(rows).value();
-    again.vectors[2][1] += 0.5F;
+    again.rows[2][0][1] += 0.5F;
     again.tolerance = tolerance;
     return again;
   };

@@ -18,6 +18,7 @@
 #include "base/text.hpp"
 #include "encode/model_checks.hpp"
 #include "encode/model_kind.hpp"
+#include "encode/outputs.hpp"
 #include "torch/device/open_device.hpp"
 #include "torch/encoder/convert_dtype.hpp"
 #include "torch/encoder/encoding_threads.hpp"
@@ -77,7 +78,9 @@ class TorchScriptEncoder : public encode::Encoder {
 
   using encode::Encoder::encode;
   std::vector<encode::EncodedBatch> encode(std::span<const encode::HostBatch> parts) override;
-  std::vector<OutputSpec> outputs() const override;
+  std::vector<OutputSpec> outputs() const override {
+    return encode::outputs_of(model_.card, options_);
+  }
   device::Device& device() override { return *device_; }
   std::uint32_t concurrency() const override { return threads_ ? threads_->count() : 1; }
   plan::RowsPolicy rows_policy() const override;
@@ -292,15 +295,6 @@ void TorchScriptEncoder::check_shapes(Dtype dtype) {
   }
 }
 
-std::vector<OutputSpec> TorchScriptEncoder::outputs() const {
-  std::vector<OutputSpec> outputs{{.dimension = model_.card.dimension}};
-  if (options_.tokens) {
-    outputs.push_back(
-        {.name = "tokens", .kind = ArrayKind::kTokens, .dimension = model_.card.dimension});
-  }
-  return outputs;
-}
-
 at::Tensor TorchScriptEncoder::forward(const encode::HostBatch& batch, Dtype dtype) {
   const encode::EncoderCard& card = model_.card;
   const torch::jit::IValue result =
@@ -318,8 +312,10 @@ std::vector<encode::EncodedBatch> TorchScriptEncoder::embed_parts(
     const c10::OptionalDeviceGuard guard(device_->torch());
     const at::Tensor output = forward(part, options_.dtype);
     encode::EncodedBatch encoded;
-    encoded.blocks.push_back(
-        pooled_block(model_.card, part, output, options_.pooling, options_.normalize));
+    if (options_.pooling != Pooling::kNone) {
+      encoded.blocks.push_back(
+          pooled_block(model_.card, part, output, options_.pooling, options_.normalize));
+    }
     if (options_.tokens) {
       encoded.blocks.push_back(token_block(model_.card, part, output));
     }
