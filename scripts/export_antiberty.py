@@ -12,7 +12,7 @@ import pathlib
 import subprocess
 import sys
 import zipfile
-from typing import Optional
+from typing import Final, List, Optional
 
 import own_python
 
@@ -33,8 +33,11 @@ LAYERS, WIDTH, HEADS, INNER, POSITIONS = 8, 512, 8, 2048, 512
 
 
 class Layer(nn.Module):
-    def __init__(self):
+    kept: Final[bool]  # among the outputs
+
+    def __init__(self, kept):
         super().__init__()
+        self.kept = kept
         self.attention = export.Attention(WIDTH, HEADS)
         self.attention_norm = nn.LayerNorm(WIDTH, eps=1e-12)
         self.feed_forward = export.FeedForward(WIDTH, INNER)
@@ -45,20 +48,18 @@ class Layer(nn.Module):
         return self.norm(self.feed_forward(x) + x)
 
 
-class AntiBerty(nn.Module):
-    def __init__(self, vocabulary_size):
+class Trunk(nn.Module):
+    """The layers up to the last of `layers` (0: embeddings)."""
+
+    kept: Final[bool]  # the embeddings, among the outputs
+
+    def __init__(self, vocabulary_size, layers):
         super().__init__()
+        self.kept = 0 in layers
         self.words = nn.Embedding(vocabulary_size, WIDTH)
         self.positions = nn.Embedding(POSITIONS, WIDTH)
         self.norm = nn.LayerNorm(WIDTH, eps=1e-12)
-        self.layers = nn.ModuleList([Layer() for _ in range(LAYERS)])
-
-    def forward(self, tokens: torch.Tensor, mask: Optional[torch.Tensor] = None) -> torch.Tensor:
-        x = self.norm(self.words(tokens) + self.positions.weight[:tokens.size(1)])
-        bias = export.padding_bias(mask, x)
-        for layer in self.layers:
-            x = layer(x, bias)
-        return x
+        self.layers = nn.ModuleList([Layer(i + 1 in layers) for i in range(max(layers))])
 
     def take(self, bert):
         """The weights of transformers' BertModel; the one token type is part of every word."""
@@ -67,7 +68,7 @@ class AntiBerty(nn.Module):
         self.words.weight = nn.Parameter((words + types[0]).detach(), requires_grad=False)
         export.take(self.positions, bert.embeddings.position_embeddings)
         export.take(self.norm, bert.embeddings.LayerNorm)
-        for ours, theirs in zip(self.layers, bert.encoder.layer, strict=True):
+        for ours, theirs in zip(self.layers, bert.encoder.layer):
             export.take(ours.attention.query, theirs.attention.self.query)
             export.take(ours.attention.key, theirs.attention.self.key)
             export.take(ours.attention.value, theirs.attention.self.value)
@@ -76,6 +77,34 @@ class AntiBerty(nn.Module):
             export.take(ours.feed_forward.enter, theirs.intermediate.dense)
             export.take(ours.feed_forward.leave, theirs.output.dense)
             export.take(ours.norm, theirs.output.LayerNorm)
+
+
+class AntiBerty(Trunk):
+    """Hidden states of one layer."""
+
+    def forward(self, tokens: torch.Tensor, mask: Optional[torch.Tensor] = None) -> torch.Tensor:
+        x = self.norm(self.words(tokens) + self.positions.weight[:tokens.size(1)])
+        bias = export.padding_bias(mask, x)
+        for layer in self.layers:
+            x = layer(x, bias)
+        return x
+
+
+class AntiBertyLayers(Trunk):
+    """Hidden states of several layers, in their order, from one pass."""
+
+    def forward(self, tokens: torch.Tensor,
+                mask: Optional[torch.Tensor] = None) -> List[torch.Tensor]:
+        x = self.norm(self.words(tokens) + self.positions.weight[:tokens.size(1)])
+        bias = export.padding_bias(mask, x)
+        states: List[torch.Tensor] = []
+        if self.kept:
+            states.append(x)
+        for layer in self.layers:
+            x = layer(x, bias)
+            if layer.kept:
+                states.append(x)
+        return states
 
 
 def fetch_wheel(cache):
@@ -115,13 +144,15 @@ def load_reference(wheel):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("out", metavar="OUT.ts")
+    export.add_layers(parser)
     root = pathlib.Path(__file__).resolve().parents[1]
     parser.add_argument("--cache", type=pathlib.Path, default=root / ".cache",
                         help="where the wheel is kept (default: .cache in the checkout)")
     arguments = parser.parse_args()
 
     bert, vocabulary = load_reference(fetch_wheel(arguments.cache))
-    module = AntiBerty(len(vocabulary))
+    layers = export.chosen_layers(arguments, LAYERS)
+    module = (AntiBertyLayers if arguments.layers else AntiBerty)(len(vocabulary), layers)
     module.take(bert)
     alphabet = {
         "tokens": vocabulary, "pad": "[PAD]", "unknown": "[UNK]", "prepend": "[CLS]",
@@ -130,11 +161,17 @@ def main():
     card = export.sequence_card("antiberty", WIDTH, POSITIONS, alphabet, {
         "weights": f"PyPI {WHEEL} (SHA-256 {WHEEL_SHA256}), AntiBERTy_md_smooth",
         "licence": "MIT", "exported_with": f"export_antiberty.py, torch {torch.__version__}",
+        **({"layers": layers} if arguments.layers else {} if layers == [LAYERS] else
+           {"layer": layers[0]}),
     })
 
     def reference(tokens, mask=None):
-        return bert(input_ids=tokens, attention_mask=mask).last_hidden_state
+        states = bert(input_ids=tokens, attention_mask=mask, output_hidden_states=True)
+        hidden = [states.hidden_states[layer] for layer in layers]
+        return hidden if arguments.layers else hidden[0]
 
+    if arguments.layers:
+        card = export.layered_card(card, layers)
     export.finish(module, card, reference, arguments.out)
 
 

@@ -15,7 +15,7 @@ import argparse
 import json
 import pathlib
 import re
-from typing import List, Optional, Tuple
+from typing import Final, List, Optional, Tuple
 
 import own_python
 
@@ -56,8 +56,11 @@ NAMES = {
 
 
 class Layer(nn.Module):
-    def __init__(self, config):
+    kept: Final[bool]  # among the outputs
+
+    def __init__(self, config, kept):
         super().__init__()
+        self.kept = kept
         width = config.hidden_size
         self.attention_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.attention = export.Attention(width, config.num_attention_heads)
@@ -126,11 +129,14 @@ class TokenDropout(nn.Module):
         return x * scale.to(x.dtype).unsqueeze(-1)
 
 
-class Esm(nn.Module):
-    """Hidden states of layer `layer` (0 is the embeddings) of transformers' EsmModel `model`."""
+class Trunk(nn.Module):
+    """The layers of transformers' EsmModel `model`, up to the last of `layers` (0: embeddings)."""
 
-    def __init__(self, model, layer):
+    kept: Final[bool]  # the embeddings, among the outputs
+
+    def __init__(self, model, layers):
         super().__init__()
+        self.kept = 0 in layers
         config = model.config
         self.words = nn.Embedding(config.vocab_size, config.hidden_size)
         export.take(self.words, model.embeddings.word_embeddings)
@@ -144,7 +150,7 @@ class Esm(nn.Module):
         if model.embeddings.layer_norm is not None:
             self.norm_before = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
             export.take(self.norm_before, model.embeddings.layer_norm)
-        self.layers = nn.ModuleList([Layer(config) for _ in range(layer)])
+        self.layers = nn.ModuleList([Layer(config, i + 1 in layers) for i in range(max(layers))])
         for ours, theirs in zip(self.layers, model.encoder.layer):
             export.take(ours.attention_norm, theirs.attention.LayerNorm)
             export.take(ours.attention.query, theirs.attention.self.query)
@@ -154,11 +160,11 @@ class Esm(nn.Module):
             export.take(ours.norm, theirs.LayerNorm)
             export.take(ours.feed_forward.enter, theirs.intermediate.dense)
             export.take(ours.feed_forward.leave, theirs.output.dense)
-        if layer == config.num_hidden_layers:
+        if max(layers) == config.num_hidden_layers:
             self.norm_after = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
             export.take(self.norm_after, model.encoder.emb_layer_norm_after)
 
-    def forward(self, tokens: torch.Tensor, mask: Optional[torch.Tensor] = None) -> torch.Tensor:
+    def enter(self, tokens: torch.Tensor, mask: Optional[torch.Tensor]) -> torch.Tensor:
         x = self.words(tokens)
         if self.dropout is not None:
             x = self.dropout(x, tokens, mask)
@@ -166,15 +172,55 @@ class Esm(nn.Module):
             x = x + self.positions(tokens)
         if self.norm_before is not None:
             x = self.norm_before(x)
-        turn: Optional[Tuple[torch.Tensor, torch.Tensor]] = None
+        return x
+
+    def turn(self, tokens: torch.Tensor,
+             like: torch.Tensor) -> Optional[Tuple[torch.Tensor, torch.Tensor]]:
         if self.rotary is not None:
-            turn = self.rotary(tokens, x)
+            return self.rotary(tokens, like)
+        return None
+
+
+class Esm(Trunk):
+    """Hidden states of one layer."""
+
+    def __init__(self, model, layer):
+        super().__init__(model, [layer])
+
+    def forward(self, tokens: torch.Tensor, mask: Optional[torch.Tensor] = None) -> torch.Tensor:
+        x = self.enter(tokens, mask)
+        turn = self.turn(tokens, x)
         bias = export.padding_bias(mask, x)
         for layer in self.layers:
             x = layer(x, bias, turn)
         if self.norm_after is not None:
             x = self.norm_after(x)
         return x
+
+
+class EsmLayers(Trunk):
+    """Hidden states of several layers, in their order, from one pass."""
+
+    def __init__(self, model, layers):
+        super().__init__(model, layers)
+        if self.norm_after is not None:
+            self.layers[-1].kept = False  # but what the norm makes of it
+
+    def forward(self, tokens: torch.Tensor,
+                mask: Optional[torch.Tensor] = None) -> List[torch.Tensor]:
+        x = self.enter(tokens, mask)
+        turn = self.turn(tokens, x)
+        bias = export.padding_bias(mask, x)
+        states: List[torch.Tensor] = []
+        if self.kept:
+            states.append(x)
+        for layer in self.layers:
+            x = layer(x, bias, turn)
+            if layer.kept:
+                states.append(x)
+        if self.norm_after is not None:
+            states.append(self.norm_after(x))
+        return states
 
 
 def esm_config(values):
@@ -326,9 +372,7 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("out", metavar="OUT.ts")
-    parser.add_argument("--layer", type=int, default=-1, metavar="N",
-                        help="hidden layer: 0 embeddings, 1 first layer, -1 last (default); only "
-                        "the last has the final layer norm, as in ESM's own programs")
+    export.add_layers(parser, "; only the last has the final layer norm, as in ESM's own programs")
     parser.add_argument("--random", action="store_true", help="seeded random weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--max-tokens", type=int, metavar="N",
@@ -346,10 +390,7 @@ def main():
     config = model.config
     if arguments.save_transformers:
         model.save_pretrained(arguments.save_transformers)
-    layers = config.num_hidden_layers
-    layer = arguments.layer + layers + 1 if arguments.layer < 0 else arguments.layer
-    if not 0 <= layer <= layers:
-        raise export.ExportError(f"--layer {arguments.layer}: the model has layers 0 to {layers}")
+    layers = export.chosen_layers(arguments, config.num_hidden_layers)
     room = config.max_position_embeddings - PAD - 1
     limit = min(room, 1024) if arguments.max_tokens is None else arguments.max_tokens
     if config.position_embedding_type == "absolute" and not 0 < limit <= room:
@@ -357,18 +398,21 @@ def main():
 
     name = arguments.name or pathlib.Path(arguments.model).name.removesuffix(".pt")
     card = export.sequence_card(name, config.hidden_size, limit or None, ALPHABET, {
-        "weights": weights, "layer": layer,
+        "weights": weights, **({"layers": layers} if arguments.layers else {"layer": layers[0]}),
         "licence": arguments.licence or ("none: random" if arguments.random else "unknown"),
         "exported_with": f"export_esm.py, torch {torch.__version__}",
     })
+    if arguments.layers:
+        card = export.layered_card(card, layers)
 
     def reference(tokens, mask=None):
         mask = torch.ones_like(tokens) if mask is None else mask
         states = model(input_ids=tokens, attention_mask=mask, output_hidden_states=True)
-        return states.hidden_states[layer]
+        hidden = [states.hidden_states[layer] for layer in layers]
+        return hidden if arguments.layers else hidden[0]
 
     with torch.inference_mode(False):
-        module = Esm(model, layer)
+        module = EsmLayers(model, layers) if arguments.layers else Esm(model, layers[0])
     export.finish(module, card, reference, arguments.out)
 
 

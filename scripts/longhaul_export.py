@@ -126,16 +126,68 @@ def sequence_card(name, dimension, max_tokens, alphabet, source):
     }
 
 
-def golden(reference, card, tolerance=1e-4):
-    """Residue means of the reference, one sequence at a time, without a mask."""
+def add_layers(parser, more=""):
+    parser.add_argument("--layer", type=int, default=-1, metavar="N",
+                        help=f"hidden layer: 0 embeddings, 1 first layer, -1 last (default){more}")
+    parser.add_argument("--layers", metavar="N,N,...",
+                        help="several layers, each an output of its own: `longhaul embed --layer N` "
+                        "picks among them, and takes the last where none is named")
+
+
+def chosen_layers(arguments, count):
+    """The hidden layers that are asked for, ascending."""
+    given = [arguments.layer]
+    if arguments.layers:
+        try:
+            given = [int(number) for number in arguments.layers.split(",")]
+        except ValueError:
+            raise ExportError(f"--layers {arguments.layers}: give numbers, as 6,20,33")
+    layers = [layer + count + 1 if layer < 0 else layer for layer in given]
+    wrong = [asked for asked, layer in zip(given, layers) if not 0 <= layer <= count]
+    if wrong:
+        raise ExportError(f"--layer {wrong[0]}: the model has layers 0 to {count}")
+    if len(set(layers)) < len(layers):
+        raise ExportError(f"--layers {arguments.layers}: names a layer twice")
+    return sorted(layers)
+
+
+def layered_card(card, layers):
+    """The card of a module that gives a list of hidden states: version 2, an output for each."""
+    card = {**card, "card": 2}
+    kind, dimension = card.pop("output"), card.pop("dimension")
+    del card["output_key"]
+    card["outputs"] = [{"name": str(layer), "key": key, "kind": kind, "dimension": dimension,
+                        "default": layer == max(layers)} for key, layer in enumerate(layers)]
+    return card
+
+
+def outputs(card):
+    """(what a golden vector says of it, dimension) of each output of a card."""
+    if card["card"] == 1:
+        return [({}, card["dimension"])]
+    return [({"output": output["name"]}, output["dimension"]) for output in card["outputs"]]
+
+
+def listed(states):
+    """What a module or a reference gives, as a list of outputs."""
+    return [states] if isinstance(states, torch.Tensor) else list(states)
+
+
+def golden(reference, card):
+    """Residue means of the reference, one sequence at a time, without a mask.
+
+    Hidden layers of large models reach the hundreds: the tolerance grows with the values.
+    """
     entries = []
     for sequence in GOLDEN_SEQUENCES:
         if card["max_tokens"] and len(sequence) + 2 > card["max_tokens"]:
             continue
-        hidden = reference(torch.tensor([tokenise(sequence, card["alphabet"])]))[0]
-        mean = residues(hidden, card["alphabet"]).double().mean(0)
-        entries.append({"input": sequence, "vector": [float(f"{v:.9g}") for v in mean.tolist()],
-                        "tolerance": tolerance})
+        states = listed(reference(torch.tensor([tokenise(sequence, card["alphabet"])])))
+        for (named, _), hidden in zip(outputs(card), states, strict=True):
+            mean = residues(hidden[0], card["alphabet"]).double().mean(0)
+            entries.append({"input": sequence, **named,
+                            "vector": [float(f"{v:.9g}") for v in mean.tolist()],
+                            "tolerance": 1e-4 * max(1.0, mean.abs().max().item())})
     return entries
 
 
@@ -181,23 +233,26 @@ def check_archive(path, reference, limit=1e-5):
     long = (GOLDEN_SEQUENCES[0] * 8)[:min(card["max_tokens"] or 402, 402) - 2]
     sequences = [s for s in [*GOLDEN_SEQUENCES, "M", "GG", alphabet["allowed"], long]
                  if len(s) <= len(long)]
-    worst, scale = 0.0, 1.0
+    worst, scales = [0.0] * len(outputs(card)), [1.0] * len(outputs(card))
     with torch.inference_mode(), torch.jit.optimized_execution(False):
         for batch, extra in [([s], 0) for s in sequences] + [(sequences, 0), (sequences[:2], 5)]:
             tokens, mask = padded_batch(batch, alphabet, extra)
             ours = [module(tokens, mask)] + ([module(tokens)] if mask.all() else [])
             for row, sequence in enumerate(batch):
-                alone = reference(torch.tensor([tokenise(sequence, alphabet)]))[0]
-                scale = max(scale, alone.abs().max().item())
-                for states in ours:
-                    if states.shape != (*tokens.shape, card["dimension"]):
-                        raise ExportError(f"{path}: output shape {tuple(states.shape)}")
-                    difference = (states[row, :alone.size(0)] - alone).abs().max().item()
-                    worst = max(worst, difference if difference == difference else float("inf"))
-    if worst > limit * scale:
-        raise ExportError(f"{path}: differs from the reference by {worst:.2e}, more than "
-                          f"{limit * scale:.0e}: this archive must not be used")
-    return worst
+                alone = listed(reference(torch.tensor([tokenise(sequence, alphabet)])))
+                for given in ours:
+                    for i, (states, expected) in enumerate(zip(listed(given), alone, strict=True)):
+                        if states.shape != (*tokens.shape, outputs(card)[i][1]):
+                            raise ExportError(f"{path}: output shape {tuple(states.shape)}")
+                        scales[i] = max(scales[i], expected[0].abs().max().item())
+                        difference = (states[row, :expected.size(1)] - expected[0]).abs().max().item()
+                        worst[i] = max(worst[i],
+                                       difference if difference == difference else float("inf"))
+    for found, scale in zip(worst, scales):
+        if found > limit * scale:
+            raise ExportError(f"{path}: differs from the reference by {found:.2e}, more than "
+                              f"{limit * scale:.0e}: this archive must not be used")
+    return max(worst)
 
 
 def least_cosine(ours, theirs):
@@ -235,14 +290,17 @@ def finish(module, card, reference, path):
         pathlib.Path(path).unlink()
         raise
     size = pathlib.Path(path).stat().st_size / 2**20
-    print(f"{path}: {card['name']}, {card['dimension']} dimensions, {size:.1f} MiB\n"
+    named = [of["output"] for of, _ in outputs(card) if of]
+    print(f"{path}: {card['name']}, {outputs(card)[0][1]} dimensions, "
+          f"{'layers ' + ', '.join(named) + ', ' if named else ''}{size:.1f} MiB\n"
           f"greatest difference from transformers {worst:.2e}")
 
     def embed(archive, dtype):
         vectors = []
-        for entry in card["golden"]:
-            tokens, mask = padded_batch([entry["input"]], card["alphabet"])
-            vectors.append(residues(archive(tokens, mask)[0], card["alphabet"]).float().mean(0))
+        for sequence in dict.fromkeys(entry["input"] for entry in card["golden"]):
+            tokens, mask = padded_batch([sequence], card["alphabet"])
+            for states in listed(archive(tokens, mask)):
+                vectors.append(residues(states[0], card["alphabet"]).float().mean(0))
         return torch.stack(vectors)
 
     print(half_types(path, embed))

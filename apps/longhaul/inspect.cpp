@@ -34,12 +34,16 @@ std::string input_list(const encode::EncoderCard& card) {
   return join(inputs, ", ");
 }
 
-std::string output_text(const encode::EncoderCard& card) {
-  std::string text(to_string(card.output));
-  if (card.output_key) {
-    text += ", part " + in_words(*card.output_key);
+// "33: tokens, 1280 dimensions, part 2, the default"; of a card of version 1 "tokens, part 2".
+std::string output_text(const encode::CardOutput& output) {
+  std::string text(to_string(output.kind));
+  if (!output.name.empty()) {
+    text = output.name + ": " + text + ", " + std::to_string(output.dimension) + " dimensions";
   }
-  return text;
+  if (output.key) {
+    text += ", part " + in_words(*output.key);
+  }
+  return text + (!output.name.empty() && output.is_default ? ", the default" : "");
 }
 
 std::string length_text(const encode::EncoderCard& card) {
@@ -75,8 +79,12 @@ void print_model(const encode::ModelFile& model, const json& module, std::size_t
   print_row("name", card.name);
   print_row("method", card.method);
   print_row("inputs", input_list(card));
-  print_row("output", output_text(card));
-  print_row("dimension", std::to_string(card.dimension));
+  for (const encode::CardOutput& output : card.outputs) {
+    print_row("output", output_text(output));
+  }
+  if (card.outputs.front().name.empty()) {
+    print_row("dimension", std::to_string(card.outputs.front().dimension));
+  }
   if (card.modality == Modality::kSequence) {
     print_row("length", length_text(card));
     print_row("alphabet", card.alphabet.allowed + " (of " +

@@ -83,6 +83,7 @@ struct RunConfig {
   std::optional<Pooling> pooling;  // none: the card's
   Dtype dtype = Dtype::kFp32;
   OutputDtype output_dtype = OutputDtype::kFp32;
+  std::vector<std::string> layers;                // of the model's outputs; none: the card's
   bool tokens = false;                            // the vectors of all residues too
   OutputDtype tokens_dtype = OutputDtype::kFp16;  // of these
   std::optional<Normalize> normalize;             // none: the card's

@@ -95,6 +95,11 @@ std::vector<Setting> make_table() {
       makes_numbers(row(kOutput, {"output-dtype"}, "TYPE",
                         "type of the numbers in embeddings.npy: fp32, fp16",
                         v::choice(&C::output_dtype))),
+      makes_numbers(repeatable(row(kOutput, {"layer"}, "NAME",
+                                   "write this output of the model, as its card names it; may be "
+                                   "given several times: the first is embeddings.npy, others are "
+                                   "embeddings.NAME.npy",
+                                   v::texts(&C::layers)))),
       makes_numbers(row(kOutput, {"tokens"}, "",
                         "write the vectors of all residues too, to tokens.npy, and where each "
                         "record's begin to token_offsets.npy",

@@ -54,6 +54,9 @@ void check_outputs(const RunConfig& config) {
         std::string(alone ? "--pooling none" : "--tokens") + " has no meaning with --format images",
         "leave it out");
   }
+  if (alone && config.layers.size() > 1) {
+    contradiction("--pooling none writes the residues of one layer", "give one --layer");
+  }
   if (alone &&
       (config.normalize == Normalize::kL2 || config.output_dtype != RunConfig{}.output_dtype)) {
     contradiction(std::string("--pooling none writes no vectors of records, which ") +

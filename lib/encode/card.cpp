@@ -7,142 +7,18 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "encode/card_fields.hpp"
 
 namespace longhaul::encode {
 namespace {
 
 using nlohmann::json;
 
-// One JSON object of the card. Every access names the field when it is not what it must be.
-class Fields {
- public:
-  Fields(const json& object, std::string where, std::string prefix)
-      : object_(object), where_(std::move(where)), prefix_(std::move(prefix)) {
-    if (!object_.is_object()) {
-      fail(prefix_.empty() ? "the card" : prefix_, "must be an object");
-    }
-  }
-
-  void allow_only(std::initializer_list<std::string_view> names) const {
-    for (const auto& [name, value] : object_.items()) {
-      if (std::find(names.begin(), names.end(), name) == names.end()) {
-        fail(path(name), "is not a field of a card; fields here are " +
-                             join(std::vector<std::string>(names.begin(), names.end()), ", "));
-      }
-    }
-  }
-
-  bool has_value(std::string_view name) const {
-    return object_.contains(name) && !object_.at(std::string(name)).is_null();
-  }
-
-  const json& at(std::string_view name) const {
-    if (!object_.contains(name)) {
-      fail(path(name), "is missing");
-    }
-    const json& value = object_.at(std::string(name));
-    if (value.is_null()) {
-      fail(path(name), "is null: it cannot be guessed, so the card must say it");
-    }
-    return value;
-  }
-
-  std::string text(std::string_view name) const {
-    const json& value = at(name);
-    if (!value.is_string() || value.get_ref<const std::string&>().empty()) {
-      fail(path(name), "must be a string that is not empty");
-    }
-    return value.get<std::string>();
-  }
-
-  std::string text_or(std::string_view name, std::string_view otherwise) const {
-    return object_.contains(name) ? text(name) : std::string(otherwise);
-  }
-
-  bool flag_or(std::string_view name, bool otherwise) const {
-    if (!object_.contains(name)) {
-      return otherwise;
-    }
-    if (!at(name).is_boolean()) {
-      fail(path(name), "must be true or false");
-    }
-    return at(name).get<bool>();
-  }
-
-  std::uint32_t count(std::string_view name) const {
-    const json& value = at(name);
-    constexpr std::int64_t kMost = 1 << 24;
-    if (!value.is_number_integer() || value.get<std::int64_t>() < 1 ||
-        value.get<std::int64_t>() > kMost) {
-      fail(path(name),
-           "must be a whole number from 1 to " + std::to_string(kMost) + ", not " + value.dump());
-    }
-    return value.get<std::uint32_t>();
-  }
-
-  double number(std::string_view name) const {
-    const json& value = at(name);
-    if (!value.is_number()) {
-      fail(path(name), "must be a number");
-    }
-    return value.get<double>();
-  }
-
-  const json& list(std::string_view name) const {
-    if (!at(name).is_array()) {
-      fail(path(name), "must be a list");
-    }
-    return at(name);
-  }
-
-  template <HasWords T>
-  T choice(std::string_view name) const {
-    const std::string word = text(name);
-    const std::optional<T> value = from_string<T>(word);
-    if (!value) {
-      std::vector<std::string> allowed;
-      for (const Word<T>& each : Words<T>::all) {
-        allowed.emplace_back(each.text);
-      }
-      fail(path(name), "is '" + printable(word) + "'; allowed are " + join(allowed, ", "));
-    }
-    return *value;
-  }
-
-  std::string one_of(std::string_view name, std::string_view otherwise,
-                     std::initializer_list<std::string_view> allowed) const {
-    const std::string word = text_or(name, otherwise);
-    if (std::find(allowed.begin(), allowed.end(), word) == allowed.end()) {
-      fail(path(name), "is '" + printable(word) + "'; allowed are " +
-                           join(std::vector<std::string>(allowed.begin(), allowed.end()), ", "));
-    }
-    return word;
-  }
-
-  Fields child(const json& object, const std::string& name) const {
-    return {object, where_, path(name)};
-  }
-
-  std::string path(std::string_view name) const {
-    return prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name);
-  }
-
-  [[noreturn]] void fail(const std::string& field, const std::string& problem) const {
-    throw Error(ExitCode::kBadData, where_ + ": " + field + " " + problem,
-                "correct the card, or draft one with: longhaul inspect MODEL --draft-card");
-  }
-
- private:
-  const json& object_;
-  std::string where_;
-  std::string prefix_;
-};
-
-std::vector<CardInput> parse_inputs(const Fields& card, Modality modality) {
+std::vector<CardInput> parse_inputs(const CardFields& card, Modality modality) {
   const json& list = card.list("inputs");
   std::vector<CardInput> inputs;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    const Fields fields = card.child(list[i], "inputs[" + std::to_string(i) + "]");
+    const CardFields fields = card.child(list[i], "inputs[" + std::to_string(i) + "]");
     fields.allow_only({"kind", "dtype"});
     CardInput input;
     input.kind = fields.choice<InputKind>("kind");
@@ -162,7 +38,7 @@ std::vector<CardInput> parse_inputs(const Fields& card, Modality modality) {
   return inputs;
 }
 
-std::int64_t token_number(const Fields& alphabet, const std::vector<std::string>& tokens,
+std::int64_t token_number(const CardFields& alphabet, const std::vector<std::string>& tokens,
                           std::string_view field) {
   const std::string token = alphabet.text(field);
   const auto found = std::find(tokens.begin(), tokens.end(), token);
@@ -174,7 +50,7 @@ std::int64_t token_number(const Fields& alphabet, const std::vector<std::string>
 }
 
 // prepend, append and unknown may be null, "there is none", but must be said.
-std::optional<std::int64_t> optional_token(const Fields& alphabet, const json& object,
+std::optional<std::int64_t> optional_token(const CardFields& alphabet, const json& object,
                                            const std::vector<std::string>& tokens,
                                            std::string_view field) {
   if (!object.contains(field)) {
@@ -186,7 +62,7 @@ std::optional<std::int64_t> optional_token(const Fields& alphabet, const json& o
   return token_number(alphabet, tokens, field);
 }
 
-std::vector<std::string> parse_tokens(const Fields& fields) {
+std::vector<std::string> parse_tokens(const CardFields& fields) {
   const json& list = fields.list("tokens");
   constexpr std::size_t kMostTokens = 65536;  // token numbers travel as 16 bits
   if (list.empty() || list.size() > kMostTokens) {
@@ -210,9 +86,9 @@ std::vector<std::string> parse_tokens(const Fields& fields) {
   return tokens;
 }
 
-Alphabet parse_alphabet(const Fields& card) {
+Alphabet parse_alphabet(const CardFields& card) {
   const json& object = card.at("alphabet");
-  const Fields fields = card.child(object, "alphabet");
+  const CardFields fields = card.child(object, "alphabet");
   fields.allow_only({"tokens", "pad", "unknown", "prepend", "append", "allowed"});
   Alphabet alphabet;
   alphabet.tokens = parse_tokens(fields);
@@ -236,7 +112,7 @@ Alphabet parse_alphabet(const Fields& card) {
   return alphabet;
 }
 
-std::array<double, 3> three_numbers(const Fields& fields, std::string_view name) {
+std::array<double, 3> three_numbers(const CardFields& fields, std::string_view name) {
   const json& list = fields.list(name);
   std::array<double, 3> values{};
   if (list.size() != values.size()) {
@@ -251,8 +127,8 @@ std::array<double, 3> three_numbers(const Fields& fields, std::string_view name)
   return values;
 }
 
-ImageSpec parse_image(const Fields& card) {
-  const Fields fields = card.child(card.at("image"), "image");
+ImageSpec parse_image(const CardFields& card) {
+  const CardFields fields = card.child(card.at("image"), "image");
   fields.allow_only({"size", "resize", "interpolation", "antialias", "crop", "scale", "mean", "std",
                      "colour", "layout", "exif"});
   ImageSpec image;
@@ -276,14 +152,29 @@ ImageSpec parse_image(const Fields& card) {
   return image;
 }
 
-GoldenVector parse_golden(const Fields& fields, std::uint32_t dimension) {
-  fields.allow_only({"input", "vector", "tolerance"});
+// Version 1 has one output, whose vectors they are.
+GoldenVector parse_golden(const CardFields& fields, const EncoderCard& card, bool one_output) {
+  if (one_output) {
+    fields.allow_only({"input", "vector", "tolerance"});
+  } else {
+    fields.allow_only({"input", "output", "vector", "tolerance"});
+  }
   GoldenVector golden;
   golden.input = fields.text("input");
+  if (!one_output) {
+    const std::string name = fields.text("output");
+    const auto found = std::find_if(card.outputs.begin(), card.outputs.end(),
+                                    [&](const auto& output) { return output.name == name; });
+    if (found == card.outputs.end()) {
+      fields.fail(fields.path("output"), "is '" + printable(name) + "', which is no output");
+    }
+    golden.output = static_cast<std::size_t>(found - card.outputs.begin());
+  }
+  const std::uint32_t dimension = card.outputs[golden.output].dimension;
   const json& list = fields.list("vector");
   if (list.size() != dimension) {
     fields.fail(fields.path("vector"), "has " + std::to_string(list.size()) +
-                                           " numbers; the card's dimension is " +
+                                           " numbers; the dimension of its output is " +
                                            std::to_string(dimension));
   }
   for (const json& value : list) {
@@ -324,35 +215,81 @@ json parse_json(std::string_view text, const std::string& where) {
   return {};
 }
 
-void check_version(const Fields& card) {
+std::int64_t version_of(const CardFields& card) {
   const json& version = card.at("card");
-  if (!version.is_number_integer() || version.get<std::int64_t>() != 1) {
-    card.fail("card", "is " + version.dump() + "; this program reads version 1");
+  if (!version.is_number_integer() || version.get<std::int64_t>() < 1 ||
+      version.get<std::int64_t>() > 2) {
+    card.fail("card", "is " + version.dump() + "; this program reads versions 1 and 2");
   }
+  return version.get<std::int64_t>();
 }
 
-std::optional<json> parse_output_key(const Fields& card) {
-  if (!card.has_value("output_key")) {
+std::optional<json> parse_key(const CardFields& fields, std::string_view name) {
+  if (!fields.has_value(name)) {
     return std::nullopt;
   }
-  const json& key = card.at("output_key");
+  const json& key = fields.at(name);
   const bool position = key.is_number_integer() && key.get<std::int64_t>() >= 0;
   if (!position && !key.is_string()) {
-    card.fail("output_key", "must be a position in a tuple (0, 1, ...), a key of a dict, or null");
+    fields.fail(fields.path(name),
+                "must be a position in a tuple (0, 1, ...), a key of a dict, or null");
   }
   return key;
 }
 
-void check_pooling(const Fields& card, const EncoderCard& parsed) {
+CardOutput parse_output(const CardFields& fields) {
+  fields.allow_only({"name", "key", "kind", "dimension", "default"});
+  CardOutput output;
+  output.name = fields.text("name");
+  // It is part of a file's name.
+  constexpr std::size_t kLongestName = 64;
+  if (output.name.size() > kLongestName ||
+      !std::all_of(output.name.begin(), output.name.end(), [](unsigned char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+               c == '_' || c == '-';
+      })) {
+    fields.fail(fields.path("name"), "is '" + printable(output.name, 100) +
+                                         "'; a name is made of letters, digits, _ and -, 64 at "
+                                         "most");
+  }
+  output.key = parse_key(fields, "key");
+  output.kind = fields.choice<OutputKind>("kind");
+  output.dimension = fields.count("dimension");
+  output.is_default = fields.flag_or("default", false);
+  return output;
+}
+
+std::vector<CardOutput> parse_outputs(const CardFields& card) {
+  std::vector<CardOutput> outputs;
+  const json& list = card.list("outputs");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const CardFields fields = card.child(list[i], "outputs[" + std::to_string(i) + "]");
+    CardOutput output = parse_output(fields);
+    if (std::any_of(outputs.begin(), outputs.end(),
+                    [&](const auto& other) { return other.name == output.name; })) {
+      fields.fail(fields.path("name"), "is '" + output.name + "', as that of another output");
+    }
+    outputs.push_back(std::move(output));
+  }
+  if (std::count_if(outputs.begin(), outputs.end(),
+                    [](const auto& output) { return output.is_default; }) != 1) {
+    card.fail("outputs", "must hold exactly one with \"default\": true");
+  }
+  return outputs;
+}
+
+void check_pooling(const CardFields& card, const EncoderCard& parsed) {
   if (parsed.pooling == Pooling::kNone) {
     card.fail("pooling", "is 'none', which a run may ask for; a card says how vectors are made");
   }
-  if (parsed.pooling == Pooling::kCls && parsed.output == OutputKind::kTokens &&
-      !parsed.alphabet.prepend) {
-    card.fail("pooling", "is 'cls', but the alphabet prepends no token");
-  }
-  if (parsed.pooling == Pooling::kMeanCompat && parsed.output != OutputKind::kTokens) {
-    card.fail("pooling", "is 'mean-compat', which needs an output of kind 'tokens'");
+  for (const CardOutput& output : parsed.outputs) {
+    const bool tokens = output.kind == OutputKind::kTokens;
+    if (parsed.pooling == Pooling::kCls && tokens && !parsed.alphabet.prepend) {
+      card.fail("pooling", "is 'cls', but the alphabet prepends no token");
+    }
+    if (parsed.pooling == Pooling::kMeanCompat && !tokens) {
+      card.fail("pooling", "is 'mean-compat', which needs an output of kind 'tokens'");
+    }
   }
 }
 
@@ -360,19 +297,28 @@ void check_pooling(const Fields& card, const EncoderCard& parsed) {
 
 EncoderCard parse_card(std::string_view json_text, const std::string& where) {
   const json object = parse_json(json_text, where);
-  const Fields fields(object, where, "");
-  check_version(fields);  // first: another version may have other fields
-  fields.allow_only({"card", "name", "modality", "method", "inputs", "output", "output_key",
-                     "dimension", "max_tokens", "alphabet", "image", "pooling", "normalize",
-                     "golden", "source"});
+  const CardFields fields(object, where, "");
+  // First: another version may have other fields.
+  const bool one_output = version_of(fields) == 1;
+  if (one_output) {
+    fields.allow_only({"card", "name", "modality", "method", "inputs", "output", "output_key",
+                       "dimension", "max_tokens", "alphabet", "image", "pooling", "normalize",
+                       "golden", "source"});
+  } else {
+    fields.allow_only({"card", "name", "modality", "method", "inputs", "outputs", "max_tokens",
+                       "alphabet", "image", "pooling", "normalize", "golden", "source"});
+  }
   EncoderCard card;
   card.name = fields.text("name");
   card.modality = fields.choice<Modality>("modality");
   card.method = fields.text_or("method", "forward");
   card.inputs = parse_inputs(fields, card.modality);
-  card.output = fields.choice<OutputKind>("output");
-  card.output_key = parse_output_key(fields);
-  card.dimension = fields.count("dimension");
+  if (one_output) {
+    const auto kind = fields.choice<OutputKind>("output");
+    card.outputs = {{"", kind, parse_key(fields, "output_key"), fields.count("dimension"), true}};
+  } else {
+    card.outputs = parse_outputs(fields);
+  }
   if (card.modality == Modality::kSequence) {
     if (!object.contains("max_tokens")) {
       fields.fail("max_tokens", "is missing; write null when the length is not limited");
@@ -390,8 +336,8 @@ EncoderCard parse_card(std::string_view json_text, const std::string& where) {
   if (fields.has_value("golden")) {
     const json& list = fields.list("golden");
     for (std::size_t i = 0; i < list.size(); ++i) {
-      card.golden.push_back(
-          parse_golden(fields.child(list[i], "golden[" + std::to_string(i) + "]"), card.dimension));
+      card.golden.push_back(parse_golden(fields.child(list[i], "golden[" + std::to_string(i) + "]"),
+                                         card, one_output));
     }
   }
   card.source = fields.has_value("source") ? fields.at("source") : json(nullptr);

@@ -65,8 +65,18 @@ struct ImageSpec {
   std::string exif = "ignore";  // ignore, apply
 };
 
+// One of the tensors that a forward gives.
+struct CardOutput {
+  std::string name;  // empty where there is one and version 1 of the card
+  OutputKind kind = OutputKind::kTokens;
+  std::optional<nlohmann::json> key;  // a number (tuple or list) or a string (dict)
+  std::uint32_t dimension = 0;
+  bool is_default = true;  // what a run takes that names none
+};
+
 struct GoldenVector {
   std::string input;          // residues, or the recipe of a generated image (encode/golden.hpp)
+  std::size_t output = 0;     // of EncoderCard::outputs
   std::vector<float> vector;  // pooled as the card says, not normalised beyond it
   double tolerance = 1e-4;
 };
@@ -76,9 +86,7 @@ struct EncoderCard {
   Modality modality = Modality::kSequence;
   std::string method = "forward";
   std::vector<CardInput> inputs;
-  OutputKind output = OutputKind::kTokens;
-  std::optional<nlohmann::json> output_key;  // a number (tuple) or a string (dict)
-  std::uint32_t dimension = 0;
+  std::vector<CardOutput> outputs;          // at least one, exactly one of them the default
   std::optional<std::uint32_t> max_tokens;  // special tokens included; none: unlimited
   Alphabet alphabet;                        // sequences
   ImageSpec image;                          // images

@@ -28,8 +28,9 @@ struct EncoderOptions {
   Pooling pooling = Pooling::kMean;
   Normalize normalize = Normalize::kNone;
   Dtype dtype = Dtype::kFp32;
-  bool tokens = false;        // the vectors of all residues too
-  std::uint32_t threads = 0;  // 0: as many as there are cores
+  std::vector<std::string> layers;  // of the card's outputs; none: its default
+  bool tokens = false;              // the vectors of all residues of the first layer too
+  std::uint32_t threads = 0;        // 0: as many as there are cores
   std::string cpu_kernels = "auto";
   std::string cpu_isa =
       "auto";  // of this program's own kernels: auto, or a name of kernels/isa.hpp

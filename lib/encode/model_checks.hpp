@@ -27,18 +27,23 @@ std::vector<HostBatch> shape_batches(const EncoderCard& card);
 // Two computations of one record were apart.
 Error not_repeatable(double difference);
 
-// Embeds as the card says: its pooling and normalisation.
-using EmbedAsCard = std::function<EmbeddingBlock(const HostBatch&)>;
+// Embeds as the card says, with its pooling and normalisation: a block of vectors for each output.
+using EmbedAsCard = std::function<EncodedBatch(const HostBatch&)>;
 
 // {"checked": 3, "greatest_difference": 2e-7}, or {"checked": 0} for a card without golden vectors.
+// `embed` gives all outputs of the card.
 nlohmann::json check_golden(const EncoderCard& card, const EmbedAsCard& embed,
                             const std::string& what);
 
-// Vectors of the golden inputs, or of the contract's batches when there are none.
-std::vector<float> sample_vectors(const EncoderCard& card, const EmbedAsCard& embed);
+// The name of the first of these outputs that no golden vector is of; empty where each has one.
+std::string unchecked_output(const EncoderCard& card, const std::vector<CardOutput>& chosen);
+
+// Vectors of the golden inputs, or of the contract's batches when there are none, of each output
+// that `embed` gives.
+std::vector<std::vector<float>> sample_vectors(const EncoderCard& card, const EmbedAsCard& embed);
 
 // {"least_cosine": 0.99998, "greatest_difference": 0.01}. Below 0.999: Error(kBadData).
-nlohmann::json measure_drift(const EncoderCard& card, const std::vector<float>& exact,
-                             const std::vector<float>& drifted, Dtype dtype);
+nlohmann::json measure_drift(const std::vector<std::vector<float>>& exact,
+                             const std::vector<std::vector<float>>& drifted, Dtype dtype);
 
 }  // namespace longhaul::encode

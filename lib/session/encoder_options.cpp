@@ -18,6 +18,7 @@ encode::EncoderOptions encoder_options(const config::RunConfig& config,
   options.cpu_kernels = config.cpu_kernels;
   options.cpu_isa = config.cpu_isa;
   options.cpu_passes = config.cpu_passes;
+  options.layers = config.layers;
   options.tokens = config.tokens || options.pooling == Pooling::kNone;
   return options;
 }

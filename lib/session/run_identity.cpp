@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "domain/counters.hpp"
+#include "encode/outputs.hpp"
 #include "run/rewound_reader.hpp"
 #include "session/encoder_options.hpp"
 #include "session/image_match.hpp"
@@ -37,6 +38,18 @@ bool makes_numbers(const config::Setting& setting, Modality modality, Pooling po
   return false;
 }
 
+// As they are chosen; of a card of one output without a name, none.
+std::vector<std::string> layer_names(const encode::EncoderCard& card,
+                                     const encode::EncoderOptions& options) {
+  std::vector<std::string> names;
+  for (const encode::CardOutput& output : encode::chosen_outputs(card, options)) {
+    if (!output.name.empty()) {
+      names.push_back(output.name);
+    }
+  }
+  return names;
+}
+
 }  // namespace
 
 Error other_input(const std::string& output, const std::string& what) {
@@ -48,10 +61,13 @@ nlohmann::json fingerprint(const config::RunConfig& config, const encode::Encode
                            const encode::EncoderOptions& options, const std::string& model_sha256,
                            const std::string& device_kind) {
   // What settings are that the card or the machine decides, and those with a form of their own.
-  const nlohmann::json effective = {
-      {"delimiter", or_null(config.delimiter)},          {"pooling", to_string(options.pooling)},
-      {"normalize", to_string(options.normalize)},       {"tokens", options.tokens},
-      {"max-length", or_null(max_tokens(config, card))}, {"device", device_kind}};
+  const nlohmann::json effective = {{"delimiter", or_null(config.delimiter)},
+                                    {"pooling", to_string(options.pooling)},
+                                    {"normalize", to_string(options.normalize)},
+                                    {"layer", layer_names(card, options)},
+                                    {"tokens", options.tokens},
+                                    {"max-length", or_null(max_tokens(config, card))},
+                                    {"device", device_kind}};
   nlohmann::json fields = {{"model_sha256", model_sha256},
                            {"card_sha256", sha256(card.text.dump())}};
   for (const config::Setting& setting : config::settings_table()) {

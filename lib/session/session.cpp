@@ -108,9 +108,10 @@ class Session {
                                    [](const auto& source) { return source.regular; });
     if (options_.tokens && files && !config_.retry_rejects) {
       const encode::Alphabet& alphabet = model_.card.alphabet;
+      const auto whole = host_.workshop.make_reader(config_, model_.card, host_.stop, nullptr);
+      expected.rows = whole->progress().records_total.value_or(expected.rows);
       expected.residues = residues_to_come(
-          *host_.workshop.make_reader(config_, model_.card, host_.stop, nullptr),
-          *host_.workshop.make_preprocessor(config_, model_.card, options_.threads, {}),
+          *whole, *host_.workshop.make_preprocessor(config_, model_.card, options_.threads, {}),
           (alphabet.prepend ? 1U : 0U) + (alphabet.append ? 1U : 0U));
     }
     require_space(host_.files, config_.output, expected, host_.log);

@@ -6,13 +6,15 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "encode/outputs.hpp"
 #include "session/run_identity.hpp"
 
 namespace longhaul::session {
 
 void require_residues(const encode::EncoderOptions& options, const encode::EncoderCard& card) {
   const bool image = card.modality == Modality::kImage;
-  if (options.tokens && (image || card.output != OutputKind::kTokens)) {
+  if (options.tokens &&
+      (image || encode::chosen_outputs(card, options).front().kind != OutputKind::kTokens)) {
     throw Error(ExitCode::kUsage,
                 std::string(options.pooling == Pooling::kNone ? "--pooling none" : "--tokens") +
                     " writes the vectors of residues, and this model " +

@@ -3,7 +3,8 @@
 // output (domain/record_row.hpp). When that run is finished it is merged. An output is as it was
 // before until the journal's "retry" line is written, and from then on every start completes the
 // merge, so a kill at any moment loses nothing:
-//   1. the new records.csv and rejects.csv beside the old ones, synced; likewise arrays of residues,
+//   1. the new records.csv and rejects.csv beside the old ones, synced; likewise arrays of
+//   residues,
 //      whose rows move when one before them has more (room for one copy)
 //   2. the "retry" line: what these will be
 //   3. the vectors and their checksums into their rows, synced

@@ -3,7 +3,7 @@ if(NOT LONGHAUL_TORCH)
 endif()
 longhaul_room(torch
   SOURCES encoder/convert_dtype.cpp encoder/encoding_threads.cpp encoder/inspect_module.cpp
-          encoder/script_program.cpp encoder/tensors.cpp encoder/torchscript_encoder.cpp
+          encoder/read_model.cpp encoder/script_program.cpp encoder/tensors.cpp encoder/torchscript_encoder.cpp
           graph/fuse_attention.cpp graph/fuse_convolutions.cpp graph/fuse_graph.cpp graph/fuse_linears.cpp
           graph/fuse_rotations.cpp graph/fused_operators.cpp graph/graph_nodes.cpp graph/isa_choice.cpp
           graph/kernel_choice.cpp graph/linear_nodes.cpp graph/merge_linears.cpp

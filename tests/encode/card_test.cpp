@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "encode/outputs.hpp"
 
 using namespace longhaul;
 using namespace longhaul::encode;
@@ -22,6 +23,22 @@ json sequence_card() {
     "pooling": "mean", "normalize": "none",
     "golden": [{"input": "ACC", "vector": [0.5, -1], "tolerance": 1e-4}],
     "source": {"licence": "MIT"}})");
+}
+
+json layered_card() {
+  json card = sequence_card();
+  for (const char* name : {"output", "output_key", "dimension"}) {
+    card.erase(name);
+  }
+  card["card"] = 2;
+  card["outputs"] = json::parse(R"([
+    {"name": "6", "key": 0, "kind": "tokens", "dimension": 2},
+    {"name": "12", "key": 1, "kind": "tokens", "dimension": 2, "default": true},
+    {"name": "head", "key": 2, "kind": "pooled", "dimension": 3, "default": false}])");
+  card["golden"] = json::parse(R"([
+    {"input": "ACC", "output": "head", "vector": [0.5, -1, 2]},
+    {"input": "ACC", "output": "6", "vector": [0.5, -1]}])");
+  return card;
 }
 
 json image_card() {
@@ -60,9 +77,12 @@ TEST_CASE("a sequence card is read field by field") {
   CHECK(card.modality == Modality::kSequence);
   REQUIRE(card.inputs.size() == 2);
   CHECK(card.inputs[1].kind == InputKind::kMask);
-  CHECK(card.output == OutputKind::kTokens);
-  CHECK_FALSE(card.output_key);
-  CHECK(card.dimension == 2);
+  REQUIRE(card.outputs.size() == 1);
+  CHECK(card.outputs[0].name.empty());
+  CHECK(card.outputs[0].kind == OutputKind::kTokens);
+  CHECK_FALSE(card.outputs[0].key);
+  CHECK(card.outputs[0].dimension == 2);
+  CHECK(card.outputs[0].is_default);
   CHECK(card.max_tokens == 512U);
   CHECK(card.alphabet.pad == 0);
   CHECK(card.alphabet.unknown == 1);
@@ -79,12 +99,89 @@ TEST_CASE("an image card is read field by field") {
   const EncoderCard card = parse_card(image_card().dump(), "card");
   CHECK(card.modality == Modality::kImage);
   CHECK(card.method == "encode_image");
-  CHECK(card.output_key == json("out"));
+  CHECK(card.outputs.front().key == json("out"));
   CHECK(card.image.size == 8);
   CHECK(card.image.resize == 9);
   CHECK(card.image.interpolation == "bilinear");
   CHECK(card.image.std[2] == 0.25);
   CHECK(card.normalize == Normalize::kL2);
+}
+
+TEST_CASE("a card of version 2 has outputs by name") {
+  const EncoderCard card = parse_card(layered_card().dump(), "card");
+  REQUIRE(card.outputs.size() == 3);
+  CHECK(card.outputs[0].name == "6");
+  CHECK(card.outputs[0].key == json(0));
+  CHECK_FALSE(card.outputs[0].is_default);
+  CHECK(card.outputs[1].kind == OutputKind::kTokens);
+  CHECK(card.outputs[1].is_default);
+  CHECK(card.outputs[2].kind == OutputKind::kPooled);
+  CHECK(card.outputs[2].dimension == 3);
+  REQUIRE(card.golden.size() == 2);
+  CHECK(card.golden[0].output == 2);
+  CHECK(card.golden[1].output == 0);
+}
+
+TEST_CASE("outputs that cannot be told apart or named are refused") {
+  using Catch::Matchers::Contains;
+  const auto refused = [](const char* pointer, const json& value) {
+    return refusal_after(layered_card(), pointer, value);
+  };
+  CHECK_THAT(refused("/outputs", json::array()), Contains("exactly one"));
+  CHECK_THAT(refused("/outputs/1/default", false), Contains("exactly one"));
+  CHECK_THAT(refused("/outputs/0/default", true), Contains("exactly one"));
+  CHECK_THAT(refused("/outputs/0/name", "12"), Contains("outputs[1].name is '12', as that of"));
+  for (const char* name : {"a.b", "../x", "a b", "\u00e9"}) {
+    CHECK_THAT(refused("/outputs/0/name", name), Contains("letters, digits"));
+  }
+  CHECK_THAT(refused("/outputs/0/name", ""), Contains("outputs[0].name"));
+  CHECK_THAT(refused("/outputs/0/key", -1), Contains("outputs[0].key"));
+  CHECK_THAT(refused("/outputs/0/kind", nullptr), Contains("outputs[0].kind is null"));
+  CHECK_THAT(refused("/outputs/2/dimension", 0), Contains("outputs[2].dimension"));
+  CHECK_THAT(refused("/outputs/2/dtype", "fp16"), Contains("outputs[2].dtype"));
+  CHECK_THAT(refused("/output", "tokens"), Contains("output is not a field"));
+  CHECK_THAT(refused("/golden/0/output", "7"), Contains("golden[0].output is '7', which is no"));
+  CHECK_THAT(refused("/golden/0/vector", json{1, 2}), Contains("has 2 numbers"));
+  CHECK_THAT(refused("/pooling", "mean-compat"), Contains("needs an output of kind 'tokens'"));
+  CHECK_THAT(refusal_after(sequence_card(), "/outputs", json::array()), Contains("outputs"));
+  CHECK_THAT(refusal_after(sequence_card(), "/golden/0/output", "7"), Contains("output"));
+}
+
+TEST_CASE("a run takes the outputs that it names, in their order") {
+  const EncoderCard card = parse_card(layered_card().dump(), "card");
+  const auto names = [&](std::vector<std::string> layers, Pooling pooling, bool tokens) {
+    EncoderOptions options;
+    options.layers = std::move(layers);
+    options.pooling = pooling;
+    options.tokens = tokens;
+    std::vector<std::string> found;
+    for (const OutputSpec& output : outputs_of(card, options)) {
+      found.push_back(output.name + " " + std::to_string(output.dimension));
+    }
+    return found;
+  };
+  using Names = std::vector<std::string>;
+  CHECK(names({}, Pooling::kMean, false) == Names{"embeddings 2"});
+  CHECK(names({"head", "6"}, Pooling::kMean, false) == Names{"embeddings 3", "embeddings.6 2"});
+  CHECK(names({"6", "12"}, Pooling::kMean, true) ==
+        Names{"embeddings 2", "embeddings.12 2", "tokens 2"});
+  CHECK(names({"6"}, Pooling::kNone, true) == Names{"tokens 2"});
+  const auto refused = [](const EncoderCard& of, std::vector<std::string> layers) {
+    EncoderOptions options;
+    options.layers = std::move(layers);
+    try {
+      chosen_outputs(of, options);
+    } catch (const Error& error) {
+      CHECK(error.code() == ExitCode::kUsage);
+      return std::string(error.what()) + "; " + error.remedy();
+    }
+    return std::string("taken");
+  };
+  CHECK(refused(card, {"7"}) ==
+        "--layer 7 is no output of this model; its outputs are 6, 12, head");
+  CHECK(refused(card, {"6", "6"}).starts_with("--layer 6 is given twice"));
+  CHECK(refused(parse_card(sequence_card().dump(), "card"), {"6"})
+            .starts_with("--layer 6, but this model has one output, without a name"));
 }
 
 TEST_CASE("null means none where a model may have none") {
@@ -121,10 +218,13 @@ TEST_CASE("a null that cannot be guessed is refused by name") {
 
 TEST_CASE("values that are not known are refused with what is allowed") {
   using Catch::Matchers::Contains;
-  CHECK_THAT(refusal_after(sequence_card(), "/card", 2), Contains("version 1"));
+  CHECK_THAT(refusal_after(sequence_card(), "/card", 3), Contains("versions 1 and 2"));
+  CHECK_THAT(refusal_after(sequence_card(), "/card", 0), Contains("versions 1 and 2"));
+  CHECK_THAT(refusal_after(sequence_card(), "/card", 1.5), Contains("versions 1 and 2"));
   CHECK_THAT(refusal_after(sequence_card(), "/modality", "sound"), Contains("sequence, image"));
   CHECK_THAT(refusal_after(sequence_card(), "/output", "logits"), Contains("tokens, pooled, map"));
   CHECK_THAT(refusal_after(sequence_card(), "/pooling", "average"), Contains("mean-compat"));
+  CHECK_THAT(refusal_after(sequence_card(), "/pooling", "none"), Contains("a run may ask for"));
   CHECK_THAT(refusal_after(sequence_card(), "/normalize", "l1"), Contains("none, l2"));
   CHECK_THAT(refusal_after(sequence_card(), "/inputs/0/kind", "words"), Contains("inputs[0].kind"));
   CHECK_THAT(refusal_after(sequence_card(), "/inputs/0/dtype", "int8"), Contains("int64"));

@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/hash.hpp"
 #include "encode/model_kind.hpp"
+#include "encode/outputs.hpp"
 #include "encode/pooling.hpp"
 
 namespace longhaul::fakes {
@@ -142,6 +143,14 @@ std::vector<float> FakeEncoder::numbers_of(const OutputSpec& output,
                                            std::span<const std::int64_t> tokens,
                                            std::uint32_t width, std::uint32_t rows) const {
   std::vector<float> numbers = vector_of(tokens, width, rows);
+  const std::string prefix = OutputSpec{}.name + ".";
+  const std::string layer =
+      output.name.starts_with(prefix) ? output.name.substr(prefix.size()) : settings_.first_layer;
+  if (layer != settings_.default_layer) {
+    const auto shift = static_cast<float>(hash64(prefix + layer) % 1000);
+    std::transform(numbers.begin(), numbers.end(), numbers.begin(),
+                   [shift](float value) { return value - shift; });
+  }
   if (output.kind == ArrayKind::kTokens) {
     const std::vector<float> vector = numbers;
     numbers.clear();
@@ -150,10 +159,6 @@ std::vector<float> FakeEncoder::numbers_of(const OutputSpec& output,
       std::transform(vector.begin(), vector.end(), std::back_inserter(numbers),
                      [place](float value) { return value + place; });
     }
-  } else if (output.name != OutputSpec{}.name) {
-    const auto shift = static_cast<float>(hash64(output.name) % 1000);
-    std::transform(numbers.begin(), numbers.end(), numbers.begin(),
-                   [shift](float value) { return value - shift; });
   }
   return numbers;
 }
@@ -285,7 +290,15 @@ nlohmann::json read_fake_model(const std::string& path) {
 }
 
 std::unique_ptr<encode::Encoder> make_fake_encoder(const encode::EncoderOptions& options, Log&) {
-  FakeEncoderSettings settings = fake_encoder_settings(read_fake_model(options.model_path));
+  const nlohmann::json model = read_fake_model(options.model_path);
+  FakeEncoderSettings settings = fake_encoder_settings(model);
+  const encode::EncoderCard card = encode::parse_card(fake_card_text(model), options.model_path);
+  const std::vector<encode::CardOutput> chosen = encode::chosen_outputs(card, options);
+  settings.first_layer = chosen.front().name;
+  settings.default_layer = encode::chosen_outputs(card, {}).front().name;
+  for (std::size_t i = 1; i < chosen.size(); ++i) {
+    settings.layers.push_back(chosen[i].name);
+  }
   for (auto* call : {&settings.error_at, &settings.hang_at, &settings.kill_at,
                      &settings.thread_out_of_memory_at, &settings.device.wrap_at}) {
     *call = *call ? std::optional(**call + kContractCalls) : std::nullopt;

@@ -50,7 +50,9 @@ struct FakeEncoderSettings {
   bool width_matters = true;
   bool rows_matter = false;
   std::uint64_t part_tokens = 0;
-  std::vector<std::string> layers;
+  std::string first_layer;          // the name of what "embeddings" is
+  std::string default_layer;        // whose numbers are those of vector_of()
+  std::vector<std::string> layers;  // beside the first
   bool tokens = false;
   bool random = false;
   bool neighbours_matter = false;

@@ -25,12 +25,18 @@ bool same(const EncoderCard& a, const EncoderCard& b) {
     return x.kind == y.kind && x.dtype == y.dtype;
   };
   const auto same_golden = [](const GoldenVector& x, const GoldenVector& y) {
-    return x.input == y.input && x.vector == y.vector && x.tolerance == y.tolerance;
+    return x.input == y.input && x.output == y.output && x.vector == y.vector &&
+           x.tolerance == y.tolerance;
+  };
+  const auto same_output = [](const CardOutput& x, const CardOutput& y) {
+    return x.name == y.name && x.kind == y.kind && x.key == y.key && x.dimension == y.dimension &&
+           x.is_default == y.is_default;
   };
   return a.name == b.name && a.modality == b.modality && a.method == b.method &&
          std::equal(a.inputs.begin(), a.inputs.end(), b.inputs.begin(), b.inputs.end(),
                     same_input) &&
-         a.output == b.output && a.output_key == b.output_key && a.dimension == b.dimension &&
+         std::equal(a.outputs.begin(), a.outputs.end(), b.outputs.begin(), b.outputs.end(),
+                    same_output) &&
          a.max_tokens == b.max_tokens && same(a.alphabet, b.alphabet) && same(a.image, b.image) &&
          a.pooling == b.pooling && a.normalize == b.normalize &&
          std::equal(a.golden.begin(), a.golden.end(), b.golden.begin(), b.golden.end(),

@@ -24,6 +24,7 @@ const std::map<std::string_view, std::string> kOther{
     {"allow-nucleotides", "true"},
     {"output", "elsewhere"},
     {"output-dtype", "fp16"},
+    {"layer", "a"},
     {"tokens", "true"},
     {"tokens-dtype", "fp32"},
     {"overwrite", "true"},
@@ -69,8 +70,16 @@ const std::map<std::string_view, std::string> kOther{
 };
 
 json fingerprint_of(const config::RunConfig& config, Modality modality) {
-  encode::EncoderCard card =
-      encode::parse_card(fakes::fake_card_text({{"fake", true}}), "the fake's card");
+  json text = json::parse(fakes::fake_card_text({{"fake", true}}));
+  for (const char* name : {"output", "output_key", "dimension"}) {
+    text.erase(name);
+  }
+  text["card"] = 2;
+  for (const char* name : {"a", "b"}) {
+    text["outputs"].push_back(
+        {{"name", name}, {"kind", "tokens"}, {"dimension", 8}, {"default", *name == 'b'}});
+  }
+  encode::EncoderCard card = encode::parse_card(text.dump(), "the fake's card");
   card.modality = modality;
   const encode::EncoderOptions options = encoder_options(config, card, 1);
   return fingerprint(config, card, options, "model",

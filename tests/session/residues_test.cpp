@@ -10,7 +10,8 @@ using namespace longhaul::session;
 using namespace longhaul::session::test;
 
 TEST_CASE("the residues of an input are told from its first records", "[session]") {
-  const encode::EncoderCard card = encode::parse_card(fakes::fake_card_text({}), "card");
+  const encode::EncoderCard card =
+      encode::parse_card(fakes::fake_card_text(nlohmann::json::object()), "card");
   const auto expected = [&](std::vector<Record> records, std::uint64_t look_at,
                             const prepare::SequencePolicy& policy) {
     fakes::VectorReader reader(std::move(records));
@@ -85,7 +86,8 @@ TEST_CASE("shards of which not all fit on the disk are refused, whoever comes fi
   const auto all = static_cast<std::uint64_t>(2.0 * static_cast<double>(written)) + vectors;
   scene.config.shard = {2, 2};
   scene.files.free = all - 2 * written + written / 2;
-  CHECK(scene.failure().code() == ExitCode::kIo);
+  const Error second = scene.failure();
+  CHECK(second.code() == ExitCode::kIo);
   scene.files.free = all;
   CHECK(scene.run().code == ExitCode::kDone);
 }

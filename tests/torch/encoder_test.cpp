@@ -361,14 +361,15 @@ TEST_CASE("a card that does not fit the module is refused with the reason") {
     return std::string("accepted");
   };
   CHECK(changed([](encode::EncoderCard&) {}) == "accepted");
-  CHECK_THAT(changed([](encode::EncoderCard& card) { card.output_key.reset(); }),
+  CHECK_THAT(changed([](encode::EncoderCard& card) { card.outputs[0].key.reset(); }),
              Contains("output_key"));
-  CHECK_THAT(changed([](encode::EncoderCard& card) { card.output_key = 2; }),
+  CHECK_THAT(changed([](encode::EncoderCard& card) { card.outputs[0].key = 2; }),
              Contains("Tuple of 2"));
-  CHECK_THAT(changed([](encode::EncoderCard& card) { card.output_key = "x"; }), Contains("Tuple"));
+  CHECK_THAT(changed([](encode::EncoderCard& card) { card.outputs[0].key = "x"; }),
+             Contains("Tuple"));
   CHECK_THAT(changed([](encode::EncoderCard& card) { card.method = "encode"; }),
              Contains("forward"));
-  CHECK_THAT(changed([](encode::EncoderCard& card) { card.output = OutputKind::kPooled; }),
+  CHECK_THAT(changed([](encode::EncoderCard& card) { card.outputs[0].kind = OutputKind::kPooled; }),
              Contains("output 'pooled' has 2 dimensions"));
   CHECK_THAT(changed([](encode::EncoderCard& card) { card.inputs.pop_back(); }), Contains("mask"));
   CHECK_THAT(changed([](encode::EncoderCard& card) { card.inputs.push_back(card.inputs[1]); }),

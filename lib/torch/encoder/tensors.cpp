@@ -85,7 +85,12 @@ at::Tensor require_tensor(const IValue& value, const std::string& what) {
   return value.toTensor();
 }
 
-at::Tensor element_at(const IValue& result, std::int64_t position) {
+// As the card calls it.
+std::string key_of(const encode::CardOutput& output) {
+  return output.name.empty() ? "output_key" : "the key of output " + output.name;
+}
+
+at::Tensor element_at(const IValue& result, std::int64_t position, const std::string& key) {
   c10::ArrayRef<IValue> elements;
   if (result.isTuple()) {
     elements = result.toTupleRef().elements();
@@ -98,7 +103,7 @@ at::Tensor element_at(const IValue& result, std::int64_t position) {
     }
   }
   if (static_cast<std::size_t>(position) >= elements.size()) {
-    throw broken_contract("output_key is " + std::to_string(position) + ", but its output is a " +
+    throw broken_contract(key + " is " + std::to_string(position) + ", but its output is a " +
                           result.tagKind() + " of " + std::to_string(elements.size()));
   }
   return require_tensor(elements[static_cast<std::size_t>(position)],
@@ -115,9 +120,9 @@ std::string key_list(const IValue& result) {
   return keys;
 }
 
-at::Tensor element_named(const IValue& result, const std::string& key) {
+at::Tensor element_named(const IValue& result, const std::string& key, const std::string& what) {
   if (!result.isGenericDict()) {
-    throw broken_contract("output_key is '" + key + "', but its output is a " + result.tagKind());
+    throw broken_contract(what + " is '" + key + "', but its output is a " + result.tagKind());
   }
   const auto dict = result.toGenericDict();
   const auto found = dict.find(key);
@@ -125,6 +130,35 @@ at::Tensor element_named(const IValue& result, const std::string& key) {
     throw broken_contract("its output has no '" + key + "'; it has " + key_list(result));
   }
   return require_tensor(found->value(), "output '" + key + "'");
+}
+
+void check_output(const encode::CardOutput& expected, const encode::HostBatch& batch,
+                  const at::Tensor& output) {
+  const bool tokens = expected.kind == OutputKind::kTokens;
+  const std::int64_t rank = tokens ? 3 : expected.kind == OutputKind::kPooled ? 2 : 4;
+  const std::string its = expected.name.empty() ? "its output" : "its output " + expected.name;
+  if (output.dim() != rank) {
+    throw broken_contract(its + " is " + shape_text(output) + "; output '" +
+                          std::string(to_string(expected.kind)) + "' has " + std::to_string(rank) +
+                          " dimensions");
+  }
+  if (!output.is_floating_point()) {
+    throw broken_contract(its + " has numbers of type " + c10::toString(output.scalar_type()) +
+                          ", not floating-point ones");
+  }
+  if (output.size(0) != batch.rows) {
+    throw broken_contract("a batch of " + std::to_string(batch.rows) + " gives " +
+                          std::to_string(output.size(0)) + " rows");
+  }
+  if (tokens && output.size(1) != batch.width) {
+    throw broken_contract("a batch padded to " + std::to_string(batch.width) + " tokens gives " +
+                          std::to_string(output.size(1)) + " per row");
+  }
+  const std::int64_t dimension = output.size(tokens ? 2 : 1);
+  if (dimension != expected.dimension) {
+    throw broken_contract("its vectors have " + std::to_string(dimension) +
+                          " dimensions, the card says " + std::to_string(expected.dimension));
+  }
 }
 
 // rows x width, one where a token is pooled.
@@ -205,69 +239,46 @@ std::vector<at::Tensor> input_tensors(const encode::EncoderCard& card,
   return tensors;
 }
 
-at::Tensor output_tensor(const encode::EncoderCard& card, const IValue& result) {
-  if (!card.output_key) {
-    if (result.isTensor()) {
-      return result.toTensor();
+at::Tensor output_tensor(const encode::CardOutput& output, const encode::HostBatch& batch,
+                         const IValue& result) {
+  at::Tensor tensor;
+  if (!output.key) {
+    if (!result.isTensor()) {
+      throw broken_contract("its output is a " + result.tagKind() + "; " + key_of(output) +
+                            " must say which part is meant");
     }
-    throw broken_contract("its output is a " + result.tagKind() +
-                          "; output_key must say which part is meant");
+    tensor = result.toTensor();
+  } else if (output.key->is_string()) {
+    tensor = element_named(result, output.key->get<std::string>(), key_of(output));
+  } else {
+    tensor = element_at(result, output.key->get<std::int64_t>(), key_of(output));
   }
-  return card.output_key->is_string() ? element_named(result, card.output_key->get<std::string>())
-                                      : element_at(result, card.output_key->get<std::int64_t>());
+  check_output(output, batch, tensor);
+  return tensor;
 }
 
-void check_output(const encode::EncoderCard& card, const encode::HostBatch& batch,
-                  const at::Tensor& output) {
-  const std::string kind(to_string(card.output));
-  const std::int64_t rank = card.output == OutputKind::kTokens   ? 3
-                            : card.output == OutputKind::kPooled ? 2
-                                                                 : 4;
-  if (output.dim() != rank) {
-    throw broken_contract("its output is " + shape_text(output) + "; output '" + kind + "' has " +
-                          std::to_string(rank) + " dimensions");
-  }
-  if (!output.is_floating_point()) {
-    throw broken_contract(std::string("its output has numbers of type ") +
-                          c10::toString(output.scalar_type()) + ", not floating-point ones");
-  }
-  if (output.size(0) != batch.rows) {
-    throw broken_contract("a batch of " + std::to_string(batch.rows) + " gives " +
-                          std::to_string(output.size(0)) + " rows");
-  }
-  if (card.output == OutputKind::kTokens && output.size(1) != batch.width) {
-    throw broken_contract("a batch padded to " + std::to_string(batch.width) + " tokens gives " +
-                          std::to_string(output.size(1)) + " per row");
-  }
-  const std::int64_t dimension = output.size(card.output == OutputKind::kTokens ? 2 : 1);
-  if (dimension != card.dimension) {
-    throw broken_contract("its vectors have " + std::to_string(dimension) +
-                          " dimensions, the card says " + std::to_string(card.dimension));
-  }
-}
-
-encode::EmbeddingBlock pooled_block(const encode::EncoderCard& card, const encode::HostBatch& batch,
-                                    const at::Tensor& output, Pooling pooling,
-                                    Normalize normalize) {
+encode::EmbeddingBlock pooled_block(const encode::EncoderCard& card, OutputKind kind,
+                                    const encode::HostBatch& batch, const at::Tensor& output,
+                                    Pooling pooling, Normalize normalize) {
   encode::EmbeddingBlock block;
   block.rows = batch.used_rows;
-  block.dimension = card.dimension;
+  block.dimension = static_cast<std::uint32_t>(output.size(kind == OutputKind::kTokens ? 2 : 1));
   const auto used_rows = [&](const at::Tensor& all) { return all.narrow(0, 0, batch.used_rows); };
   const at::Tensor used = used_rows(output);
-  if (card.output == OutputKind::kPooled) {
+  if (kind == OutputKind::kPooled) {
     block.values = host_values(used);
-  } else if (card.output == OutputKind::kMap) {
+  } else if (kind == OutputKind::kMap) {
     block.values = host_values(used_rows(pooled_map(output, pooling)));
   } else if (used.is_cpu()) {
     const at::Tensor states = used.to(c10::kFloat).contiguous();
     block.values =
         pool_tokens({states.const_data_ptr<float>(), static_cast<std::size_t>(states.numel())},
-                    batch, card.dimension, pooling, card.alphabet);
+                    batch, block.dimension, pooling, card.alphabet);
   } else {
     block.values = host_values(used_rows(pool_on_device(card, batch, output, pooling)));
   }
   if (normalize == Normalize::kL2) {
-    encode::normalize_rows(block.values, card.dimension);
+    encode::normalize_rows(block.values, block.dimension);
   }
   return block;
 }
@@ -276,7 +287,7 @@ encode::EmbeddingBlock token_block(const encode::EncoderCard& card, const encode
                                    const at::Tensor& output) {
   encode::EmbeddingBlock block;
   block.rows = batch.used_rows;
-  block.dimension = card.dimension;
+  block.dimension = static_cast<std::uint32_t>(output.size(2));
   block.firsts = {0};
   std::vector<std::int64_t> places;  // of the output's rows x width vectors
   for (std::uint32_t row = 0; row < batch.used_rows; ++row) {

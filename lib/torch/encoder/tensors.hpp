@@ -19,17 +19,16 @@ std::vector<at::Tensor> input_tensors(const encode::EncoderCard& card,
                                       const encode::HostBatch& batch, c10::Device device,
                                       Dtype dtype);
 
-// The tensor that output and output_key name; Error(kBadData) when there is none.
-at::Tensor output_tensor(const encode::EncoderCard& card, const torch::jit::IValue& result);
-
-// Error(kBadData) when the output's rank, type or sizes are not what the card says of this batch.
-void check_output(const encode::EncoderCard& card, const encode::HostBatch& batch,
-                  const at::Tensor& output);
+// The tensor that an output of the card is. Error(kBadData) when there is none, or its rank, type
+// or sizes are not what the card says of this batch.
+at::Tensor output_tensor(const encode::CardOutput& output, const encode::HostBatch& batch,
+                         const torch::jit::IValue& result);
 
 // One vector per used row, normalised if asked, on the host. On a CPU the bits of a row depend on
 // its own states alone; on other devices pooling runs there and rows x dimension comes back.
-encode::EmbeddingBlock pooled_block(const encode::EncoderCard& card, const encode::HostBatch& batch,
-                                    const at::Tensor& output, Pooling pooling, Normalize normalize);
+encode::EmbeddingBlock pooled_block(const encode::EncoderCard& card, OutputKind kind,
+                                    const encode::HostBatch& batch, const at::Tensor& output,
+                                    Pooling pooling, Normalize normalize);
 
 // The vectors of each used row's residues as the encoder gave them, in float32 on the host. The
 // output is rows x width x dimension; no more than the residues leaves the device.

@@ -3,10 +3,10 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <c10/core/DeviceGuard.h>
-#include <caffe2/serialize/inline_container.h>
 #include <torch/script.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -17,7 +17,6 @@
 #include "base/start_thread.hpp"
 #include "base/text.hpp"
 #include "encode/model_checks.hpp"
-#include "encode/model_kind.hpp"
 #include "encode/outputs.hpp"
 #include "torch/device/open_device.hpp"
 #include "torch/encoder/convert_dtype.hpp"
@@ -34,8 +33,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kCardEntry = "extra/longhaul.json";
-
 // Float32 means float32, and the same kernels each time.
 void set_up_numerics() {
   at::Context& context = at::globalContext();
@@ -43,20 +40,6 @@ void set_up_numerics() {
   context.setAllowTF32CuDNN(false);
   context.setBenchmarkCuDNN(false);
   context.setDeterministicCuDNN(true);
-}
-
-// Reads the zip's directory and one entry; nothing of the archive is run.
-std::optional<std::string> embedded_card(const std::string& path) {
-  try {
-    caffe2::serialize::PyTorchStreamReader reader(path);
-    if (!reader.hasRecord(kCardEntry)) {
-      return std::nullopt;
-    }
-    const auto [data, size] = reader.getRecord(kCardEntry);
-    return std::string(static_cast<const char*>(data.get()), size);
-  } catch (const std::exception& failure) {
-    throw cannot_be_read(path, failure);
-  }
 }
 
 // All digits that tell two cosines near 1 apart.
@@ -91,17 +74,18 @@ class TorchScriptEncoder : public encode::Encoder {
   void load();
   void choose_cpu_kernels();
   InputSizes convolution_sizes();
-  // What the card means of what the program gives.
-  at::Tensor forward(const encode::HostBatch& batch, Dtype dtype);
-  encode::EmbeddingBlock embed_as_card(const encode::HostBatch& batch, Dtype dtype) {
-    return pooled_block(model_.card, batch, forward(batch, dtype), model_.card.pooling,
-                        model_.card.normalize);
+  torch::jit::IValue forward(const encode::HostBatch& batch, Dtype dtype) {
+    return program_->run(input_tensors(model_.card, batch, device_->torch(), dtype));
   }
+  // Vectors of these of the card's outputs, of one forward.
+  encode::EncodedBatch embed_as_card(const encode::HostBatch& batch, Dtype dtype,
+                                     const std::vector<encode::CardOutput>& outputs);
   std::vector<encode::EncodedBatch> embed_parts(std::span<const encode::HostBatch> parts);
   void check_shapes(Dtype dtype);
 
   encode::ModelFile model_;
   const encode::EncoderOptions options_;
+  const std::vector<encode::CardOutput> chosen_;                     // of the card's outputs
   std::shared_ptr<LiveBytes> live_ = std::make_shared<LiveBytes>();  // shared with device_
   std::unique_ptr<TorchDevice> device_;
   std::unique_ptr<ScriptProgram> program_;
@@ -115,10 +99,13 @@ TorchScriptEncoder::TorchScriptEncoder(encode::ModelFile model,
                                        const encode::EncoderOptions& options, Log& log)
     : model_(std::move(model)),
       options_(options),
+      chosen_(encode::chosen_outputs(model_.card, options)),
       device_(open_torch_device(options.device, live_)) {
   const encode::EncoderCard& card = model_.card;
-  if (options_.pooling == Pooling::kCls && card.output == OutputKind::kTokens &&
-      !card.alphabet.prepend) {
+  const bool tokens = std::any_of(chosen_.begin(), chosen_.end(), [](const auto& output) {
+    return output.kind == OutputKind::kTokens;
+  });
+  if (options_.pooling == Pooling::kCls && tokens && !card.alphabet.prepend) {
     throw Error(ExitCode::kUsage, "--pooling cls, but the model prepends no token",
                 "choose mean or max");
   }
@@ -149,6 +136,9 @@ TorchScriptEncoder::TorchScriptEncoder(encode::ModelFile model,
   }
   if (card.golden.empty()) {
     log.warning(model_.card_source + ": no golden vectors, so the model's numbers are unchecked");
+  } else if (const std::string unchecked = unchecked_output(card, chosen_); !unchecked.empty()) {
+    log.warning(model_.card_source + ": no golden vectors of output " + unchecked +
+                ", so its numbers are unchecked");
   }
 }
 
@@ -159,7 +149,7 @@ void TorchScriptEncoder::load() {
   const c10::Device device = device_->torch();
   const c10::OptionalDeviceGuard guard(device);
   const auto embed_exactly = [&](const encode::HostBatch& batch) {
-    return embed_as_card(batch, Dtype::kFp32);
+    return embed_as_card(batch, Dtype::kFp32, card.outputs);
   };
   std::optional<torch::jit::Module> module = load_module(model_.path, device);
   report_ = {{"device", device_->name()},
@@ -176,9 +166,10 @@ void TorchScriptEncoder::load() {
         slowdown_without_support(to_scalar_type(options_.dtype), linear_shapes(*program_->graph()));
   }
   json golden = check_golden(card, embed_exactly, "at float32");
-  std::vector<float> exact;
+  std::vector<std::vector<float>> exact;
   if (options_.dtype != Dtype::kFp32) {
-    exact = sample_vectors(card, embed_exactly);
+    exact = sample_vectors(
+        card, [&](const auto& batch) { return embed_as_card(batch, Dtype::kFp32, chosen_); });
     program_.reset();
     module->to(to_scalar_type(options_.dtype));
     freeze();
@@ -205,9 +196,9 @@ void TorchScriptEncoder::load() {
       golden = check_golden(card, embed_exactly, "by the fused CPU kernels");
     }
   } else {
-    const std::vector<float> drifted = sample_vectors(
-        card, [&](const auto& batch) { return embed_as_card(batch, options_.dtype); });
-    report_["drift"] = measure_drift(card, exact, drifted, options_.dtype);
+    const std::vector<std::vector<float>> drifted = sample_vectors(
+        card, [&](const auto& batch) { return embed_as_card(batch, options_.dtype, chosen_); });
+    report_["drift"] = encode::measure_drift(exact, drifted, options_.dtype);
   }
   report_["golden"] = card.golden.empty() ? json("unchecked") : std::move(golden);
 }
@@ -291,17 +282,22 @@ void TorchScriptEncoder::check_shapes(Dtype dtype) {
               ": the model fails on a batch made as its card says: " + failure_text(failure),
           "correct the card's inputs (longhaul inspect " + model_.path + " --draft-card helps)");
     }
-    check_output(card, batch, output_tensor(card, result));
+    for (const encode::CardOutput& output : card.outputs) {
+      output_tensor(output, batch, result);
+    }
   }
 }
 
-at::Tensor TorchScriptEncoder::forward(const encode::HostBatch& batch, Dtype dtype) {
-  const encode::EncoderCard& card = model_.card;
-  const torch::jit::IValue result =
-      program_->run(input_tensors(card, batch, device_->torch(), dtype));
-  at::Tensor output = output_tensor(card, result);
-  check_output(card, batch, output);
-  return output;
+encode::EncodedBatch TorchScriptEncoder::embed_as_card(
+    const encode::HostBatch& batch, Dtype dtype, const std::vector<encode::CardOutput>& outputs) {
+  const torch::jit::IValue result = forward(batch, dtype);
+  encode::EncodedBatch embedded;
+  for (const encode::CardOutput& output : outputs) {
+    embedded.blocks.push_back(pooled_block(model_.card, output.kind, batch,
+                                           output_tensor(output, batch, result),
+                                           model_.card.pooling, model_.card.normalize));
+  }
+  return embedded;
 }
 
 std::vector<encode::EncodedBatch> TorchScriptEncoder::embed_parts(
@@ -310,14 +306,18 @@ std::vector<encode::EncodedBatch> TorchScriptEncoder::embed_parts(
     const LiveBytesGuard counted(live_);
     const c10::InferenceMode inference;
     const c10::OptionalDeviceGuard guard(device_->torch());
-    const at::Tensor output = forward(part, options_.dtype);
+    const torch::jit::IValue result = forward(part, options_.dtype);
     encode::EncodedBatch encoded;
     if (options_.pooling != Pooling::kNone) {
-      encoded.blocks.push_back(
-          pooled_block(model_.card, part, output, options_.pooling, options_.normalize));
+      for (const encode::CardOutput& output : chosen_) {
+        encoded.blocks.push_back(pooled_block(model_.card, output.kind, part,
+                                              output_tensor(output, part, result), options_.pooling,
+                                              options_.normalize));
+      }
     }
     if (options_.tokens) {
-      encoded.blocks.push_back(token_block(model_.card, part, output));
+      encoded.blocks.push_back(
+          token_block(model_.card, part, output_tensor(chosen_.front(), part, result)));
     }
     return encoded;
   };
@@ -362,13 +362,6 @@ std::vector<encode::EncodedBatch> TorchScriptEncoder::encode(
 }
 
 }  // namespace
-
-encode::ModelFile read_torchscript_model(const std::string& path,
-                                         const std::optional<std::string>& card_path,
-                                         const std::optional<std::string>& sha256) {
-  encode::require_archive(path);
-  return encode::read_model_file(path, card_path, sha256, embedded_card);
-}
 
 std::unique_ptr<encode::Encoder> make_encoder(const encode::ModelFile& model,
                                               const encode::EncoderOptions& options, Log& log) {
