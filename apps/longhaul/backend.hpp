@@ -23,11 +23,13 @@ struct Backend {
   // For `longhaul bench`: operations per second (torch/graph/product_peak.hpp).
   std::function<double(const nlohmann::json& products, const std::string& device, Dtype dtype)>
       measure_product_peak{};
-  // For `longhaul doctor`: the devices that are there, best first, and what opening one tells: its
-  // name, or an Error(kUnavailable). Empty where this program has no encoder.
-  std::function<std::vector<std::string>()> list_devices{};
+  // For `longhaul doctor`: the name of a device that was opened and works, or an
+  // Error(kUnavailable). Empty where this program has no encoder.
   std::function<std::string(const std::string& device)> try_device{};
 };
+
+// What there is to compute on, best first: "cuda:0 NVIDIA H200", "mps", "cpu".
+std::vector<std::string> list_devices();
 
 // Called before any thread is started: it may change settings of the whole process.
 Backend make_backend(device::FreedMemory freed = device::FreedMemory::kKept);

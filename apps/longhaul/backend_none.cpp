@@ -19,4 +19,8 @@ Backend make_backend(device::FreedMemory) {
                          -> std::unique_ptr<encode::Encoder> { throw no_encoder(); }}};
 }
 
+std::vector<std::string> list_devices() {
+  return {"cpu"};
+}
+
 }  // namespace longhaul::app

@@ -18,10 +18,13 @@ Backend make_backend(device::FreedMemory freed) {
           .describe_module = &longhaul::torch_room::describe_module,
           .draft_card = &longhaul::torch_room::draft_card,
           .measure_product_peak = &longhaul::torch_room::measure_product_peak,
-          .list_devices = &longhaul::torch_room::list_devices,
           .try_device = [](const std::string& name) {
             return longhaul::torch_room::open_device(name)->name();
           }};
+}
+
+std::vector<std::string> list_devices() {
+  return torch_room::list_devices();
 }
 
 }  // namespace longhaul::app

@@ -11,7 +11,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "help.hpp"
-#include "recycle.hpp"
+#include "own_flags.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -101,6 +101,7 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       ->envname("LONGHAUL_PRINT_CONFIG")
       ->group(kOnlyInHelpAll + std::string(kConfiguration));
   command.add_option(kContinuationFlag, options.continuation)->group("");
+  command.add_option(kShareFlag, options.share)->group("");
   command.footer(
       "A flag goes before the environment (LONGHAUL_BATCH_SIZE for --batch-size, and so on), that "
       "before the --config file, that before the default. Sizes: 800M, 12G. Times: 250ms, 5s, 10m, "

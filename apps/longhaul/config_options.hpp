@@ -23,6 +23,7 @@ struct ConfigOptions {
   std::string config_file;
   bool print_config = false;
   std::string continuation;  // from the process before, after recycling; see recycle.hpp
+  std::string share;         // from the process that started this one; see child_processes.hpp
 };
 
 // Adds MODEL, INPUT..., every setting's flag, --config and --print-config.

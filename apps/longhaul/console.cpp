@@ -9,6 +9,8 @@
 #include <mutex>
 
 #include "base/error.hpp"
+#include "config/run_config.hpp"
+#include "launch/process_lines.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -31,10 +33,21 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
+LogLevel from_spdlog(spdlog::level::level_enum level) {
+  for (const Word<LogLevel>& word : Words<LogLevel>::all) {
+    if (to_spdlog(word.value) == level) {
+      return word.value;
+    }
+  }
+  return LogLevel::kError;
+}
+
 // A message is put where the status line was, and the status line drawn again below it, in one
 // write, so that nothing flickers and nothing of another thread comes between.
 class TerminalSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
+  explicit TerminalSink(bool for_parent) : for_parent_(for_parent) {}
+
   void set_status(const std::string& line) {
     const std::lock_guard lock(mutex_);
     if (line.empty() && status_.empty()) {
@@ -49,8 +62,16 @@ class TerminalSink : public spdlog::sinks::base_sink<std::mutex> {
     put(line + "\n");
   }
 
+  void fail(const std::string& line) { print(for_parent_ ? launch::failure_line(line) : line); }
+
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
+    if (for_parent_) {
+      put(launch::message_line(from_spdlog(message.level),
+                               {message.payload.data(), message.payload.size()}) +
+          "\n");
+      return;
+    }
     spdlog::memory_buf_t formatted;
     formatter_->format(message, formatted);
     const std::string prefix = message.level >= spdlog::level::err    ? "error: "
@@ -79,6 +100,7 @@ class TerminalSink : public spdlog::sinks::base_sink<std::mutex> {
     }
   }
 
+  const bool for_parent_;
   std::string status_;
 };
 
@@ -91,7 +113,7 @@ struct Console::Impl {
 };
 
 Console::Console(const ConsoleSettings& settings) : impl_(std::make_unique<Impl>()) {
-  impl_->terminal = std::make_shared<TerminalSink>();
+  impl_->terminal = std::make_shared<TerminalSink>(settings.for_parent);
   impl_->terminal->set_pattern("%v");
   if (settings.quiet) {
     impl_->terminal->set_level(spdlog::level::warn);
@@ -131,9 +153,16 @@ void Console::print(const std::string& line) {
   impl_->terminal->print(line);
 }
 
+void Console::note(LogLevel level, const std::string& message) {
+  if (impl_->file && impl_->logger->should_log(to_spdlog(level))) {
+    impl_->file->log({"longhaul", to_spdlog(level), message});
+    impl_->file->flush();
+  }
+}
+
 void Console::fail(const std::string& line) {
   impl_->terminal->set_status("");
-  impl_->terminal->print(line);
+  impl_->terminal->fail(line);
   if (impl_->file) {
     impl_->file->log({"longhaul", spdlog::level::critical, line});
     impl_->file->flush();

@@ -16,6 +16,7 @@ struct ConsoleSettings {
   LogLevel level = LogLevel::kInfo;
   std::optional<std::string> log_file;  // appended to; gets every message of `level` and above
   bool quiet = false;                   // standard error shows only warnings and errors
+  bool for_parent = false;              // each message as a line that the starting process reads
 };
 
 class Console : public Log {
@@ -27,6 +28,8 @@ class Console : public Log {
 
   void write(LogLevel level, const std::string& message) override;
 
+  // For the log file alone.
+  void note(LogLevel level, const std::string& message);
   // Draws, or redraws, the line that stays at the bottom of a terminal; empty takes it away.
   void set_status(const std::string& line);
   // One line on standard error whatever the level, and not in the log file: for machine-readable

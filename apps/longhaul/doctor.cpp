@@ -71,7 +71,7 @@ class Doctor {
   ExitCode run(std::size_t columns) {
     look_at_machine();
     add("program", [&] { return program(); });
-    if (backend_.list_devices) {
+    if (backend_.try_device) {
       add("devices", [&] { return devices(); });
     }
     if (!options_.output.empty()) {
@@ -111,16 +111,16 @@ class Doctor {
     const auto of = [&made_of](const char* name) { return made_of.at(name).get<std::string>(); };
     const std::string said = "longhaul " + of("longhaul") + " (" + of("commit") + "), LibTorch " +
                              of("torch") + ", OpenCV " + of("opencv") + ", Arrow " + of("arrow");
-    return backend_.list_devices ? doctor::ok("program", said)
-                                 : doctor::failed("program", said + "; it cannot embed",
-                                                  "build it with -DLONGHAUL_TORCH=ON");
+    return backend_.try_device ? doctor::ok("program", said)
+                               : doctor::failed("program", said + "; it cannot embed",
+                                                "build it with -DLONGHAUL_TORCH=ON");
   }
 
   HealthLine devices() const {
     const std::string driver = nvidia_driver();
     const std::string opened = backend_.try_device(options_.device);
-    const std::string said = "there are " + join(backend_.list_devices(), ", ") + "; " +
-                             options_.device + " is " + opened + ", and works" +
+    const std::string said = "there are " + join(list_devices(), ", ") + "; " + options_.device +
+                             " is " + opened + ", and works" +
                              (driver.empty() ? "" : "; " + driver);
     if (!driver.empty() && options_.device == "auto" && opened == "cpu") {
       return doctor::failed("devices", said + "; an NVIDIA driver is loaded and its library is not",

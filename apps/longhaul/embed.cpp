@@ -6,17 +6,21 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "child_processes.hpp"
 #include "command.hpp"
 #include "config/scheduled_shard.hpp"
 #include "config_options.hpp"
 #include "console.hpp"
 #include "device/memory_reading.hpp"
+#include "embed_processes.hpp"
 #include "metrics_file.hpp"
+#include "own_flags.hpp"
 #include "progress.hpp"
 #include "recycle.hpp"
 #include "registry.hpp"
 #include "replay_paths.hpp"
 #include "run_environment.hpp"
+#include "session/output_state.hpp"
 #include "session/session.hpp"
 #include "session_display.hpp"
 #include "signals.hpp"
@@ -26,14 +30,14 @@
 namespace longhaul::app {
 namespace {
 
+using Share = std::optional<launch::ProcessShare>;  // of a process among several
+
 // The same command continues a run; --overwrite would begin it anew.
 std::string resume_command(const std::vector<std::string>& arguments) {
   std::vector<std::string> words;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == kContinuationFlag) {
-      ++i;
-    } else if (arguments[i] != "--overwrite") {
-      words.push_back(shell_word(arguments[i]));
+  for (const std::string& word : without_own_flags(arguments)) {
+    if (word != "--overwrite") {
+      words.push_back(shell_word(word));
     }
   }
   return join(words, " ");
@@ -51,14 +55,15 @@ void set_mps_watermarks(const config::RunConfig& config) {
 }
 
 // A ceiling that was asked for comes before speed.
-device::FreedMemory freed_memory(const config::RunConfig& config) {
-  const bool limited = config.memory_limit || device::HostMemory().read().address_space_limit;
+device::FreedMemory freed_memory(const config::ResolvedConfig& resolved) {
+  const bool asked = resolved.origins.at("memory-limit") != config::Origin::kDefault;
+  const bool limited = asked || device::HostMemory().read().address_space_limit;
   return limited ? device::FreedMemory::kReturned : device::FreedMemory::kKept;
 }
 
 // What a session needs of this process; it borrows all of it.
 session::Host make_host(Files& files, const session::Workshop& workshop,
-                        const config::RunConfig& config, Context& context,
+                        const config::RunConfig& config, const Share& share, Context& context,
                         const std::optional<std::string>& started_in, MetricsFile* metrics) {
   Console& console = *context.console;
   const UsableThreads usable = usable_threads(context.environment);
@@ -69,8 +74,8 @@ session::Host make_host(Files& files, const session::Workshop& workshop,
       .files = files,
       .log = console,
       .workshop = workshop,
-      .facts = {.threads = usable.threads,
-                .threads_from = usable.because,
+      .facts = {.threads = share ? share->threads : usable.threads,
+                .threads_from = share ? "share of the processes" : usable.because,
                 .lock_holder = lock_holder(),
                 .versions = versions(),
                 .session = describe_session(context.arguments),
@@ -96,18 +101,29 @@ session::Host make_host(Files& files, const session::Workshop& workshop,
   };
 }
 
+void tell_interrupted(const config::RunConfig& config, const Context& context) {
+  context.console->fail("longhaul: interrupted; everything up to here is safe in " + config.output +
+                        "; continue with: " + resume_command(context.arguments));
+}
+
 void print_json(const nlohmann::ordered_json& summary) {
   std::cout << summary.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
             << std::endl;
 }
 
-ExitCode run(const config::ResolvedConfig& resolved, const ConfigOptions& options, Context& context,
-             const std::optional<std::string>& started_in, MetricsFile* metrics) {
+// In this process.
+ExitCode run(const config::ResolvedConfig& resolved, const ConfigOptions& options,
+             const Share& share, Context& context, const std::optional<std::string>& started_in,
+             MetricsFile* metrics) {
   const config::RunConfig& config = resolved.config;
   const StopSignals signals;
-  const session::Workshop workshop = make_workshop(make_backend(freed_memory(config)));
+  const session::Workshop workshop = make_workshop(make_backend(freed_memory(resolved)));
+  if (share) {
+    stop_with_parent();
+  }
   const std::unique_ptr<Files> files = posix_files();
-  const session::Host host = make_host(*files, workshop, config, context, started_in, metrics);
+  const session::Host host =
+      make_host(*files, workshop, config, share, context, started_in, metrics);
   session::Request request{.resolved = resolved, .continuation = {}};
   if (!options.continuation.empty()) {
     request.continuation = continuation_from_text(options.continuation);
@@ -116,9 +132,38 @@ ExitCode run(const config::ResolvedConfig& resolved, const ConfigOptions& option
   if (config.json) {
     print_json(end.summary);
   }
-  if (end.interrupted) {
-    context.console->fail("longhaul: interrupted; everything up to here is safe in " +
-                          config.output + "; continue with: " + resume_command(context.arguments));
+  if (end.interrupted && !share) {
+    tell_interrupted(config, context);
+  }
+  return end.code;
+}
+
+// In several. Nothing where an ordinary session is to say that all is done.
+std::optional<ExitCode> run_divided(const config::ResolvedConfig& resolved,
+                                    const std::vector<launch::ProcessShare>& shares,
+                                    Context& context, const std::optional<std::string>& started_in,
+                                    MetricsFile* metrics) {
+  const config::RunConfig& config = resolved.config;
+  const ProcessesEnd end = embed_in_processes(resolved, shares, context, started_in, metrics);
+  if (end.complete) {
+    return std::nullopt;
+  }
+  if (!end.failure.empty()) {
+    const bool told = end.code == ExitCode::kUsage || end.code == ExitCode::kMismatch ||
+                      end.code == ExitCode::kBadData;
+    throw Error(end.code, end.failure,
+                told ? "do what the lines above say"
+                     : "continue with: " + resume_command(context.arguments));
+  }
+  if (config.json) {
+    print_json(end.code == ExitCode::kInterrupted
+                   ? nlohmann::ordered_json{{"code", to_int(end.code)},
+                                            {"state", "interrupted"},
+                                            {"output", config.output}}
+                   : to_json(session::read_output_state(*posix_files(), config.output)));
+  }
+  if (end.code == ExitCode::kInterrupted) {
+    tell_interrupted(config, context);
   }
   return end.code;
 }
@@ -126,19 +171,27 @@ ExitCode run(const config::ResolvedConfig& resolved, const ConfigOptions& option
 ExitCode embed(const ConfigOptions& options, Context& context) {
   config::ResolvedConfig resolved = resolve_options(options, context.environment);
   const config::RunConfig& config = resolved.config;
+  Share share;
+  if (!options.share.empty()) {
+    share = launch::process_share_from_text(options.share);
+    launch::take_share(resolved.config, *share);
+  }
   std::optional<std::string> started_in;
   if (!options.print_config) {
     started_in = enter_recorded_directory(resolved, options);
   }
   // It outlives this function, so that what main() says of a failure is in the log file too.
-  context.console = std::make_unique<Console>(ConsoleSettings{
-      config.log_level, options.print_config ? std::nullopt : config.log_file, config.quiet});
+  context.console = std::make_unique<Console>(
+      ConsoleSettings{config.log_level, options.print_config ? std::nullopt : config.log_file,
+                      config.quiet, share.has_value()});
   Console& console = *context.console;
-  for (const std::string& notice : resolved.notices) {
-    console.info(notice);
-  }
-  for (const std::string& warning : resolved.warnings) {
-    console.warning(warning);
+  if (!share) {  // who started it has said so
+    for (const std::string& notice : resolved.notices) {
+      console.info(notice);
+    }
+    for (const std::string& warning : resolved.warnings) {
+      console.warning(warning);
+    }
   }
   if (options.print_config) {
     std::cout << print_config(resolved);
@@ -159,9 +212,22 @@ ExitCode embed(const ConfigOptions& options, Context& context) {
   if (config.metrics_file) {
     metrics.emplace(*files, console, *config.metrics_file, config.output);
   }
+  MetricsFile* const told = metrics ? &*metrics : nullptr;
+  const auto embed_it = [&]() -> ExitCode {
+    if (!share && launch::asks_for_processes(config)) {
+      const std::vector<launch::ProcessShare> shares = plan_processes(config, context);
+      if (shares.size() > 1) {
+        if (const auto code = run_divided(resolved, shares, context, started_in, told)) {
+          return *code;
+        }
+      } else {
+        resolved.config.device = shares.front().device;
+      }
+    }
+    return run(resolved, options, share, context, started_in, told);
+  };
   try {
-    const ExitCode code =
-        run(resolved, options, context, started_in, metrics ? &*metrics : nullptr);
+    const ExitCode code = embed_it();
     if (metrics) {
       metrics->end(code);
     }

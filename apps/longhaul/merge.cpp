@@ -1,8 +1,6 @@
 // `longhaul merge`: the shards of an output become one output, proved complete.
 #include "command.hpp"
 
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
@@ -11,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "console.hpp"
+#include "process_setup.hpp"
 #include "run_environment.hpp"
 #include "session/merge.hpp"
 #include "session/output_state.hpp"
@@ -27,15 +26,6 @@ struct MergeOptions {
   bool quiet = false;
   bool json = false;
 };
-
-// As many open files as a process may have: the tables of all shards are read at once.
-void allow_many_files() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
-}
 
 std::optional<config::RejectLimit> parse_limit(const std::string& text) {
   if (text.empty()) {

@@ -1,6 +1,7 @@
 #include "process_setup.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,6 +29,22 @@ void open_standard_descriptors() {
 void ignore_signals_of_writing() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void allow_many_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+std::string own_executable([[maybe_unused]] const std::string& first_argument) {
+#ifdef __linux__
+  return "/proc/self/exe";
+#else
+  return first_argument;
+#endif
 }
 
 std::optional<std::string> working_directory() {

@@ -18,6 +18,12 @@ void open_standard_descriptors();
 // file sizes is a failed write, which is said.
 void ignore_signals_of_writing();
 
+// As many open files as a process may have: the tables of all shards are read at once.
+void allow_many_files();
+
+// What starts this program once more; `first_argument` is how it was called.
+std::string own_executable(const std::string& first_argument);
+
 // Absolute; nothing where it cannot be told.
 std::optional<std::string> working_directory();
 

@@ -9,6 +9,8 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "own_flags.hpp"
+#include "process_setup.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -26,14 +28,6 @@ void close_at_exec_except(int kept) {
     }
   }
   closedir(folder);
-}
-
-std::string executable([[maybe_unused]] const std::string& first_argument) {
-#ifdef __linux__
-  return "/proc/self/exe";
-#else
-  return first_argument;
-#endif
 }
 
 }  // namespace
@@ -73,15 +67,14 @@ void recycle(const std::vector<std::string>& arguments, const session::Continuat
       words.push_back(arguments[i]);
     }
   }
-  words.emplace_back(kContinuationFlag);
-  words.push_back(to_text(continuation));
+  words = with_own_flag(std::move(words), kContinuationFlag, to_text(continuation));
   std::vector<char*> pointers;
   for (std::string& word : words) {
     pointers.push_back(word.data());
   }
   pointers.push_back(nullptr);
   close_at_exec_except(continuation.lock);
-  execv(executable(arguments.front()).c_str(), pointers.data());
+  execv(own_executable(arguments.front()).c_str(), pointers.data());
   throw Error(ExitCode::kInternal,
               std::string("the program could not start itself anew: ") + std::strerror(errno),
               "the same command continues the run");

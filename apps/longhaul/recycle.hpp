@@ -16,9 +16,6 @@ std::string to_text(const session::Continuation& continuation);
 // Throws Error(kUsage): only the program itself writes this text.
 session::Continuation continuation_from_text(const std::string& text);
 
-// The hidden flag that carries it.
-inline constexpr const char* kContinuationFlag = "--continuation";
-
 // Replaces the process. `arguments` are those of this process; --overwrite and an older
 // continuation are left out. Every descriptor but the standard ones and the lock closes. Stop
 // signals are held (signals.hpp) and heard by the next program. Goes back to `directory` first,

@@ -9,9 +9,9 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "own_flags.hpp"
 #include "process_setup.hpp"
 #include "processor.hpp"
-#include "recycle.hpp"
 #include "version.hpp"
 
 namespace longhaul::app {
@@ -105,12 +105,8 @@ std::string host_name() {
 
 nlohmann::json describe_session(const std::vector<std::string>& arguments) {
   nlohmann::json command = nlohmann::json::array();
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == kContinuationFlag) {
-      ++i;
-    } else {
-      command.push_back(printable(arguments[i], 4096));
-    }
+  for (const std::string& word : without_own_flags(arguments)) {
+    command.push_back(printable(word, 4096));
   }
   const std::optional<std::string> directory = working_directory();
   const Processor processor = this_processor();

@@ -14,6 +14,7 @@ namespace {
 
 std::atomic<int> first_signal{0};
 std::atomic<int> interrupts{0};
+std::atomic<bool> second_ends{true};
 std::atomic<bool> holding{false};
 pthread_t holder;  // set before `holding`
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free,
@@ -28,7 +29,7 @@ extern "C" void on_stop_signal(int number) {
   }
   int none = 0;
   first_signal.compare_exchange_strong(none, number);
-  if (number == SIGINT && interrupts.fetch_add(1) > 0) {
+  if (number == SIGINT && interrupts.fetch_add(1) > 0 && second_ends) {
     constexpr char text[] =
         "\nlonghaul: stopped at once by a second interrupt; what is committed is safe, run the "
         "same command to continue\n";
@@ -39,7 +40,8 @@ extern "C" void on_stop_signal(int number) {
 
 }  // namespace
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals(SecondInterrupt second) {
+  second_ends = second == SecondInterrupt::kEnds;
   first_signal = 0;
   interrupts = 0;
   sigset_t mask;
@@ -81,6 +83,10 @@ StopSignals::~StopSignals() {
 
 bool StopSignals::requested() {
   return first_signal.load() != 0;
+}
+
+bool StopSignals::interrupted_twice() {
+  return interrupts.load() > 1;
 }
 
 int StopSignals::signal() {

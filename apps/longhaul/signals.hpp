@@ -1,8 +1,8 @@
 // TERM, INT, HUP, USR1, USR2 and XCPU (a limit on processor time) ask a run to stop: the handler
 // sets a flag that the run looks at between batches. A second INT ends the process at once with
-// exit code 75; what was committed is safe. HUP stays ignored where the parent ignored it (nohup).
-// One object per process, on the main thread, made before other threads start; the previous
-// handlers come back when it goes.
+// exit code 75, or is only counted where others have to be ended first; what was committed is safe.
+// HUP stays ignored where the parent ignored it (nohup). One object per process, on the main
+// thread, made before other threads start; the previous handlers come back when it goes.
 #pragma once
 
 #include <csignal>
@@ -13,7 +13,8 @@ namespace longhaul::app {
 
 class StopSignals {
  public:
-  StopSignals();
+  enum class SecondInterrupt { kEnds, kIsCounted };
+  explicit StopSignals(SecondInterrupt second = SecondInterrupt::kEnds);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
@@ -23,6 +24,7 @@ class StopSignals {
   static void hold();
   // Any thread.
   static bool requested();
+  static bool interrupted_twice();
   static int signal();               // the first that came; 0 for none
   static std::string signal_name();  // "TERM"; empty for none
 

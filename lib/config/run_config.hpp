@@ -94,6 +94,7 @@ struct RunConfig {
   bool allow_batch_dependent = false;
 
   std::string device = "auto";
+  std::optional<std::uint32_t> processes;  // none: one a device
   std::optional<std::uint32_t> threads;
   std::optional<std::uint32_t> workers;
   std::uint64_t clear_cache_every = 10;

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "config/device_list.hpp"
 
 namespace longhaul::config::values {
 
@@ -177,10 +178,9 @@ Access device(std::string RunConfig::*field) {
   return {[field](RunConfig& config, const std::string& value) {
             const bool plain =
                 value == "auto" || value == "cpu" || value == "cuda" || value == "mps";
-            const bool numbered =
-                value.starts_with("cuda:") && parse_count(std::string_view(value).substr(5));
+            const bool numbered = value.starts_with("cuda:") && !listed_devices(value).empty();
             if (!plain && !numbered) {
-              reject(value, "is not a device", "auto, cpu, cuda, cuda:N, mps");
+              reject(value, "is not a device", "auto, cpu, cuda, cuda:N, cuda:0,2, cuda:all, mps");
             }
             config.*field = value;
           },

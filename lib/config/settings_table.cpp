@@ -174,10 +174,17 @@ std::vector<Setting> make_table() {
               v::choice(&C::order)),
           MakesNumbers::kOfMeanCompat),
 
-      makes_numbers(row(kMachine, {"device"}, "NAME",
-                        "auto, cpu, cuda, cuda:N or mps; auto is cuda, mps, cpu",
-                        v::device(&C::device))),
-      row(kMachine, {"threads"}, "N", "threads that encode (default: from the machine)",
+      makes_numbers(
+          row(kMachine, {"device"}, "NAME",
+              "auto, cpu, cuda, cuda:N or mps; auto is cuda, mps, cpu. cuda:0,2 or cuda:all: a "
+              "process for each of several",
+              v::device(&C::device))),
+      row(kMachine, {"processes"}, "N",
+          "processes that share the work, each with its share of threads and memory; their shards "
+          "are merged at the end (default: one a device)",
+          v::count(&C::processes, {1, 4096}, "auto")),
+      row(kMachine, {"threads"}, "N",
+          "threads that encode, in each process (default: from the machine)",
           v::count(&C::threads, {1, 4096}, "auto")),
       row(kMachine, {"workers", "j"}, "N",
           "threads that prepare records (default: from the machine)",

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "config/device_list.hpp"
 #include "config/run_config.hpp"
 
 namespace longhaul::config {
@@ -129,6 +130,42 @@ void check_shard(const RunConfig& config) {
   }
 }
 
+void check_processes(const RunConfig& config) {
+  const std::uint32_t count = config.processes.value_or(1);
+  const std::vector<std::string> devices = listed_devices(config.device);
+  const bool all = config.device == kAllCudaDevices;
+  if (count == 1 && devices.size() == 1 && !all) {
+    return;
+  }
+  const std::string what =
+      count > 1 ? "--processes " + std::to_string(count) : "--device " + config.device;
+  const std::string one = all || devices.size() > 1
+                              ? "name one --device, and no --processes"
+                              : "leave out --processes (or give --processes 1)";
+  if (config.processes && !all && devices.size() > 1 && count != devices.size()) {
+    contradiction("--processes " + std::to_string(count) + " and --device " + config.device +
+                      ": there is one process a device",
+                  "leave out --processes, or name as many devices");
+  }
+  if (count > 1 && !all && devices.size() == 1 && config.device != "auto" &&
+      config.device != "cpu") {
+    contradiction(
+        what + " cannot share --device " + config.device + ": there is one process a device",
+        "name as many devices, as in --device cuda:0,1, or leave out --processes");
+  }
+  if (config.shard) {
+    contradiction(what + " and --shard exclude each other",
+                  "give --shard alone: what starts this process says which part it is");
+  }
+  if (config.retry_rejects) {
+    contradiction("--retry-rejects runs in one process", one);
+  }
+  if (std::count(config.inputs.begin(), config.inputs.end(), "-") > 0) {
+    contradiction(what + " cannot read standard input: every process reads all of the input",
+                  "write it to a file first");
+  }
+}
+
 }  // namespace
 
 void validate_config(const RunConfig& config) {
@@ -139,6 +176,7 @@ void validate_config(const RunConfig& config) {
   check_input(config);
   check_streams(config);
   check_shard(config);
+  check_processes(config);
 }
 
 void require_positions(const RunConfig& config) {

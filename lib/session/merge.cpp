@@ -238,7 +238,8 @@ ExitCode Merge::finish(MergedOutput& output, const Counters& counters) {
   merge["longhaul"] = host_.versions;
   merge["stop"] = host_.utc_now();
   output.finish(merged_report(set_, reports_,
-                              {code, counters, set_.first().begin.fingerprint, std::move(merge)}),
+                              {code, counters, set_.first().begin.fingerprint, std::move(merge),
+                               request_.settings}),
                 {{"code", to_int(code)}, {kShards, set_.count()}});
   std::string line = "merged " + format_count(set_.count()) +
                      " shards: " + format_count(counters.records) + " records, " +

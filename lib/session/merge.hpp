@@ -24,6 +24,8 @@ struct MergeRequest {
   std::string output;
   bool remove_shards = false;
   std::optional<config::RejectLimit> max_rejects;  // else what the shards were given
+  // What run.json tells of settings that shards were given in parts: those of the whole.
+  nlohmann::json settings = nlohmann::json::object();
 };
 
 // What the process lends a merge; all of it outlives the merge.

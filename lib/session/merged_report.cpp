@@ -101,6 +101,9 @@ ordered_json merged_report(const ShardSet& set, const std::vector<ordered_json>&
   if (report.contains("settings") && report["settings"].contains("shard")) {
     report["settings"]["shard"] = {{"value", nullptr}, {"origin", "default"}};
   }
+  for (const auto& [name, setting] : run.settings.items()) {
+    report["settings"][name] = setting;
+  }
   report.erase("shard");
   report["merge"] = run.merge;
   ordered_json shards = ordered_json::array();

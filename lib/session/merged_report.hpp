@@ -24,7 +24,8 @@ struct MergedRun {
   ExitCode code = ExitCode::kDone;
   Counters counters;
   nlohmann::json fingerprint;
-  nlohmann::json merge;  // by what, when and where it was merged
+  nlohmann::json merge;     // by what, when and where it was merged
+  nlohmann::json settings;  // those that are not the shards', by name
 };
 // That of a single run, with the sessions of all shards, each with its "shard".
 nlohmann::ordered_json merged_report(const ShardSet& set,

@@ -32,7 +32,7 @@ TEST_CASE("every setting has a unique name, a short flag of its own and help") {
     CHECK((setting.short_flag.empty() || short_flags.insert(setting.short_flag).second));
     CHECK(!setting.help.empty());
   }
-  CHECK(names.size() == 53);
+  CHECK(names.size() == 55);
 }
 
 TEST_CASE("what get() writes, set() reads to the same value") {
@@ -45,6 +45,7 @@ TEST_CASE("what get() writes, set() reads to the same value") {
            {"commit-every", "1.5h"},      {"order", "input"},
            {"pooling", "mean-compat"},    {"too-long", "truncate"},
            {"unknown", "token"},          {"device", "cuda:3"},
+           {"device", "cuda:0,2"},        {"processes", "3"},
            {"memory-limit", "1.5GiB"},    {"max-rejects", "12"},
            {"max-rejects", "0.1%"},       {"time-limit", "2d"},
            {"skip-duplicates", "dhash"},  {"progress", "json"},
@@ -81,7 +82,9 @@ TEST_CASE("a value that is not allowed is named with what is") {
   const auto message = [](const std::string& name, const std::string& value) {
     return usage_error([&] { with(name, value); });
   };
-  CHECK(message("device", "tpu") == "'tpu' is not a device; allowed: auto, cpu, cuda, cuda:N, mps");
+  CHECK(message("device", "tpu") ==
+        "'tpu' is not a device; allowed: auto, cpu, cuda, cuda:N, "
+        "cuda:0,2, cuda:all, mps");
   CHECK(message("device", "cuda:x").find("'cuda:x' is not a device") == 0);
   CHECK(message("batch-size", "0") ==
         "'0' is out of range; allowed: a whole number from 1 to 1000000, or auto");

@@ -22,7 +22,7 @@ std::optional<T> maybe(const nlohmann::json& model, const char* key) {
 std::string FakeDevice::name() const {
   switch (settings_.kind) {
     case device::DeviceKind::kCuda:
-      return "cuda:0 fake";
+      return "cuda:" + settings_.ordinal + " fake";
     case device::DeviceKind::kMps:
       return "mps";
     case device::DeviceKind::kCpu:

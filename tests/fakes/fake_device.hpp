@@ -16,6 +16,7 @@ namespace longhaul::fakes {
 
 struct FakeDeviceSettings {
   device::DeviceKind kind = device::DeviceKind::kCpu;
+  std::string ordinal = "0";  // of CUDA
   // Running out of memory. Calls are numbered from 1 and count retries.
   std::vector<std::uint64_t> fail_at;   // these calls fail, and
   std::uint64_t fail_times = 1;         // so many calls from each on; 0: all from there on

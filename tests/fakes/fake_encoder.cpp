@@ -304,6 +304,9 @@ std::unique_ptr<encode::Encoder> make_fake_encoder(const encode::EncoderOptions&
     *call = *call ? std::optional(**call + kContractCalls) : std::nullopt;
   }
   settings.tokens = settings.tokens || options.tokens;
+  if (options.device.starts_with("cuda:")) {
+    settings.device.ordinal = options.device.substr(5);
+  }
   settings.nan_in_half = options.dtype == Dtype::kFp32 ? 0 : settings.nan_in_half;
   for (std::uint64_t& call : settings.device.fail_at) {
     call += kContractCalls;

@@ -1,0 +1,213 @@
+#include "embed_processes.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "backend.hpp"
+#include "base/text.hpp"
+#include "child_processes.hpp"
+#include "device/memory_reading.hpp"
+#include "launch/supervisor.hpp"
+#include "own_flags.hpp"
+#include "process_setup.hpp"
+#include "progress.hpp"
+#include "run_environment.hpp"
+#include "session/auto_settings.hpp"
+#include "session/merge.hpp"
+#include "session/process_output.hpp"
+#include "signals.hpp"
+#include "store/shards.hpp"
+#include "usable_threads.hpp"
+#include "version.hpp"
+
+namespace longhaul::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+// How long those are waited for that a killed process had started: they end with their batch.
+constexpr std::chrono::seconds kPatience{30};
+
+ProgressSnapshot to_show(const launch::Progress& sum, Clock::duration elapsed) {
+  ProgressSnapshot snapshot;
+  snapshot.records_done = sum.records_done;
+  snapshot.records_total = sum.records_total;
+  snapshot.bytes_read = sum.bytes_read;
+  snapshot.bytes_total = sum.bytes_total;
+  snapshot.rejected = sum.rejected;
+  snapshot.batches = sum.batches;
+  snapshot.rss = sum.rss;
+  snapshot.device_allocated = sum.device_allocated;
+  snapshot.elapsed = std::chrono::duration<double>(elapsed).count();
+  return snapshot;
+}
+
+class DividedRun {
+ public:
+  DividedRun(const config::ResolvedConfig& resolved,
+             const std::vector<launch::ProcessShare>& shares, Context& context,
+             const std::optional<std::string>& started_in, MetricsFile* metrics)
+      : resolved_(resolved),
+        config_(resolved.config),
+        shares_(shares),
+        context_(context),
+        console_(*context.console),
+        started_in_(started_in),
+        metrics_(metrics),
+        files_(posix_files()) {}
+
+  ProcessesEnd run() {
+    const session::ProcessOutput found =
+        session::prepare_process_output(*files_, config_, shares_.size(), lock_holder());
+    if (found.complete) {
+      finish_removing();
+      return {ExitCode::kDone, true, ""};
+    }
+    if (!wait_for_orphans(found.shards)) {
+      return interrupted();
+    }
+    const launch::SupervisedRun done = embed(found.shards);
+    if (done.code == ExitCode::kDone) {
+      return {merge(), false, ""};
+    }
+    const bool only_stopped =
+        std::all_of(done.ends.begin(), done.ends.end(), [](const launch::ProcessEnd& end) {
+          return end.code == to_int(ExitCode::kInterrupted) || end.code == to_int(ExitCode::kDone);
+        });
+    return only_stopped ? interrupted() : failed(done);
+  }
+
+ private:
+  bool stop() const {
+    return StopSignals::requested() ||
+           (config_.time_limit && Clock::now() - started_ >= *config_.time_limit);
+  }
+
+  // Shards that a merge had no time to remove.
+  void finish_removing() {
+    if (store::has_shards(*files_, config_.output)) {
+      merge();
+    }
+  }
+
+  bool wait_for_orphans(const std::vector<Shard>& shards) const {
+    bool told = false;
+    for (const Clock::time_point end = Clock::now() + kPatience; Clock::now() < end;) {
+      const std::string busy = session::busy_shard(*files_, config_.output, shards);
+      if (busy.empty()) {
+        break;
+      }
+      if (stop()) {
+        return false;
+      }
+      if (!told) {
+        console_.info(busy + ": waiting for it to end");
+        told = true;
+      }
+      std::this_thread::sleep_for(100ms);
+    }
+    return true;
+  }
+
+  launch::SupervisedRun embed(const std::vector<Shard>& shards) {
+    std::vector<launch::ProcessShare> shares;
+    std::copy_if(shares_.begin(), shares_.end(), std::back_inserter(shares),
+                 [&](const launch::ProcessShare& share) {
+                   return std::find(shards.begin(), shards.end(), share.shard) != shards.end();
+                 });
+    const auto term = context_.environment.find("TERM");
+    ProgressDisplay display(
+        console_, resolve_style(config_, term == context_.environment.end() ? "" : term->second),
+        started_);
+    launch::Progress latest;
+    ChildProcesses processes(without_own_flags(context_.arguments), started_in_);
+    const launch::SupervisedRun done = launch::supervise(
+        shares,
+        {.processes = processes,
+         .log = console_,
+         .note = [this](LogLevel level, const std::string& text) { console_.note(level, text); },
+         .stop = &StopSignals::requested,
+         .stop_at_once = &StopSignals::interrupted_twice,
+         .show =
+             [&](const launch::Progress& sum) {
+               latest = sum;
+               const ProgressSnapshot shown = to_show(sum, Clock::now() - started_);
+               display.update(shown, Clock::now());
+               if (metrics_ != nullptr) {
+                 metrics_->update(shown, Clock::now());
+               }
+             }});
+    if (latest.batches > 0) {
+      display.finish(to_show(latest, Clock::now() - started_), Clock::now());
+    }
+    return done;
+  }
+
+  ExitCode merge() {
+    allow_many_files();
+    session::MergeRequest request;
+    request.output = config_.output;
+    request.remove_shards = true;
+    for (const char* name : {"device", "memory-limit", "progress", "quiet", "json", "log-file"}) {
+      request.settings[name] = config::describe_config(resolved_).at(name);
+    }
+    if (config_.device == "auto") {
+      request.settings.erase("device");  // what the processes found
+    }
+    return session::merge_shards(request, {.files = *files_,
+                                           .log = console_,
+                                           .lock_holder = lock_holder(),
+                                           .versions = versions(),
+                                           .session = describe_session(context_.arguments),
+                                           .utc_now = &utc_now,
+                                           .stop = [this] { return stop(); },
+                                           .progress = {}});
+  }
+
+  static ProcessesEnd interrupted() { return {ExitCode::kInterrupted, false, ""}; }
+
+  ProcessesEnd failed(const launch::SupervisedRun& done) const {
+    constexpr std::size_t kNamed = 3;
+    std::vector<std::string> words = done.words;
+    if (words.size() > kNamed) {
+      const std::size_t more = words.size() - kNamed;
+      words.resize(kNamed);
+      words.push_back("and " + format_count(more) + " more failed");
+    }
+    return {done.code, false,
+            join(words, ", ") + "; nothing that was committed in " +
+                printable(config_.output, 400) + " is lost"};
+  }
+
+  const config::ResolvedConfig& resolved_;
+  const config::RunConfig& config_;
+  const std::vector<launch::ProcessShare>& shares_;
+  Context& context_;
+  Console& console_;
+  const std::optional<std::string>& started_in_;
+  MetricsFile* const metrics_;
+  const Clock::time_point started_ = Clock::now();
+  const StopSignals signals_{StopSignals::SecondInterrupt::kIsCounted};
+  std::unique_ptr<Files> files_;
+};
+
+}  // namespace
+
+std::vector<launch::ProcessShare> plan_processes(const config::RunConfig& config,
+                                                 Context& context) {
+  launch::Machine machine;
+  machine.threads = usable_threads(context.environment).threads;
+  machine.memory = session::host_limit({}, device::HostMemory().read());
+  machine.devices = list_devices();
+  return launch::plan_processes(config, machine);
+}
+
+ProcessesEnd embed_in_processes(const config::ResolvedConfig& resolved,
+                                const std::vector<launch::ProcessShare>& shares, Context& context,
+                                const std::optional<std::string>& started_in,
+                                MetricsFile* metrics) {
+  return DividedRun(resolved, shares, context, started_in, metrics).run();
+}
+
+}  // namespace longhaul::app

@@ -1,0 +1,85 @@
+#include "session/process_output.hpp"
+
+#include <optional>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "session/shard_choices.hpp"
+#include "store/embedding_store.hpp"
+#include "store/shards.hpp"
+#include "store/store_directory.hpp"
+
+namespace longhaul::session {
+namespace {
+
+[[noreturn]] void other_count(const std::string& output, std::uint64_t before, std::uint64_t now) {
+  throw Error(ExitCode::kMismatch,
+              printable(output, 400) + " is divided into " + format_count(before) +
+                  " shards, and there would be " + format_count(now) + " processes",
+              "give --processes " + std::to_string(before) +
+                  " (or as many devices), name another --output, or begin anew with --overwrite");
+}
+
+void clear(Files& files, const std::string& output, const std::string& holder) {
+  if (files.exists(output)) {
+    store::remove_shards(files, output, holder);
+    store::open_store(files, output, {.holder = holder, .adopt = {}})->clear();
+  }
+}
+
+bool is_finished(Files& files, const std::string& output, const Shard& shard) {
+  const std::string path = store::shard_directory(output, shard);
+  return files.exists(store::path_in(path, store::store_files::kJournal)) &&
+         store::read_store(files, path).value_or(store::StoreState()).finish.has_value();
+}
+
+}  // namespace
+
+ProcessOutput prepare_process_output(Files& files, const config::RunConfig& config,
+                                     std::uint64_t count, const std::string& holder) {
+  const std::string& output = config.output;
+  if (config.overwrite) {
+    clear(files, output, holder);
+  }
+  bool merging = false;
+  if (files.exists(store::path_in(output, store::store_files::kJournal))) {
+    const std::optional<store::StoreState> state = store::read_store(files, output);
+    if (!state || state->finish || state->merging) {
+      return {true, {}};  // complete, or a plain session says what is wrong
+    }
+    if (!state->begin.contains("shards")) {
+      throw Error(ExitCode::kMismatch,
+                  printable(output, 400) + " was begun by one process, and is not finished",
+                  "leave out --processes and lists of devices to go on with it, name another "
+                  "--output, or begin anew with --overwrite");
+    }
+    if (state->begin.at("shards") != count) {
+      other_count(output, state->begin.at("shards"), count);
+    }
+    merging = true;
+  }
+  if (const auto choices = read_shard_choices(files, output); choices && choices->shards != count) {
+    other_count(output, choices->shards, count);
+  }
+  ProcessOutput found;
+  for (std::uint64_t index = 1; index <= count; ++index) {
+    // A merge that was begun has its word about those that are finished.
+    if (const Shard shard{index, count}; !merging || !is_finished(files, output, shard)) {
+      found.shards.push_back(shard);
+    }
+  }
+  return found;
+}
+
+std::string busy_shard(Files& files, const std::string& output, const std::vector<Shard>& shards) {
+  for (const Shard& shard : shards) {
+    const std::string lock =
+        store::path_in(store::shard_directory(output, shard), store::store_files::kLock);
+    if (files.locked(lock)) {
+      return in_words(shard) + " is in use by " + printable(read_text(files, lock), 400);
+    }
+  }
+  return "";
+}
+
+}  // namespace longhaul::session
