@@ -17,8 +17,8 @@ if __name__ == "__main__":
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The rooms whose tests run under a sanitizer: all that read foreign bytes or manage memory, and
 # those with threads.
-SANITIZERS = {"asan": ["base", "domain", "config", "input", "plan", "prepare", "encode", "device", "kernels",
-                       "store", "score", "run", "session"],
+SANITIZERS = {"asan-vision": ["base", "domain", "config", "input", "plan", "prepare", "encode", "device", "kernels",
+                              "store", "score", "run", "session", "vision"],
               "tsan": ["base", "input", "run", "session", "app"]}
 
 
