@@ -18,6 +18,7 @@
 #include "base/text.hpp"
 #include "command.hpp"
 #include "config/run_config.hpp"
+#include "config_options.hpp"
 #include "input/selected_reader.hpp"
 #include "registry.hpp"
 #include "run/pipeline.hpp"
@@ -35,16 +36,9 @@ using Clock = std::chrono::steady_clock;
 
 struct BenchOptions {
   std::string model;
-  std::string device = "auto";
-  std::string dtype = "fp32";
-  std::string cpu_kernels = "auto";
-  std::string cpu_isa = "auto";
-  std::string cpu_passes = "all";
-  std::optional<std::string> card;
+  FlagValues settings;  // those that embed has too
   std::uint32_t records = 256;
-  std::uint32_t threads = 0;
   std::uint32_t length = 120;
-  std::uint64_t batch_tokens = 0;
   bool json = false;
 };
 
@@ -125,19 +119,9 @@ struct LoopResult {
 
 class Bench {
  public:
-  Bench(const BenchOptions& options, std::uint32_t threads)
-      : options_(options), backend_(make_backend()) {
-    config_.model = options.model;
-    config_.device = options.device;
-    config_.dtype = *from_string<Dtype>(options.dtype);
-    config_.card = options.card;
-    config_.cpu_kernels = options.cpu_kernels;
-    config_.cpu_isa = options.cpu_isa;
-    config_.cpu_passes = options.cpu_passes;
-    if (options.batch_tokens > 0) {
-      config_.batch_tokens = options.batch_tokens;
-    }
-    model_ = backend_.models.read_model(options.model, options.card, std::nullopt);
+  Bench(const BenchOptions& options, const config::RunConfig& config, std::uint32_t threads)
+      : options_(options), backend_(make_backend()), config_(config) {
+    model_ = backend_.models.read_model(options.model, config.card, std::nullopt);
     if (model_.card.modality != Modality::kSequence) {
       throw Error(ExitCode::kUsage, "bench measures sequence models", "time images with embed");
     }
@@ -177,7 +161,7 @@ class Bench {
         ratio(static_cast<double>(bare.tokens) * operations_per_token, bare.seconds);
     return {{"model", model_.card.name},
             {"device", encoder_->device().name()},
-            {"dtype", options_.dtype},
+            {"dtype", to_string(config_.dtype)},
             {"choices", encoder_->choices()},
             {"batch_tokens", settings_.batch_tokens.value_or(0)},
             {"part_tokens", settings_.parts.part_tokens},
@@ -296,9 +280,12 @@ void print_table(const json& result, std::size_t columns) {
 }
 
 ExitCode bench(const BenchOptions& options, const Context& context) {
+  config::RunConfig config = config::resolve_config(options.settings, {}, std::nullopt).config;
+  config.model = options.model;
+  config::validate_config(config);
   const std::uint32_t threads =
-      options.threads > 0 ? options.threads : usable_threads(context.environment).threads;
-  const json result = Bench(options, threads).run();
+      config.threads.value_or(usable_threads(context.environment).threads);
+  const json result = Bench(options, config, threads).run();
   if (options.json) {
     std::cout << result.dump() << '\n';
   } else {
@@ -313,26 +300,14 @@ void add_bench(CLI::App& app, Context& context) {
   const auto options = std::make_shared<BenchOptions>();  // owned by the parser's callback
   CLI::App* command = app.add_subcommand("bench", "What this machine can do with a model");
   command->add_option("MODEL", options->model, "a TorchScript archive")->required();
-  command->add_option("--card", options->card, "read the model's card from this file");
-  command->add_option("--device", options->device, "auto, cpu, cuda, cuda:N, mps");
-  command->add_option("--dtype", options->dtype, "fp32, bf16, fp16")
-      ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
-  command->add_option("--cpu-kernels", options->cpu_kernels, "auto, onednn, mkl")
-      ->check(CLI::IsMember({"auto", "onednn", "mkl"}));
-  command
-      ->add_option("--cpu-isa", options->cpu_isa,
-                   "what our CPU kernels use: auto, plain, avx2, avx512, avx512bf16")
-      ->check(CLI::IsMember({"auto", "plain", "avx2", "avx512", "avx512bf16"}));
-  command->add_option("--cpu-passes", options->cpu_passes,
-                      "which passes change the graph on a CPU: all, none, or some of "
-                      "merge, linear, rotation, attention, convolution");
-  command->add_option("--threads", options->threads,
-                      "threads that encode; default: what this process may use");
+  add_setting_flags(*command,
+                    {"card", "device", "threads", "dtype", "batch-size", "batch-tokens",
+                     "cpu-kernels", "cpu-isa", "cpu-passes"},
+                    options->settings);
   command->add_option("--records", options->records, "generated records; default 256")
       ->check(CLI::Range(1U, 10000000U));
   command->add_option("--length", options->length, "middle length of the records; default 120")
       ->check(CLI::Range(1U, 100000U));
-  command->add_option("--batch-tokens", options->batch_tokens, "padded tokens in hand at a time");
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options, &context] {
     context.chosen = [options, &context] { return bench(*options, context); };

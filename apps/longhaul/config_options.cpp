@@ -30,13 +30,11 @@ std::string help_of(const config::Setting& setting) {
   return help;
 }
 
-void add_setting(CLI::App& command, const config::Setting& setting, ConfigOptions& options) {
+CLI::Option* add_setting(CLI::App& command, const config::Setting& setting, FlagValues& given) {
   const std::string name(setting.name);
   const std::string flags =
       (setting.short_flag.empty() ? "" : "-" + std::string(setting.short_flag) + ",") + "--" + name;
-  const auto keep = [&options, name](const std::string& value) {
-    options.flags.emplace_back(name, value);
-  };
+  const auto keep = [&given, name](const std::string& value) { given.emplace_back(name, value); };
   CLI::Option* option = nullptr;
   if (setting.is_switch()) {
     option = command.add_flag_function(
@@ -57,8 +55,7 @@ void add_setting(CLI::App& command, const config::Setting& setting, ConfigOption
   if (!setting.is_switch()) {
     option->type_name(std::string(setting.value_name));
   }
-  const std::string heading = setting.group.empty() ? kExpertHeading : std::string(setting.group);
-  option->group(setting.daily ? heading : kOnlyInHelpAll + heading);
+  return option;
 }
 
 nlohmann::json read_config_file(const std::string& path) {
@@ -86,7 +83,9 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
                   "either (a list of them: --files-from)")
       ->type_name("");
   for (const config::Setting& setting : config::settings_table()) {
-    add_setting(command, setting, options);
+    const std::string heading = setting.group.empty() ? kExpertHeading : std::string(setting.group);
+    add_setting(command, setting, options.flags)
+        ->group(setting.daily ? heading : kOnlyInHelpAll + heading);
   }
   command
       .add_option("--config", options.config_file,
@@ -106,6 +105,17 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
       "A flag goes before the environment (LONGHAUL_BATCH_SIZE for --batch-size, and so on), that "
       "before the --config file, that before the default. Sizes: 800M, 12G. Times: 250ms, 5s, 10m, "
       "2h.");
+}
+
+void add_setting_flags(CLI::App& command, std::initializer_list<std::string_view> names,
+                       FlagValues& given) {
+  for (const std::string_view name : names) {
+    const config::Setting* setting = config::find_setting(name);
+    if (setting == nullptr) {
+      throw Error(ExitCode::kInternal, "there is no setting " + std::string(name));
+    }
+    add_setting(command, *setting, given);
+  }
 }
 
 config::ResolvedConfig resolve_options(const ConfigOptions& options,
