@@ -48,11 +48,10 @@ RunDirectory::RunDirectory(Files& files, const std::string& path)
     : files_(files),
       output_(open_finished(files, path)),
       vectors_(output_.array(OutputSpec{}.name)) {
-  try {
-    report_ = nlohmann::json::parse(read_text(files, output_.path_of(store::store_files::kReport)));
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(ExitCode::kBadData,
-                output_.path_of(store::store_files::kReport) + ": " + error.what(), kVerify);
+  report_ = output_.run();
+  if (report_.empty()) {
+    throw Error(ExitCode::kBadData, output_.path_of(store::store_files::kReport) + " is damaged",
+                kVerify);
   }
   read_records();
   if (output_.claims()) {

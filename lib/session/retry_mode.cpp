@@ -12,6 +12,7 @@
 #include "session/run_identity.hpp"
 #include "session/run_report.hpp"
 #include "session/session_checks.hpp"
+#include "store/output_reader.hpp"
 #include "store/retry_merge.hpp"
 
 namespace longhaul::session {
@@ -65,8 +66,7 @@ class RetryMode : public Mode {
     }
     require_no_shard(run_begin_from_json(finished().begin).shard, config.output);
     follows_ = begin_again();
-    report_ = json::parse(read_text(host.files, config.output + "/" + store::store_files::kReport),
-                          nullptr, false);
+    report_ = store::read_report(host.files, config.output);
     describe();
     if (rejected() > 0) {
       require_room_for_residues_anew(host.files, config.output, finished().layout);
@@ -147,7 +147,7 @@ class RetryMode : public Mode {
   std::unique_ptr<store::StoreDirectory> output_;     // where it goes when it is finished
   std::unique_ptr<store::StoreDirectory> directory_;  // the retry's own
   std::optional<RunBegin> follows_;
-  json report_;                              // run.json of the output; null where it is damaged
+  json report_;                              // run.json of the output; empty where it is damaged
   input::SelectedReader* reader_ = nullptr;  // the session owns it
   std::optional<Counters> again_;            // of a retry that is complete
 };
@@ -257,8 +257,7 @@ ExitCode RetryMode::code(const Counters& merged) const {
 
 json RetryMode::changed_settings(const json& settings_now) const {
   json changed = json::object();
-  const json before =
-      report_.is_object() ? report_.value("settings", json::object()) : json::object();
+  const json before = report_.value("settings", json::object());
   for (const char* name : kChangeable) {
     const json was = before.value(json::json_pointer(std::string("/") + name + "/value"), json());
     const json now =
@@ -280,17 +279,14 @@ Conclusion RetryMode::conclude(const Counters& counters) {
 // The output's own settings and fingerprint stay, and "retries" says what was tried with which.
 nlohmann::ordered_json RetryMode::report(nlohmann::ordered_json run) const {
   const json settings_now = run.at("settings");
-  json retries = json::array();
-  if (report_.is_object()) {
-    // What a replay needs: paths mean something from one directory only.
-    for (const char* name : {"settings", "input_paths", "inputs", "model", "choices", "left_out",
-                             "command", "working_directory", "merge", "shards"}) {
-      if (report_.contains(name)) {
-        run[name] = report_[name];
-      }
+  // What a replay needs: paths mean something from one directory only.
+  for (const char* name : {"settings", "input_paths", "inputs", "model", "choices", "left_out",
+                           "command", "working_directory", "merge", "shards"}) {
+    if (report_.contains(name)) {
+      run[name] = report_[name];
     }
-    retries = report_.value("retries", json::array());
   }
+  json retries = report_.value("retries", json::array());
   run["fingerprint"] = finished().begin.at("fingerprint");
   json retry = {{"rows", rejected()},
                 {"settings", follows_->retry->settings},

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "encode/outputs.hpp"
 #include "session/run_identity.hpp"
+#include "store/output_reader.hpp"
 
 namespace longhaul::session {
 
@@ -166,8 +167,8 @@ nlohmann::json previous_report(Files& files, const std::string& directory, Log& 
   if (!files.exists(path)) {
     return nlohmann::json::object();
   }
-  nlohmann::json previous = nlohmann::json::parse(read_text(files, path), nullptr, false);
-  if (!previous.is_object() || !previous.value("sessions", nlohmann::json()).is_array() ||
+  nlohmann::json previous = store::read_report(files, directory);
+  if (!previous.value("sessions", nlohmann::json()).is_array() ||
       !previous.value("bits", nlohmann::json()).is_string()) {
     log.warning(path + " is damaged: it is written anew, without the sessions so far");
     return nlohmann::json::object();

@@ -9,6 +9,7 @@
 // another way than they were, are misuse (kInternal) or damage (kBadData).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,6 +28,13 @@ struct ArrayClaim {
   std::uint64_t vectors = 0;  // that the file holds at least: as many as rows, of FixedRows
   friend bool operator==(const ArrayClaim&, const ArrayClaim&) = default;
 };
+
+// Whether an array of these has as many vectors a row as its record has residues: a commit then
+// claims of each how far it goes.
+inline bool has_tokens(std::span<const OutputSpec> outputs) {
+  return std::any_of(outputs.begin(), outputs.end(),
+                     [](const OutputSpec& output) { return output.kind == ArrayKind::kTokens; });
+}
 
 class ArraySink {
  public:

@@ -65,10 +65,7 @@ void ClaimedFiles::require_finished() const {
 }
 
 void ClaimedFiles::require_header(const std::string& name, const std::string& expected) const {
-  std::string header(expected.size(), '\0');
-  files_.open(in(name), OpenMode::kRead)
-      ->read_at(0, std::as_writable_bytes(std::span(header.data(), header.size())));
-  if (header != expected) {
+  if (!has_header(*files_.open(in(name), OpenMode::kRead), expected)) {
     throw Error(ExitCode::kBadData,
                 in(name) + " is damaged: its header is not that of the " +
                     std::to_string(claims_.extent) + " rows it holds",

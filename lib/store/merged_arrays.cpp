@@ -44,9 +44,7 @@ void require_shard_arrays(Files& files, const OutputReader& shard, const std::st
   const std::string path = shard.path_of(store_files::kChecksums);
   const auto file = files.open(path, OpenMode::kRead);
   const std::string expected = checksums_header(rows);
-  std::string found(expected.size(), '\0');
-  file->read_at(0, std::as_writable_bytes(std::span(found.data(), found.size())));
-  if (found != expected || file->size() != expected.size() + rows * kNumber) {
+  if (!has_header(*file, expected) || file->size() != expected.size() + rows * kNumber) {
     damaged(path, "is damaged: its header or its size is not that of its rows", remedy);
   }
 }
@@ -55,10 +53,11 @@ MergedArrays::MergedArrays(Files& files, std::string directory, const StoreLayou
                            std::uint64_t rows, const Deal& deal, std::string remedy)
     : files_(files),
       directory_(std::move(directory)),
+      outputs_(layout.outputs),
       rows_(rows),
       deal_(deal),
       remedy_(std::move(remedy)) {
-  for (const OutputSpec& output : layout.outputs) {
+  for (const OutputSpec& output : outputs_) {
     Array array{output, open_array(output), nullptr};
     if (output.kind == ArrayKind::kTokens) {
       array.offsets = files_.open(in(offsets_file(output)), OpenMode::kCreate);
@@ -230,10 +229,8 @@ void MergedArrays::sync() {
 FileClaims MergedArrays::claims() const {
   FileClaims claims;
   claims.extent = rows_;
-  const bool ragged = std::any_of(arrays_.begin(), arrays_.end(),
-                                  [](const Array& array) { return array.offsets != nullptr; });
-  for (const Array& array : arrays_) {
-    if (ragged) {
+  if (has_tokens(outputs_)) {
+    for (const Array& array : arrays_) {
       claims.arrays.push_back({rows_, first_vector(array, rows_)});
     }
   }

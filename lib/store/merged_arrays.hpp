@@ -77,6 +77,7 @@ class MergedArrays {
 
   Files& files_;
   std::string directory_;
+  const std::vector<OutputSpec> outputs_;
   std::uint64_t rows_;
   Deal deal_;
   std::string remedy_;

@@ -120,6 +120,12 @@ std::size_t NpyHeader::item_bytes() const {
   return item_type(type, "an array").bytes;
 }
 
+bool has_header(File& file, const std::string& header) {
+  std::string found(header.size(), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(found.data(), found.size())));
+  return found == header;
+}
+
 NpyHeader parse_npy_header(std::string_view start, const std::string& where) {
   const auto byte = [&](std::size_t at) {
     return static_cast<std::size_t>(static_cast<unsigned char>(start[at]));

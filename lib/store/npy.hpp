@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/files.hpp"
+
 namespace longhaul::store {
 
 constexpr std::size_t kNpyHeaderBytes = 128;
@@ -27,6 +29,9 @@ struct NpyHeader {
   std::uint64_t count() const;  // product of the shape
   std::size_t item_bytes() const;
 };
+
+// Whether a file begins with this header.
+bool has_header(File& file, const std::string& header);
 
 // The longest header that parse_npy_header may need to see.
 inline constexpr std::size_t kNpyHeaderLimit = 64 << 10;

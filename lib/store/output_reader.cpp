@@ -76,11 +76,16 @@ const StoreLayout& OutputReader::layout() const {
 }
 
 nlohmann::ordered_json OutputReader::run() const {
-  if (!has(store_files::kReport)) {
+  return read_report(files_, path_);
+}
+
+nlohmann::ordered_json read_report(Files& files, const std::string& directory) {
+  const std::string path = path_in(directory, store_files::kReport);
+  if (!files.exists(path)) {
     return nlohmann::ordered_json::object();
   }
-  nlohmann::ordered_json report = nlohmann::ordered_json::parse(
-      read_text(files_, path_of(store_files::kReport)), nullptr, false);
+  nlohmann::ordered_json report =
+      nlohmann::ordered_json::parse(read_text(files, path), nullptr, false);
   return report.is_object() ? report : nlohmann::ordered_json::object();
 }
 

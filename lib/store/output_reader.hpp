@@ -71,4 +71,7 @@ class OutputReader {
   bool float64_ = false;
 };
 
+// run.json of a directory; an empty object when it is not there or no object.
+nlohmann::ordered_json read_report(Files& files, const std::string& directory);
+
 }  // namespace longhaul::store

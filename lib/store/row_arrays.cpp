@@ -126,10 +126,7 @@ void RowArrays::sync() {
 FileClaims RowArrays::claims(std::uint64_t rows) {
   FileClaims claims;
   claims.extent = std::min(rows, extent_);
-  const bool ragged = std::any_of(outputs_.begin(), outputs_.end(), [](const auto& output) {
-    return output.kind == ArrayKind::kTokens;
-  });
-  if (ragged) {
+  if (has_tokens(outputs_)) {
     for (const auto& sink : sinks_) {
       claims.arrays.push_back(sink->claim(rows));
     }

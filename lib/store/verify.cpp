@@ -11,6 +11,7 @@
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "store/float16.hpp"
+#include "store/npy.hpp"
 #include "store/output_reader.hpp"
 #include "store/row_check.hpp"
 #include "store/table_check.hpp"
@@ -160,9 +161,7 @@ class Verifier {
 
   void check_npy(const std::string& path, const std::string& header, std::uint64_t bytes) {
     const auto file = files_.open(path, OpenMode::kRead);
-    std::string found(header.size(), '\0');
-    file->read_at(0, std::as_writable_bytes(std::span(found.data(), found.size())));
-    if (found != header) {
+    if (!has_header(*file, header)) {
       result_.add(path + " bytes 0 to 128", "is not the header of what the journal claims");
     }
     if (file->size() != header.size() + bytes) {
