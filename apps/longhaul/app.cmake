@@ -19,7 +19,7 @@ add_custom_target(longhaul_version
 set(app_sources
   main.cpp bench.cpp child_processes.cpp commands.cpp config_options.cpp console.cpp diff.cpp diff_report.cpp doctor.cpp
   embed.cpp embed_processes.cpp
-  evaluate.cpp help.cpp 
+  evaluate.cpp export.cpp help.cpp 
   inspect.cpp inspect_run.cpp inspect_shards.cpp merge.cpp metrics_file.cpp metrics_text.cpp own_flags.cpp processor.cpp probe.cpp probe_cv.cpp
   probe_fit.cpp probe_labels.cpp probe_predict.cpp process_setup.cpp progress.cpp progress_text.cpp
   recycle.cpp registry.cpp replay_paths.cpp 
@@ -33,7 +33,7 @@ target_include_directories(longhaul_app PUBLIC "${PROJECT_SOURCE_DIR}/apps/longh
 target_link_libraries(longhaul_app
   PUBLIC longhaul_base longhaul_config longhaul_input longhaul_prepare longhaul_encode
          longhaul_arrow longhaul_device longhaul_store longhaul_run longhaul_session
-         longhaul_launch longhaul_score longhaul_doctor CLI11::CLI11
+         longhaul_launch longhaul_score longhaul_export longhaul_doctor CLI11::CLI11
          nlohmann_json::nlohmann_json spdlog::spdlog ${CMAKE_DL_LIBS}
   PRIVATE longhaul_warnings)
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/files.hpp"
+#include "store/output_reader.hpp"
 #include "store/verify.hpp"
 
 namespace longhaul::store {
@@ -27,5 +28,9 @@ class TextFileVerifier {
   std::uint64_t end_ = 0;
   bool failed_ = false;
 };
+
+// records.csv and rejects.csv of an output in which a run was begun, against all that its journal
+// claims of them.
+void verify_tables(Files& files, const OutputReader& output, Verification& result);
 
 }  // namespace longhaul::store

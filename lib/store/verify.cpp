@@ -67,7 +67,7 @@ class Verifier {
                   "says that a retry of rejected rows is being merged: give its command again");
       return;
     }
-    check_segments(*files_.open(journal_path, OpenMode::kRead), journal_path, journal.run.retries);
+    verify_tables(files_, output, result_);
     if (!result_.finished) {
       result_.add(journal_path, "says that the run is not finished (" +
                                     std::to_string(result_.committed) +
@@ -79,23 +79,6 @@ class Verifier {
       check_rows(output);
     }
     check_report(journal);
-  }
-
-  // A retry wrote both tables anew: what was claimed before it counts no longer.
-  void check_segments(File& file, const std::string& journal_path, std::uint64_t retries) {
-    TextFileVerifier records(files_, in(store_files::kRecords), result_);
-    TextFileVerifier rejects(files_, in(store_files::kRejects), result_);
-    scan_journal(file, journal_path, [&](const JournalLine& line) {
-      if (line.kind == "retry" ? --retries == 0 : line.kind == "commit" && retries == 0) {
-        const FileClaims claims = claims_from_json(parse_journal_line(journal_path, line));
-        records.commit(claims.records_bytes, claims.records_hash);
-        rejects.commit(claims.rejects_bytes, claims.rejects_hash);
-      }
-    });
-    if (result_.finished) {
-      records.check_end();
-      rejects.check_end();
-    }
   }
 
   bool present(const OutputReader& output) {

@@ -15,7 +15,8 @@ import pytest
 from fake_run import Job
 
 COMMANDS = [[], ["embed"], ["inspect"], ["merge"], ["verify"], ["diff"], ["evaluate"], ["probe"],
-            ["probe", "fit"], ["probe", "predict"], ["probe", "cv"], ["bench"], ["doctor"]]
+            ["probe", "fit"], ["probe", "predict"], ["probe", "cv"], ["bench"], ["export"],
+            ["doctor"]]
 
 
 def widest(text):

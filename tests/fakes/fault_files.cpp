@@ -219,8 +219,30 @@ void FaultFiles::remove_directory(const std::string& path) {
   directories_.erase(path);
 }
 
+// With all that is in it; durable at once, as a directory that is made.
+void FaultFiles::rename_directory(const std::string& from, const std::string& to) {
+  const auto moved = [&](Names& names) {
+    Names all;
+    for (auto& [name, inode] : names) {
+      all.emplace(name.starts_with(from + "/") ? to + name.substr(from.size()) : name, inode);
+    }
+    names = std::move(all);
+  };
+  moved(names_);
+  moved(durable_names_);
+  for (Names& change : unsynced_names_) {
+    moved(change);
+  }
+  directories_.erase(from);
+  directories_.insert(to);
+}
+
 void FaultFiles::rename(const std::string& from, const std::string& to) {
   operation("rename " + from + " to " + to);
+  if (directories_.contains(from)) {
+    rename_directory(from, to);
+    return;
+  }
   const auto found = names_.find(from);
   if (found == names_.end()) {
     fail("rename " + from + ": No such file or directory");

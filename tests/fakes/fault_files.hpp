@@ -109,6 +109,7 @@ class FaultFiles : public Files {
   // Counts an operation; throws when it is to fail. True: a write is to store half and fail then.
   bool operation(const std::string& what, bool is_write = false);
   [[noreturn]] void fail(const std::string& what) const;
+  void rename_directory(const std::string& from, const std::string& to);
   static void apply(std::string& content, const Change& change);
 
   Fault fault_ = Fault::kNone;

@@ -1,0 +1,115 @@
+#include "export/export_output.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "export/new_path.hpp"
+#include "export/output_table.hpp"
+#include "store/checked_rows.hpp"
+
+namespace longhaul::export_room {
+namespace {
+
+std::string part_name(std::uint64_t number, const std::string& ending) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "part-%05llu", static_cast<unsigned long long>(number));
+  return text.data() + ending;
+}
+
+// One file, or a folder of files of so many rows. An output without rows is one table without any.
+class Tables {
+ public:
+  Tables(const ExportRequest& request, const ExportContext& context, const TableSchema& schema)
+      : request_(request),
+        context_(context),
+        schema_(schema),
+        place_(context.files, request.file,
+               request.rows_per_file ? PathKind::kDirectory : PathKind::kFile,
+               context.lock_holder) {
+    next_file();
+  }
+
+  void add(const TableRow& row) {
+    if (request_.rows_per_file && rows_ == *request_.rows_per_file) {
+      sink_->finish();
+      next_file();
+    }
+    sink_->add(row);
+    ++rows_;
+  }
+
+  std::uint64_t finish() {
+    sink_->finish();
+    sink_.reset();
+    place_.publish();
+    return files_;
+  }
+
+ private:
+  void next_file() {
+    rows_ = 0;
+    const std::string path =
+        request_.rows_per_file ? place_.file(part_name(files_, request_.ending)) : place_.file();
+    ++files_;
+    sink_.reset();
+    sink_ = context_.make_sink(context_.files, path, schema_);
+  }
+
+  const ExportRequest& request_;
+  const ExportContext& context_;
+  const TableSchema& schema_;
+  NewPath place_;
+  std::unique_ptr<TableSink> sink_;
+  std::uint64_t rows_ = 0;  // in this file
+  std::uint64_t files_ = 0;
+};
+
+bool has_vector(const RecordRow& record, std::span<const float> first) {
+  return record.status == Status::kOk ||
+         (record.status == Status::kDuplicate && !first.empty() && !std::isnan(first.front()));
+}
+
+void count_left_out(const RecordRow& record, ExportSummary& summary) {
+  ++(record.status == Status::kRejected ? summary.rejected : summary.duplicates);
+}
+
+}  // namespace
+
+ExportSummary export_output(const store::OutputReader& output, const ExportRequest& request,
+                            const ExportContext& context) {
+  const TableSchema schema = output_schema(output, request.all);
+  Tables tables(request, context, schema);
+  store::CheckedRows rows(output);
+  RecordCells cells(output.layout());
+  ExportSummary summary;
+  std::vector<std::optional<std::span<const float>>> vectors(schema.vectors.size());
+  std::uint64_t seen = 0;
+  for (RecordRow record; rows.next(record);) {
+    if (context.stop()) {
+      throw Error(ExitCode::kInterrupted,
+                  "stopped: " + printable(request.file, 400) + " is not there yet",
+                  "the same command begins it again");
+    }
+    context.progress(++seen, output.rows());
+    if (record.status != Status::kOk && !request.all) {
+      count_left_out(record, summary);
+      continue;
+    }
+    const bool there = has_vector(record, rows.numbers(0));
+    for (std::size_t i = 0; i < vectors.size(); ++i) {
+      vectors[i] = there ? std::optional(rows.numbers(i)) : std::nullopt;
+    }
+    tables.add({cells.of(record), vectors});
+    ++summary.rows;
+    summary.without += there ? 0U : 1U;
+  }
+  summary.files = tables.finish();
+  return summary;
+}
+
+}  // namespace longhaul::export_room

@@ -1,0 +1,91 @@
+#include "export/new_path.hpp"
+
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace longhaul::export_room {
+namespace {
+
+std::string without_slashes(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) {
+    path.pop_back();
+  }
+  return path;
+}
+
+[[noreturn]] void taken(const std::string& path) {
+  throw Error(ExitCode::kUsage, printable(path, 400) + " is there already, and is not overwritten",
+              "name another with --output, or remove it");
+}
+
+}  // namespace
+
+NewPath::NewPath(Files& files, std::string path, PathKind kind, const std::string& holder)
+    : files_(files),
+      path_(without_slashes(std::move(path))),
+      partial_(path_ + ".partial"),
+      kind_(kind) {
+  require_free();
+  lock_ = files_.lock(path_ + ".lock", holder, std::nullopt);
+  if (!lock_) {
+    throw Error(ExitCode::kUnavailable,
+                printable(path_, 400) + " is being written by " +
+                    printable(read_text(files_, path_ + ".lock"), 400),
+                "wait for it, or name another with --output");
+  }
+  require_free();  // it may have come while the lock was another's
+  remove_partial();
+  if (kind_ == PathKind::kDirectory) {
+    files_.make_directory(partial_);
+  }
+}
+
+NewPath::~NewPath() {
+  if (published_) {
+    return;
+  }
+  try {
+    remove_partial();
+  } catch (...) {
+    // The next start removes it, or says why it cannot.
+  }
+}
+
+void NewPath::require_free() const {
+  if (files_.exists(path_)) {
+    taken(path_);
+  }
+}
+
+// What a killed process left. Folders in it are nobody's that this class made: they stay, and
+// removing the folder fails by name.
+void NewPath::remove_partial() {
+  switch (files_.kind(partial_)) {
+    case PathKind::kAbsent:
+      return;
+    case PathKind::kFile:
+      files_.remove(partial_);
+      return;
+    case PathKind::kDirectory:
+      for (const std::string& name : files_.list(partial_)) {
+        files_.remove(file(name));
+      }
+      files_.remove_directory(partial_);
+  }
+}
+
+void NewPath::publish() {
+  if (kind_ == PathKind::kDirectory) {
+    files_.sync_directory(partial_);
+    require_free();
+    files_.rename(partial_, path_);
+  } else if (!files_.publish(partial_, path_)) {
+    taken(path_);
+  }
+  published_ = true;
+  files_.sync_directory(parent_directory(path_));
+}
+
+}  // namespace longhaul::export_room

@@ -1,0 +1,43 @@
+// A finished output for those who hand its vectors on (export, neighbours): every byte is what the
+// run wrote, or it is refused. One thread; memory of a block for each array. Changes nothing and
+// takes no lock. Errors: kInterrupted where the run is not finished or its shards are not merged,
+// kUnavailable while a run writes, kBadData (damage) names file and row, kMismatch, kIo.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/files.hpp"
+#include "domain/record_row.hpp"
+#include "store/output_reader.hpp"
+
+namespace longhaul::store {
+
+// The tables and run.json are those that the journal vouches for; the rows are not looked at yet.
+OutputReader open_finished(Files& files, const std::string& path);
+
+// The rows one after another, each compared with its checksum. `output` is from open_finished() and
+// outlives this.
+class CheckedRows {
+ public:
+  explicit CheckedRows(const OutputReader& output);
+
+  // False behind the last row.
+  bool next(RecordRow& record);
+  // The row's numbers in an output of the layout. Valid until the next call of either.
+  std::span<const float> numbers(std::size_t output) { return arrays_[output].row(row_); }
+
+ private:
+  void check(std::uint64_t row);
+
+  std::uint64_t rows_;
+  RecordCursor records_;
+  std::vector<ArrayReader> arrays_;  // in the layout's order
+  ChecksumReader checksums_;
+  std::uint64_t given_ = 0;
+  std::uint64_t row_ = 0;  // of the arrays
+};
+
+}  // namespace longhaul::store
