@@ -1,0 +1,163 @@
+"""A finished output, opened."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from longhaul._journal import Array, NotFinishedError, OutputError, read_journal
+
+if TYPE_CHECKING:
+    import anndata
+    import pandas
+
+__all__ = ["Array", "NotFinishedError", "OutputError", "Run", "open"]
+
+Vectors = npt.NDArray[np.floating[Any]]
+
+
+def open(path: str | os.PathLike[str]) -> Run:
+    """The output directory of a finished ``longhaul embed``.
+
+    Raises NotFinishedError for a run that goes on or was stopped, and for shards that are not
+    merged; OutputError for what is no output, or is damaged so that it cannot be read. That every
+    byte is as it was written is for ``longhaul verify`` to say.
+    """
+    return Run(pathlib.Path(path))
+
+
+class Run:
+    """A finished output. Row i of everything here is record i of the input."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path  #: of the output directory
+        self._journal = read_journal(path)
+
+    def __len__(self) -> int:
+        """Records, with those that have no vector."""
+        return self._journal.rows
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"{array.name} {array.dimension}" for array in self.arrays)
+        return f"<longhaul.Run {str(self.path)!r}: {len(self)} records, {names}>"
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """What there is, the first one first."""
+        return self._journal.arrays
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """run.json: model, settings, counts, machine, versions."""
+        path = self.path / "run.json"
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise self._damaged(path, str(error)) from error
+        if not isinstance(found, dict):
+            raise self._damaged(path, "it is no object")
+        return found
+
+    @property
+    def vectors(self) -> Vectors:
+        """The first array with one vector a record: rows x dimension, a read-only memory map. A
+        record without a vector has NaN: ``run.vectors[run.ok]`` are the others."""
+        for array in self.arrays:
+            if array.kind == "vector":
+                return self.array(array.name)
+        raise OutputError(f"{self.path} has no vectors of whole records; see run.tokens(i)")
+
+    def array(self, name: str) -> Vectors:
+        """Another layer's array, such as "embeddings.LAYER", as ``vectors`` is. Of "tokens" all
+        residues, one record's behind another's."""
+        array = self._find(name)
+        rows = int(self._offsets[-1]) if array.kind == "tokens" else len(self)
+        return self._map(f"{name}.npy", (rows, array.dimension), array.dtype)
+
+    def tokens(self, row: int) -> Vectors:
+        """The vectors of a record's residues, special tokens left out: residues x dimension. A
+        record that was rejected before it was computed has none; one rejected later has NaN."""
+        rows = range(len(self))
+        at = rows[row]  # an IndexError, and negative numbers, as a list has them
+        return self._tokens[self._offsets[at]:self._offsets[at + 1]]
+
+    @cached_property
+    def records(self) -> pandas.DataFrame:
+        """records.csv, row for row. Ids and hashes are text, also where they look like numbers;
+        an empty cell is an empty text."""
+        import pandas
+
+        path = self.path / "records.csv"
+        text = {name: str for name in ("id", "source", "hash", "duplicate_of")}
+        try:
+            found = pandas.read_csv(path, dtype=text, keep_default_na=False)
+        except (OSError, ValueError) as error:
+            raise self._damaged(path, str(error)) from error
+        if len(found) != len(self):
+            raise self._damaged(path, f"it has {len(found)} records, not {len(self)}")
+        return found
+
+    @cached_property
+    def ok(self) -> npt.NDArray[np.bool_]:
+        """Which records were accepted, and are no duplicate of an earlier one."""
+        return np.asarray(self.records["status"] == "ok", dtype=np.bool_)
+
+    def to_anndata(self) -> anndata.AnnData:
+        """The accepted records: vectors in ``X``, further layers in ``obsm``, the columns of
+        records.csv in ``obs``, model and settings in ``uns["longhaul"]``. ``obs_names`` are the
+        ids, or where an id occurs twice the row numbers. Copies the vectors."""
+        import anndata
+
+        records = self.records[self.ok]
+        ids = records["id"]
+        names = ids if ids.is_unique else records["row"].astype(str)
+        found = anndata.AnnData(X=np.asarray(self.vectors[self.ok]),
+                                obs=records.set_index(names.to_numpy()))
+        for array in self.arrays:
+            if array.kind == "vector" and array.name != self._first_vector:
+                found.obsm[array.name] = np.asarray(self.array(array.name)[self.ok])
+        kept = ("model", "fingerprint", "bits", "longhaul")
+        found.uns["longhaul"] = json.dumps({key: self.info[key] for key in kept
+                                            if key in self.info})
+        return found
+
+    @property
+    def _first_vector(self) -> str:
+        return next(array.name for array in self.arrays if array.kind == "vector")
+
+    @cached_property
+    def _offsets(self) -> npt.NDArray[np.int64]:
+        self._find("tokens")
+        return self._map("token_offsets.npy", (len(self) + 1,), "<i8")
+
+    @cached_property
+    def _tokens(self) -> Vectors:
+        return self.array("tokens")
+
+    def _find(self, name: str) -> Array:
+        for array in self.arrays:
+            if array.name == name:
+                return array
+        names = ", ".join(array.name for array in self.arrays)
+        raise OutputError(f"{self.path} has no array {name!r}; there are {names}")
+
+    def _map(self, name: str, shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
+        path = self.path / name
+        try:
+            found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise self._damaged(path, str(error)) from error
+        if found.shape != shape or found.dtype != np.dtype(dtype):
+            raise self._damaged(path, f"it is {found.dtype} of {found.shape}, "
+                                      f"not {np.dtype(dtype)} of {shape}")
+        return found
+
+    def _damaged(self, path: pathlib.Path, what: str) -> OutputError:
+        return OutputError(f"{path} is missing or damaged: {what}; "
+                           f"run longhaul verify {self.path}")
