@@ -62,14 +62,14 @@ class DividedRun {
         session::prepare_process_output(*files_, config_, shares_.size(), lock_holder());
     if (found.complete) {
       finish_removing();
-      return {ExitCode::kDone, true, ""};
+      return {true, "", ExitCode::kDone};
     }
     if (!wait_for_orphans(found.shards)) {
       return interrupted();
     }
     const launch::SupervisedRun done = embed(found.shards);
     if (done.code == ExitCode::kDone) {
-      return {merge(), false, ""};
+      return {false, "", merge()};
     }
     const bool only_stopped =
         std::all_of(done.ends.begin(), done.ends.end(), [](const launch::ProcessEnd& end) {
@@ -165,7 +165,7 @@ class DividedRun {
                                            .progress = {}});
   }
 
-  static ProcessesEnd interrupted() { return {ExitCode::kInterrupted, false, ""}; }
+  static ProcessesEnd interrupted() { return {false, "", ExitCode::kInterrupted}; }
 
   ProcessesEnd failed(const launch::SupervisedRun& done) const {
     constexpr std::size_t kNamed = 3;
@@ -175,9 +175,10 @@ class DividedRun {
       words.resize(kNamed);
       words.push_back("and " + format_count(more) + " more failed");
     }
-    return {done.code, false,
+    return {false,
             join(words, ", ") + "; nothing that was committed in " +
-                printable(config_.output, 400) + " is lost"};
+                printable(config_.output, 400) + " is lost",
+            done.code};
   }
 
   const config::ResolvedConfig& resolved_;

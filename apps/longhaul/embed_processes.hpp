@@ -19,9 +19,9 @@ std::vector<launch::ProcessShare> plan_processes(const config::RunConfig& config
 
 // How it ended; where it was stopped, or a process failed, with the line that says so.
 struct ProcessesEnd {
-  ExitCode code = ExitCode::kDone;
   bool complete = false;  // was so before: an ordinary session has nothing to do, and says so
   std::string failure;
+  ExitCode code = ExitCode::kDone;
 };
 
 // `metrics` is told too; null without --metrics-file.

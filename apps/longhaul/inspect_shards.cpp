@@ -9,8 +9,11 @@
 #include <optional>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/text.hpp"
 #include "session/shard_states.hpp"
+#include "store/embedding_store.hpp"
+#include "store/merged_output.hpp"
 #include "store/shards.hpp"
 #include "store/store_layout.hpp"
 #include "terminal_text.hpp"
@@ -59,6 +62,35 @@ std::string line_of(const ShardState& shard) {
   return line;
 }
 
+// A merge that was begun and is not finished.
+struct BegunMerge {
+  std::size_t copied = 0;  // shards
+  std::string holder;      // who is at it; empty where nobody is
+};
+
+std::optional<BegunMerge> begun_merge(Files& files, const std::string& path) {
+  if (!files.exists(store::path_in(path, store::store_files::kJournal))) {
+    return std::nullopt;
+  }
+  const std::optional<store::StoreState> state = store::read_store(files, path);
+  if (!state || state->finish || !state->begin.contains("shards")) {
+    return std::nullopt;
+  }
+  BegunMerge merge{store::merge_claims(*state).size(), ""};
+  const std::string lock = store::path_in(path, store::store_files::kLock);
+  if (files.locked(lock)) {
+    merge.holder = printable(read_text(files, lock), 400);
+  }
+  return merge;
+}
+
+std::string line_of(const BegunMerge& merge, std::size_t shards, const std::string& path) {
+  return std::string(merge.holder.empty() ? "begun and stopped: " : "running: ") +
+         format_count(merge.copied) + " of " + format_count(shards) + " shards are copied; " +
+         (merge.holder.empty() ? "longhaul merge " + shell_word(path) + " goes on with it"
+                               : merge.holder);
+}
+
 std::string summary(const std::vector<ShardState>& shards) {
   std::uint64_t complete = 0;
   std::uint64_t done = 0;
@@ -88,24 +120,38 @@ std::string summary(const std::vector<ShardState>& shards) {
 
 bool holds_shards(const std::string& path) {
   const std::unique_ptr<Files> files = posix_files();
-  return !files->exists(store::path_in(path, store::store_files::kJournal)) &&
-         store::has_shards(*files, path);
+  if (!files->exists(store::path_in(path, store::store_files::kJournal))) {
+    return store::has_shards(*files, path);
+  }
+  try {
+    return begun_merge(*files, path).has_value();
+  } catch (const Error&) {
+    return false;  // whoever reads it as an output says what is wrong
+  }
 }
 
 ExitCode inspect_shards(const std::string& path, bool as_json, std::size_t columns) {
   const std::unique_ptr<Files> files = posix_files();
   const std::vector<ShardState> shards = session::shard_states(*files, path);
+  const std::optional<BegunMerge> merge = begun_merge(*files, path);
   if (as_json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const ShardState& shard : shards) {
       list.push_back(to_json(shard));
     }
-    std::cout << nlohmann::ordered_json{{"output", printable(path, 4096)}, {"shards", list}}.dump()
-              << '\n';
+    nlohmann::ordered_json told{{"output", printable(path, 4096)}, {"shards", list}};
+    if (merge) {
+      told["merge"] = {{"copied", merge->copied},
+                       {"state", merge->holder.empty() ? "stopped" : "running"}};
+    }
+    std::cout << told.dump() << '\n';
     return ExitCode::kDone;
   }
   std::cout << named_line("output", path, columns);
   std::cout << named_line("shards", summary(shards), columns);
+  if (merge) {
+    std::cout << named_line("merge", line_of(*merge, shards.size(), path), columns);
+  }
   for (const ShardState& shard : shards) {
     std::cout << named_line(std::to_string(shard.shard.index), line_of(shard), columns);
   }

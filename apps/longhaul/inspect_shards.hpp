@@ -9,7 +9,7 @@
 
 namespace longhaul::app {
 
-// Whether there are shards and no output of their own.
+// Whether there are shards that are not merged yet, or not wholly.
 bool holds_shards(const std::string& path);
 // Throws Error(kBadData, kIo).
 ExitCode inspect_shards(const std::string& path, bool as_json, std::size_t columns);

@@ -11,6 +11,7 @@
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "store/float16.hpp"
+#include "store/merged_output.hpp"
 #include "store/npy.hpp"
 #include "store/output_reader.hpp"
 #include "store/row_check.hpp"
@@ -65,6 +66,13 @@ class Verifier {
     if (journal.run.merging) {
       result_.add(journal_path,
                   "says that a retry of rejected rows is being merged: give its command again");
+      return;
+    }
+    if (const auto& begin = journal.run.begin; !result_.finished && begin.contains("shards")) {
+      result_.add(journal_path, "says that " + begin.at("shards").dump() +
+                                    " shards are being merged, and " +
+                                    std::to_string(merge_claims(journal.run).size()) +
+                                    " of them are copied: finish that with longhaul merge");
       return;
     }
     verify_tables(files_, output, result_);

@@ -4,6 +4,7 @@ incomplete, mixed or damaged is refused, named, and left as it was."""
 import json
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fake_run import Job, contents, journal, quick_folder
+from fake_run import Job, contents, journal, quick_folder, strace
 
 
 @pytest.fixture(scope="module")
@@ -530,3 +531,34 @@ def test_duplicates_are_found_across_shards(longhaul, tiny_image_model, tmp_path
     assert counts == json.loads((single / "run.json").read_text())["counts"]
     assert counts["duplicates"] == 90
     assert longhaul("verify", out).code == 0
+
+
+@pytest.mark.parametrize("copied", [0, 1, 2])
+def test_an_output_that_is_half_merged_says_so(shards, needs_strace, copied):
+    """Killed once the notes of `copied` shards are in its journal."""
+    kept = shards.out.with_name("kept")
+    shards.out.rename(kept)
+    for write in range(1, 200):
+        shutil.rmtree(shards.out, ignore_errors=True)
+        shutil.copytree(kept, shards.out)
+        subprocess.run([*map(str, strace(shards.out.parent / "trace", "pwrite64",
+                                         f"signal=KILL:when={write}")),
+                        str(shards.job.run_fake.path), "merge", str(shards.out)],
+                       stderr=subprocess.DEVNULL, check=False)
+        lines = journal(shards.out)
+        if lines and sum("merged" in line for line in lines) == copied:
+            break
+    assert journal(shards.out)[-1]["kind"] != "finish"
+    name = shlex.quote(str(shards.out))
+    inspected = shards.job.run_fake("inspect", shards.out)
+    text = " ".join(inspected.out.split())
+    assert inspected.code == 0 and f"begun and stopped: {copied} of 3 shards are copied" in text
+    assert f"longhaul merge {name} goes on with it" in text.replace("- ", "-"), text
+    told = json.loads(shards.job.run_fake("inspect", shards.out, "--json").out)
+    assert told["merge"] == {"copied": copied, "state": "stopped"}
+    assert [shard["state"] for shard in told["shards"]] == ["complete"] * 3
+    verified = shards.job.run_fake("verify", shards.out)
+    assert verified.code == 65, verified
+    assert f"3 shards are being merged, and {copied} of them are copied" in verified.err
+    shards.merge()
+    assert shards.job.run_fake("verify", shards.out).code == 0
