@@ -20,6 +20,7 @@
 #include "doctor/machine_checks.hpp"
 #include "doctor/output_check.hpp"
 #include "encode/contract.hpp"
+#include "encode/outputs.hpp"
 #include "processor.hpp"
 #include "run_environment.hpp"
 #include "session/encoder_options.hpp"
@@ -133,10 +134,11 @@ class Doctor {
     try {
       const encode::ModelFile model =
           backend_.models.read_model(options_.model, std::nullopt, std::nullopt);
-      lines_.push_back(
-          doctor::ok("model", model.card.name + ", " + format_count(model.card.dimension) +
-                                  " dimensions, " + format_count(model.card.golden.size()) +
-                                  " golden vectors, SHA-256 " + model.sha256().substr(0, 16)));
+      lines_.push_back(doctor::ok(
+          "model", model.card.name + ", " +
+                       format_count(encode::outputs_of(model.card, {}).front().dimension) +
+                       " dimensions, " + format_count(model.card.golden.size()) +
+                       " golden vectors, SHA-256 " + model.sha256().substr(0, 16)));
       load(model);
     } catch (const Error& error) {
       lines_.push_back(doctor::failed("model", error.what(), error.remedy()));
