@@ -76,7 +76,7 @@ def test_another_number_of_processes(t):
 
 @follows(OUTPUT, " was begun by one process")
 def test_a_run_of_one_process_goes_on_in_one(longhaul_fake, t):
-    done = longhaul_fake(*t.embed("--time-limit", "0"))
+    done = longhaul_fake(*t.embed("--time-limit", "1ms"))
     assert done.code == 75, done
     t.fails(73, "leave out --processes", *t.embed("--processes", 2))
     t.works(*t.embed())
