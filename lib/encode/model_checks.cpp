@@ -198,4 +198,17 @@ json measure_drift(const std::vector<std::vector<float>>& exact,
   return {{"vectors", exact.size()}, {"least_cosine", least}, {"greatest_difference", greatest}};
 }
 
+double greatest_drift(const std::vector<std::vector<float>>& exact,
+                      const std::vector<std::vector<float>>& drifted) {
+  double greatest = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    double scale = 1;
+    for (const float value : exact[i]) {
+      scale = std::max(scale, std::abs(double{value}));
+    }
+    greatest = std::max(greatest, greatest_difference(exact[i], drifted.at(i)) / scale);
+  }
+  return greatest;
+}
+
 }  // namespace longhaul::encode

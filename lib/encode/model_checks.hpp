@@ -46,4 +46,9 @@ std::vector<std::vector<float>> sample_vectors(const EncoderCard& card, const Em
 nlohmann::json measure_drift(const std::vector<std::vector<float>>& exact,
                              const std::vector<std::vector<float>>& drifted, Dtype dtype);
 
+// The greatest difference of a component, in proportion to its record's values where these exceed
+// 1: what is allowed of residues, whose drift no mean evens out.
+double greatest_drift(const std::vector<std::vector<float>>& exact,
+                      const std::vector<std::vector<float>>& drifted);
+
 }  // namespace longhaul::encode

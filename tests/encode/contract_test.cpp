@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "encode/model_checks.hpp"
 #include "fakes/fake_encoder.hpp"
 
 using namespace longhaul;
@@ -147,4 +148,42 @@ TEST_CASE("a budget of one row hides no neighbours") {
   FakeEncoder encoder(settings);
   CHECK_THROWS_AS(
       check_contract(encoder, fake_card(), {.parts = encoder.rows_policy(), .budget = 1}), Error);
+}
+
+TEST_CASE("residues drift farther than the vectors they are pooled to, and more is allowed") {
+  CHECK(contract_tolerance({{"drift", {{"greatest_difference", 0.01}}}}) == Approx(0.04));
+  CHECK(contract_tolerance({{"drift", {{"greatest_difference", 0.01}, {"residues", 0.1}}}}) ==
+        Approx(0.4));
+  CHECK(greatest_drift({{1.0F, -0.5F}, {200.0F, 1.0F}}, {{1.0F, -0.25F}, {198.0F, 1.0F}}) ==
+        Approx(0.25));
+  CHECK(greatest_drift({{200.0F, 1.0F}}, {{198.0F, 1.0F}}) == Approx(0.01));
+}
+
+namespace {
+
+// One more output, of large values that are the record's own.
+class WithLargeValues : public FakeEncoder {
+ public:
+  using FakeEncoder::encode;
+  using FakeEncoder::FakeEncoder;
+  std::vector<EncodedBatch> encode(std::span<const HostBatch> parts) override {
+    std::vector<EncodedBatch> encoded = FakeEncoder::encode(parts);
+    for (EncodedBatch& batch : encoded) {
+      EmbeddingBlock large;
+      large.rows = batch.blocks.front().rows;
+      large.dimension = 1;
+      large.values.assign(large.rows, 1e9F);
+      batch.blocks.push_back(std::move(large));
+    }
+    return encoded;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("large values of one output hide nothing of another that depends on neighbours") {
+  FakeEncoderSettings settings = with_parts();
+  settings.neighbours_matter = true;
+  WithLargeValues encoder(settings);
+  CHECK_THROWS_AS(check_contract(encoder, fake_card(), {.parts = encoder.rows_policy()}), Error);
 }

@@ -51,5 +51,5 @@ TEST_CASE("a draft is refused as a card until its nulls are filled in") {
   card["pooling"] = "mean";
   CHECK_THROWS_AS(encode::parse_card(card.dump(), "draft"), Error);  // normalize is still null
   card["normalize"] = "none";
-  CHECK(encode::parse_card(card.dump(), "draft").dimension == 16);
+  CHECK(encode::parse_card(card.dump(), "draft").outputs.front().dimension == 16);
 }

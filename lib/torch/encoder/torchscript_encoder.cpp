@@ -166,10 +166,21 @@ void TorchScriptEncoder::load() {
         slowdown_without_support(to_scalar_type(options_.dtype), linear_shapes(*program_->graph()));
   }
   json golden = check_golden(card, embed_exactly, "at float32");
+  const auto sample = [&](Dtype dtype) {
+    return sample_vectors(card,
+                          [&](const auto& batch) { return embed_as_card(batch, dtype, chosen_); });
+  };
+  const auto residues = [&](Dtype dtype) {
+    return sample_vectors(card, [&](const auto& batch) {
+      const at::Tensor output = output_tensor(chosen_.front(), batch, forward(batch, dtype));
+      return encode::EncodedBatch{{token_block(card, batch, output)}};
+    });
+  };
   std::vector<std::vector<float>> exact;
+  std::vector<std::vector<float>> exact_residues;
   if (options_.dtype != Dtype::kFp32) {
-    exact = sample_vectors(
-        card, [&](const auto& batch) { return embed_as_card(batch, Dtype::kFp32, chosen_); });
+    exact = sample(Dtype::kFp32);
+    exact_residues = options_.tokens ? residues(Dtype::kFp32) : exact_residues;
     program_.reset();
     module->to(to_scalar_type(options_.dtype));
     freeze();
@@ -196,9 +207,11 @@ void TorchScriptEncoder::load() {
       golden = check_golden(card, embed_exactly, "by the fused CPU kernels");
     }
   } else {
-    const std::vector<std::vector<float>> drifted = sample_vectors(
-        card, [&](const auto& batch) { return embed_as_card(batch, options_.dtype, chosen_); });
-    report_["drift"] = encode::measure_drift(exact, drifted, options_.dtype);
+    report_["drift"] = encode::measure_drift(exact, sample(options_.dtype), options_.dtype);
+    if (options_.tokens) {
+      report_["drift"]["residues"] =
+          encode::greatest_drift(exact_residues, residues(options_.dtype));
+    }
   }
   report_["golden"] = card.golden.empty() ? json("unchecked") : std::move(golden);
 }
