@@ -25,7 +25,8 @@ OriginComparison compare_origins(const nlohmann::json& head, const nlohmann::jso
                      " for the embeddings");
     }
   };
-  for (const char* field : {"model_sha256", "card_sha256", "pooling", "normalize", "dimension"}) {
+  for (const char* field :
+       {"model_sha256", "card_sha256", "layer", "pooling", "normalize", "dimension"}) {
     compare(field, comparison.conflicts);
   }
   compare("dtype", comparison.remarks);

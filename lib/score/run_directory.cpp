@@ -84,6 +84,11 @@ nlohmann::json RunDirectory::origin() const {
   for (const char* field : {"model_sha256", "card_sha256", "pooling", "normalize", "dtype"}) {
     copy(part("fingerprint"), field, field);
   }
+  // Of several layers the first one's vectors are embeddings.npy.
+  const nlohmann::json layers = part("fingerprint").value("layer", nlohmann::json::array());
+  if (!layers.empty()) {
+    origin["layer"] = layers.front();
+  }
   copy(part("card"), "name", "card");
   return origin;
 }

@@ -18,12 +18,24 @@ std::uint64_t file_bytes(Files& files, const std::string& path) {
   return files.exists(path) ? files.open(path, OpenMode::kRead)->size() : 0;
 }
 
+// Of an array that another process may be finishing or beginning anew: gone between two looks it
+// counts for nothing.
+std::uint64_t bytes_in_use(Files& files, const std::string& path) {
+  try {
+    return file_bytes(files, path);
+  } catch (const Error&) {
+    return 0;
+  }
+}
+
 std::uint64_t array_bytes(Files& files, const std::string& directory,
                           const std::vector<OutputSpec>& outputs) {
   std::uint64_t bytes = 0;
   for (const OutputSpec& output : outputs) {
-    bytes += file_bytes(files, store::path_in(directory, store::array_file(output))) +
-             file_bytes(files, store::path_in(directory, store::partial_file(output)));
+    const std::uint64_t partial =
+        bytes_in_use(files, store::path_in(directory, store::partial_file(output)));
+    bytes += std::max(partial,
+                      bytes_in_use(files, store::path_in(directory, store::array_file(output))));
   }
   return bytes;
 }
@@ -43,23 +55,26 @@ std::string residues_text(double residues) {
 
 }  // namespace
 
-double residues_to_come(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
-                        std::uint32_t special_tokens, std::uint64_t records) {
-  double residues = 0;
+ExpectedRecords records_to_come(input::RecordReader& reader,
+                                const prepare::Preprocessor& preprocessor,
+                                std::uint32_t special_tokens, std::uint64_t records) {
+  ExpectedRecords seen;
   for (std::uint64_t read = 0; read < records; ++read) {
     std::optional<Record> record = reader.next();
     if (!record) {
-      return residues;
+      return seen;
     }
     const std::uint32_t tokens = preprocessor.measure(std::move(*record)).tokens;
-    residues += tokens - std::min(tokens, special_tokens);
+    seen.residues += tokens - std::min(tokens, special_tokens);
+    ++seen.rows;
   }
   const input::InputProgress progress = reader.progress();
-  if (progress.records_total) {
-    return residues * static_cast<double>(*progress.records_total) / static_cast<double>(records);
-  }
-  const auto total = static_cast<double>(progress.bytes_total.value_or(progress.bytes_read));
-  return residues * total / static_cast<double>(std::max<std::uint64_t>(progress.bytes_read, 1));
+  const auto bytes = static_cast<double>(std::max<std::uint64_t>(progress.bytes_read, 1));
+  const double share =
+      progress.records_total
+          ? static_cast<double>(*progress.records_total) / static_cast<double>(records)
+          : static_cast<double>(progress.bytes_total.value_or(progress.bytes_read)) / bytes;
+  return {seen.rows * share, seen.residues * share};
 }
 
 void require_space(Files& files, const std::string& output, const ExpectedOutput& expected,
@@ -75,24 +90,24 @@ void require_space(Files& files, const std::string& output, const ExpectedOutput
   }
   const auto residue_bytes = static_cast<std::uint64_t>(of_residues);
   std::uint64_t needed = expected.rows * per_row + residue_bytes;
-  if (expected.shards > 0) {
+  if (expected.all_shards) {
     needed -= std::min(needed, bytes_in_shards(files, output, expected.outputs));
   }
   const std::optional<std::uint64_t> free = files.free_bytes(output);
   if (free && *free < needed) {
     throw Error(ExitCode::kIo,
                 "not enough disk for " + printable(output, 400) + ": " + format_bytes(needed) +
-                    (expected.shards > 0 ? " more" : "") + " needed for " +
+                    (expected.all_shards ? " more" : "") + " needed for " +
                     (residue_bytes > 0 ? "about " + residues_text(expected.residues)
                                        : format_count(expected.rows) + " records") +
-                    (expected.shards > 0 ? " in all shards" : "") + ", " + format_bytes(*free) +
+                    (expected.all_shards ? " in all shards" : "") + ", " + format_bytes(*free) +
                     " free",
                 "free some space or choose another --output");
   }
   if (residue_bytes > 0) {
     log.info("tokens.npy will need about " + format_bytes(residue_bytes) + " for " +
              residues_text(expected.residues) +
-             (expected.shards > 0 ? " in all shards, and to merge them as much again, or with "
+             (expected.all_shards ? " in all shards, and to merge them as much again, or with "
                                     "--remove-shards that of one"
                                   : ""));
   }

@@ -15,18 +15,23 @@
 
 namespace longhaul::session {
 
-// How many residues will have a vector: as many as those of the first records, for their share of
-// the input's bytes. Reads a few MB; nothing is told of a stream, which would be used up.
-double residues_to_come(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
-                        std::uint32_t special_tokens, std::uint64_t records = 1 << 16);
+struct ExpectedRecords {
+  double rows = 0;
+  double residues = 0;  // that will have a vector
+};
+// Of a whole input, about: as many as the first records have, for their share of its bytes. Reads a
+// few MB; not for a stream, which would be used up.
+ExpectedRecords records_to_come(input::RecordReader& reader,
+                                const prepare::Preprocessor& preprocessor,
+                                std::uint32_t special_tokens, std::uint64_t records = 1 << 16);
 
 struct ExpectedOutput {
   std::vector<OutputSpec> outputs;
-  std::uint64_t rows = 0;    // as many as are known of
-  double residues = 0;       // about
-  std::uint64_t shards = 0;  // 0: a single run
+  std::uint64_t rows = 0;   // as many as are known of
+  double residues = 0;      // about
+  bool all_shards = false;  // rows and residues are those of all shards of an input
 };
-// Of a run that begins; `output` is OUT. Of a shard all are counted, less what others have
+// Of a run that begins; `output` is OUT. Where all shards are counted, less what others have
 // written already: they share the disk. What residues will need is said.
 void require_space(Files& files, const std::string& output, const ExpectedOutput& expected,
                    Log& log);

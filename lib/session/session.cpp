@@ -1,6 +1,7 @@
 #include "session/session.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <utility>
@@ -103,16 +104,18 @@ class Session {
         .outputs = stored(encode::outputs_of(model_.card, options_)),
         .rows = input_.reader->progress().records_total.value_or(config_.window),
         .residues = 0,
-        .shards = config_.shard ? config_.shard->count.value_or(0) : 0};
+        .all_shards = false};
     const bool files = std::all_of(input_.sources.begin(), input_.sources.end(),
                                    [](const auto& source) { return source.regular; });
     if (options_.tokens && files && !config_.retry_rejects) {
       const encode::Alphabet& alphabet = model_.card.alphabet;
       const auto whole = host_.workshop.make_reader(config_, model_.card, host_.stop, nullptr);
-      expected.rows = whole->progress().records_total.value_or(expected.rows);
-      expected.residues = residues_to_come(
+      const ExpectedRecords records = records_to_come(
           *whole, *host_.workshop.make_preprocessor(config_, model_.card, options_.threads, {}),
           (alphabet.prepend ? 1U : 0U) + (alphabet.append ? 1U : 0U));
+      expected.rows = static_cast<std::uint64_t>(std::llround(records.rows));
+      expected.residues = records.residues;
+      expected.all_shards = config_.shard.has_value();
     }
     require_space(host_.files, config_.output, expected, host_.log);
   }

@@ -63,6 +63,8 @@ const std::map<std::string_view, std::string> kOther{
     {"on-leak", "stop"},
     {"recycle-every", "9"},
     {"shard", "2/3"},
+    {"processes", "2"},
+    {"metrics-file", "m.prom"},
     {"mps-high-watermark", "1.5"},
     {"cpu-kernels", "mkl"},
     {"cpu-isa", "avx2"},

@@ -9,16 +9,18 @@ using namespace longhaul;
 using namespace longhaul::session;
 using namespace longhaul::session::test;
 
-TEST_CASE("the residues of an input are told from its first records", "[session]") {
+TEST_CASE("rows and residues of an input are told from its first records", "[session]") {
   const encode::EncoderCard card =
       encode::parse_card(fakes::fake_card_text(nlohmann::json::object()), "card");
   const auto expected = [&](std::vector<Record> records, std::uint64_t look_at,
                             const prepare::SequencePolicy& policy) {
     fakes::VectorReader reader(std::move(records));
     const prepare::SequencePreprocessor preprocessor(card.alphabet, policy);
-    const double residues = residues_to_come(reader, preprocessor, 2, look_at);
+    const auto records_there = static_cast<double>(reader.progress().bytes_total.value_or(0));
+    const ExpectedRecords found = records_to_come(reader, preprocessor, 2, look_at);
+    CHECK(found.rows == records_there);
     CHECK(reader.position().position <= look_at);
-    return residues;
+    return found.residues;
   };
   std::vector<Record> records;
   for (std::uint64_t i = 0; i < 50; ++i) {
