@@ -260,7 +260,8 @@ def antiberty_files():
 
 def sequence_spec(archive, model, family, options, folder, dtype="fp32"):
     card = card_of(archive)
-    return {"alphabet": card["alphabet"], "dimension": card["dimension"], "model": str(model),
+    dimension = (card["outputs"][0] if "outputs" in card else card)["dimension"]
+    return {"alphabet": card["alphabet"], "dimension": dimension, "model": str(model),
             "family": family, "sequences": str(folder / "in.txt"), "threads": options.threads,
             "dtype": dtype, "widths": options.widths}
 
