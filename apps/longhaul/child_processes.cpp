@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <thread>
@@ -87,6 +88,32 @@ ChildProcesses::~ChildProcesses() {
   }
   close(lifeline_[0]);
   close(lifeline_[1]);
+  end_all();
+}
+
+// None is left running by an exception that ends this process's watch: what is committed is safe.
+void ChildProcesses::end_all() {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds kPatience{10};
+  constexpr std::chrono::milliseconds kMoment{20};
+  send(SIGTERM);
+  const Clock::time_point end = Clock::now() + kPatience;
+  for (Child& child : children_) {
+    while (!child.ended) {
+      int status = 0;
+      const pid_t found = waitpid(child.pid, &status, WNOHANG);
+      if (found == child.pid || (found < 0 && errno != EINTR)) {
+        child.ended = true;
+      } else if (Clock::now() < end) {
+        std::this_thread::sleep_for(kMoment);
+      } else {
+        ::kill(child.pid, SIGKILL);
+        while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
+        }
+        child.ended = true;
+      }
+    }
+  }
 }
 
 void ChildProcesses::start(const launch::ProcessShare& share) {

@@ -4,7 +4,7 @@
 // error, a pipe to here; its standard input is a pipe that closes when this process ends, however
 // that happens, and asks it to stop.
 // One thread. Throws Error(kUnavailable) for a process that cannot be started. When the object
-// goes, so do the pipes.
+// goes, so do the pipes, and what still runs is asked to stop, waited for, and ended at last.
 #pragma once
 
 #include <sys/types.h>
@@ -39,6 +39,7 @@ class ChildProcesses : public launch::Processes {
   };
   void read(std::size_t index, std::vector<launch::ProcessEvent>& events);
   void send(int signal);
+  void end_all();
 
   const std::vector<std::string> arguments_;
   const std::optional<std::string> directory_;

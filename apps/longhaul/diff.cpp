@@ -20,15 +20,19 @@ struct DiffOptions {
   bool json = false;
 };
 
+[[noreturn]] void unmerged(const std::string& path) {
+  throw Error(
+      ExitCode::kInterrupted, printable(path, 400) + " holds shards that are not merged",
+      "give longhaul merge " + shell_word(path) + ", or compare the directories of two shards");
+}
+
 store::OutputReader open_output(Files& files, const std::string& path) {
   using store::store_files::kEmbeddings;
   using store::store_files::kJournal;
   const auto has = [&](const char* name) { return files.exists(store::path_in(path, name)); };
   if (files.kind(path) == PathKind::kDirectory && !has(kJournal)) {
     if (store::has_shards(files, path)) {
-      throw Error(
-          ExitCode::kBadData, printable(path, 400) + " holds shards that are not merged",
-          "give longhaul merge " + shell_word(path) + ", or compare the directories of two shards");
+      unmerged(path);
     }
     if (!has(kEmbeddings)) {
       throw Error(ExitCode::kBadData, printable(path, 400) + " is no output of longhaul embed",
@@ -37,8 +41,11 @@ store::OutputReader open_output(Files& files, const std::string& path) {
   }
   store::OutputReader output(files, path, store::OutputReader::JournalFile::kOptional,
                              "see what `longhaul verify` says");
+  if (!output.finished() && store::has_shards(files, path)) {
+    unmerged(path);
+  }
   if (!output.finished() && output.rows() == 0) {
-    throw Error(ExitCode::kBadData,
+    throw Error(ExitCode::kInterrupted,
                 printable(path, 400) + " has no complete window yet: there is nothing to compare",
                 "give the command that began it again, and compare when it has more");
   }

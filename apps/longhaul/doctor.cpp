@@ -15,6 +15,7 @@
 #include "backend.hpp"
 #include "base/text.hpp"
 #include "command.hpp"
+#include "config/device_list.hpp"
 #include "config/run_config.hpp"
 #include "device/memory_reading.hpp"
 #include "doctor/machine_checks.hpp"
@@ -52,6 +53,23 @@ std::optional<std::uint64_t> soft_limit(int resource) {
   return limit.rlim_cur;
 }
 
+// The words of the command line, as those of embed: a wrong one is no finding about the machine.
+config::RunConfig run_config(const DoctorOptions& options) {
+  std::vector<std::pair<std::string, std::string>> flags{{"device", options.device}};
+  if (!options.dtype.empty()) {
+    flags.emplace_back("dtype", options.dtype);
+  }
+  config::RunConfig config = config::resolve_config(flags, {}, std::nullopt).config;
+  if (config.device == config::kAllCudaDevices ||
+      config::listed_devices(config.device).size() > 1) {
+    throw Error(ExitCode::kUsage,
+                "--device " + printable(config.device) + ": doctor tries one device",
+                "name one, as in --device cuda:0, and give the command for each");
+  }
+  config.model = options.model;
+  return config;
+}
+
 bool is_writable(int descriptor) {
   const int flags = fcntl(descriptor, F_GETFL);
   return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
@@ -67,7 +85,10 @@ std::string nvidia_driver() {
 class Doctor {
  public:
   Doctor(DoctorOptions options, const std::map<std::string, std::string>& environment)
-      : options_(std::move(options)), environment_(environment), backend_(make_backend()) {}
+      : options_(std::move(options)),
+        config_(run_config(options_)),
+        environment_(environment),
+        backend_(make_backend()) {}
 
   ExitCode run(std::size_t columns) {
     look_at_machine();
@@ -131,37 +152,37 @@ class Doctor {
   }
 
   void look_at_model() {
-    try {
-      const encode::ModelFile model =
-          backend_.models.read_model(options_.model, std::nullopt, std::nullopt);
-      lines_.push_back(doctor::ok(
-          "model", model.card.name + ", " +
-                       format_count(encode::outputs_of(model.card, {}).front().dimension) +
-                       " dimensions, " + format_count(model.card.golden.size()) +
-                       " golden vectors, SHA-256 " + model.sha256().substr(0, 16)));
-      load(model);
-    } catch (const Error& error) {
-      lines_.push_back(doctor::failed("model", error.what(), error.remedy()));
+    std::optional<encode::ModelFile> model;
+    add("model", [&] {
+      model = backend_.models.read_model(options_.model, std::nullopt, std::nullopt);
+      return doctor::ok("model",
+                        model->card.name + ", " +
+                            format_count(encode::outputs_of(model->card, {}).front().dimension) +
+                            " dimensions, " + format_count(model->card.golden.size()) +
+                            " golden vectors, SHA-256 " + model->sha256().substr(0, 16));
+    });
+    if (model) {
+      load(*model);
     }
   }
 
   // Golden vectors are compared as it loads.
   void load(const encode::ModelFile& model) {
-    config::RunConfig config;
-    config.model = options_.model;
-    config.device = options_.device;
-    if (!options_.dtype.empty()) {
-      config::find_setting("dtype")->set(config, options_.dtype);
+    std::unique_ptr<encode::Encoder> encoder;
+    add("load", [&] {
+      NullLog log;
+      const auto start = std::chrono::steady_clock::now();
+      encoder = backend_.models.make_encoder(
+          model,
+          session::encoder_options(config_, model.card, usable_threads(environment_).threads), log);
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+      return doctor::ok("load", "on " + encoder->device().name() + " at " +
+                                    std::string(to_string(config_.dtype)) + " in " +
+                                    format_duration(took));
+    });
+    if (!encoder) {
+      return;
     }
-    NullLog log;
-    const auto start = std::chrono::steady_clock::now();
-    const std::unique_ptr<encode::Encoder> encoder = backend_.models.make_encoder(
-        model, session::encoder_options(config, model.card, usable_threads(environment_).threads),
-        log);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    lines_.push_back(doctor::ok("load", "on " + encoder->device().name() + " at " +
-                                            std::string(to_string(config.dtype)) + " in " +
-                                            format_duration(took)));
     add("contract", [&] {
       encode::ContractSettings settings;
       settings.parts = encoder->rows_policy();
@@ -222,6 +243,7 @@ class Doctor {
   }
 
   DoctorOptions options_;
+  const config::RunConfig config_;
   const std::map<std::string, std::string>& environment_;
   Backend backend_;
   std::vector<HealthLine> lines_;

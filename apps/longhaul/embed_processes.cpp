@@ -1,9 +1,14 @@
 #include "embed_processes.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include "backend.hpp"
+#include "base/error.hpp"
 #include "base/text.hpp"
 #include "child_processes.hpp"
 #include "device/memory_reading.hpp"
@@ -43,6 +48,50 @@ ProgressSnapshot to_show(const launch::Progress& sum, Clock::duration elapsed) {
   return snapshot;
 }
 
+// /dev/stdin and its like, also where that is a file: the processes have another standard input.
+bool is_standard_input(std::filesystem::path path) {
+  namespace fs = std::filesystem;
+  constexpr int kMostLinks = 40;
+  const std::string own = "/proc/" + std::to_string(getpid()) + "/fd";
+  std::error_code error;
+  for (int links = 0; links < kMostLinks; ++links) {
+    const fs::path folder = fs::canonical(path.has_parent_path() ? path.parent_path() : ".", error);
+    if (error) {
+      return false;
+    }
+    if (folder == own || folder == "/dev/fd") {
+      return path.filename() == "0";
+    }
+    const fs::path target = fs::read_symlink(path, error);
+    if (error) {
+      return false;
+    }
+    path = folder / target;
+  }
+  return false;
+}
+
+// A pipe is read once: several processes would each get a part of it, or wait for ever. What is not
+// there is for the processes to refuse.
+void require_readable_by_several(const config::RunConfig& config) {
+  std::vector<std::string> paths = config.inputs;
+  for (const std::optional<std::string>& path : {config.files_from, config.card}) {
+    if (path) {
+      paths.push_back(*path);
+    }
+  }
+  for (const std::string& path : paths) {
+    struct stat status {};
+    const bool there = stat(path.c_str(), &status) == 0;
+    if (there &&
+        ((!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) || is_standard_input(path))) {
+      throw Error(ExitCode::kUsage,
+                  printable(path, 400) + " is a stream, which cannot be read by several processes",
+                  "write it to a file first");
+    }
+  }
+}
+
 class DividedRun {
  public:
   DividedRun(const config::ResolvedConfig& resolved,
@@ -58,6 +107,7 @@ class DividedRun {
         files_(posix_files()) {}
 
   ProcessesEnd run() {
+    require_readable_by_several(config_);
     const session::ProcessOutput found =
         session::prepare_process_output(*files_, config_, shares_.size(), lock_holder());
     if (found.complete) {
@@ -127,7 +177,7 @@ class DividedRun {
         {.processes = processes,
          .log = console_,
          .note = [this](LogLevel level, const std::string& text) { console_.note(level, text); },
-         .stop = &StopSignals::requested,
+         .stop = [this] { return stop(); },
          .stop_at_once = &StopSignals::interrupted_twice,
          .show =
              [&](const launch::Progress& sum) {

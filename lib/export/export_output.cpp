@@ -1,9 +1,7 @@
 #include "export/export_output.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <vector>
 
 #include "base/error.hpp"
@@ -15,12 +13,6 @@
 namespace longhaul::export_room {
 namespace {
 
-std::string part_name(std::uint64_t number, const std::string& ending) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "part-%05llu", static_cast<unsigned long long>(number));
-  return text.data() + ending;
-}
-
 // One file, or a folder of files of so many rows. An output without rows is one table without any.
 class Tables {
  public:
@@ -29,7 +21,7 @@ class Tables {
         context_(context),
         schema_(schema),
         place_(context.files, request.file,
-               request.rows_per_file ? PathKind::kDirectory : PathKind::kFile,
+               request.rows_per_file ? PathKind::kDirectory : PathKind::kFile, request.ending,
                context.lock_holder) {
     next_file();
   }
@@ -53,8 +45,7 @@ class Tables {
  private:
   void next_file() {
     rows_ = 0;
-    const std::string path =
-        request_.rows_per_file ? place_.file(part_name(files_, request_.ending)) : place_.file();
+    const std::string path = request_.rows_per_file ? place_.part(files_) : place_.file();
     ++files_;
     sink_.reset();
     sink_ = context_.make_sink(context_.files, path, schema_);

@@ -1,5 +1,8 @@
 #include "export/new_path.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstdio>
 #include <utility>
 
 #include "base/error.hpp"
@@ -7,6 +10,9 @@
 
 namespace longhaul::export_room {
 namespace {
+
+constexpr std::string_view kPart = "part-";
+constexpr std::size_t kPartDigits = 5;
 
 std::string without_slashes(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) {
@@ -22,18 +28,21 @@ std::string without_slashes(std::string path) {
 
 }  // namespace
 
-NewPath::NewPath(Files& files, std::string path, PathKind kind, const std::string& holder)
+NewPath::NewPath(Files& files, std::string path, PathKind kind, std::string ending,
+                 const std::string& holder)
     : files_(files),
       path_(without_slashes(std::move(path))),
-      partial_(path_ + ".partial"),
-      kind_(kind) {
+      partial_(path_ + ".longhaul-export"),
+      kind_(kind),
+      ending_(std::move(ending)) {
   require_free();
-  lock_ = files_.lock(path_ + ".lock", holder, std::nullopt);
+  const std::string lock = partial_ + ".lock";
+  lock_ = files_.lock(lock, holder, std::nullopt);
   if (!lock_) {
-    throw Error(ExitCode::kUnavailable,
-                printable(path_, 400) + " is being written by " +
-                    printable(read_text(files_, path_ + ".lock"), 400),
-                "wait for it, or name another with --output");
+    throw Error(
+        ExitCode::kUnavailable,
+        printable(path_, 400) + " is being written by " + printable(read_text(files_, lock), 400),
+        "wait for it, or name another with --output");
   }
   require_free();  // it may have come while the lock was another's
   remove_partial();
@@ -59,8 +68,25 @@ void NewPath::require_free() const {
   }
 }
 
-// What a killed process left. Folders in it are nobody's that this class made: they stay, and
-// removing the folder fails by name.
+std::string NewPath::part(std::uint64_t number) const {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%s%05llu", kPart.data(),
+                static_cast<unsigned long long>(number));
+  return partial_ + "/" + text.data() + ending_;
+}
+
+bool NewPath::is_part(std::string_view name) const {
+  if (!name.starts_with(kPart) || !name.ends_with(ending_) ||
+      name.size() < kPart.size() + kPartDigits + ending_.size()) {
+    return false;
+  }
+  name.remove_prefix(kPart.size());
+  name.remove_suffix(ending_.size());
+  return std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// What a killed process left. Anything else in its folder is somebody's: it stays, and removing the
+// folder fails by name.
 void NewPath::remove_partial() {
   switch (files_.kind(partial_)) {
     case PathKind::kAbsent:
@@ -70,7 +96,9 @@ void NewPath::remove_partial() {
       return;
     case PathKind::kDirectory:
       for (const std::string& name : files_.list(partial_)) {
-        files_.remove(file(name));
+        if (is_part(name)) {
+          files_.remove(partial_ + "/" + name);
+        }
       }
       files_.remove_directory(partial_);
   }

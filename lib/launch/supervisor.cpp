@@ -104,9 +104,9 @@ class Supervisor {
     const bool matters = line.level >= LogLevel::kWarning;
     // What a process says once, as of the first record of its kind, is said once for all.
     const bool once = line.text.find("(said once;") != std::string::npos;
-    const bool is_new =
-        heard_.insert(once ? line.text.substr(0, line.text.find(':')) : line.text).second;
-    if (is_new && (process == 0 || matters)) {
+    const std::string said = once ? line.text.substr(0, line.text.find(':')) : line.text;
+    // What was only noted was not heard: the first one may still say it.
+    if ((process == 0 || matters) && heard_.insert(said).second) {
       host_.log.write(line.level, text);
     } else {
       host_.note(line.level, text);

@@ -27,6 +27,24 @@ void clear(Files& files, const std::string& output, const std::string& holder) {
   }
 }
 
+// A run that was killed before its first line holds nothing, and its journal is taken away. Under
+// the lock: one that is just beginning has it.
+void remove_empty_journal(Files& files, const std::string& output, const std::string& holder) {
+  const auto directory = store::open_store(files, output, {.holder = holder, .adopt = {}});
+  if (directory->state()) {
+    return;  // it has begun meanwhile
+  }
+  for (const std::string& name : files.list(output)) {
+    if (store::is_array_file(name) || name == store::store_files::kRecords ||
+        name == store::store_files::kRejects || name == store::store_files::kReport) {
+      throw Error(ExitCode::kMismatch,
+                  printable(output, 400) + " holds " + name + ", and its journal is empty",
+                  "take it away, or embed into another --output");
+    }
+  }
+  directory->clear();
+}
+
 bool is_finished(Files& files, const std::string& output, const Shard& shard) {
   const std::string path = store::shard_directory(output, shard);
   return files.exists(store::path_in(path, store::store_files::kJournal)) &&
@@ -42,6 +60,10 @@ ProcessOutput prepare_process_output(Files& files, const config::RunConfig& conf
     clear(files, output, holder);
   }
   bool merging = false;
+  if (files.exists(store::path_in(output, store::store_files::kJournal)) &&
+      !store::read_store(files, output)) {
+    remove_empty_journal(files, output, holder);
+  }
   if (files.exists(store::path_in(output, store::store_files::kJournal))) {
     const std::optional<store::StoreState> state = store::read_store(files, output);
     if (!state || state->finish || state->merging) {

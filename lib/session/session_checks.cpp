@@ -44,8 +44,7 @@ void require_divisible(const config::RunConfig& config, const encode::EncoderCar
   const bool compat = pooling == Pooling::kMeanCompat;
   if (compat || (card.modality != Modality::kImage && config.order == Order::kInput)) {
     throw Error(ExitCode::kUsage,
-                std::string(config.processes.value_or(1) > 1 ? "--processes does not go with "
-                                                             : "--shard does not go with ") +
+                std::string("--shard, --processes and lists of devices do not go with ") +
                     (compat ? "--pooling mean-compat" : "--order input") +
                     ", whose batches would cross the blocks of records that are dealt to shards",
                 "embed the whole input in one process, or leave that setting out");

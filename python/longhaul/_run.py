@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Array", "NotFinishedError", "OutputError", "Run", "open"]
 
+# Of the program's own columns in records.csv.
+NOT_TEXT = ("row", "length", "truncated", "substituted", "gaps", "windows")
+
 Vectors = npt.NDArray[np.floating[Any]]
 
 
@@ -89,14 +92,16 @@ class Run:
 
     @cached_property
     def records(self) -> pandas.DataFrame:
-        """records.csv, row for row. Ids and hashes are text, also where they look like numbers;
-        an empty cell is an empty text."""
+        """records.csv, row for row. All columns are text, also where they look like numbers, but
+        for the counts of longhaul's own and ``truncated``; an empty cell is an empty text."""
         import pandas
 
         path = self.path / "records.csv"
-        text = {name: str for name in ("id", "source", "hash", "duplicate_of")}
         try:
-            found = pandas.read_csv(path, dtype=text, keep_default_na=False)
+            names = [str(name) for name in pandas.read_csv(path, nrows=0).columns]
+            own = names[:names.index("duplicate_of") + 1]  # behind it are the kept ones
+            text = {name: str for name in names if name not in own or name not in NOT_TEXT}
+            found = pandas.read_csv(path, dtype=text, keep_default_na=False, low_memory=False)
         except (OSError, ValueError) as error:
             raise self._damaged(path, str(error)) from error
         if len(found) != len(self):

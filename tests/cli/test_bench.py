@@ -41,3 +41,8 @@ def test_the_table_names_the_same_figures(longhaul, model):
 def test_bad_choices_are_usage_errors(longhaul, model):
     assert longhaul("bench", model, "--dtype", "fp8").code == 2
     assert longhaul("bench", model, "--records", 0).code == 2
+    for devices in ("cuda:0,1", "cuda:all"):
+        result = longhaul("bench", model, "--device", devices)
+        assert result.code == 2 and "bench measures one device" in result.err, result
+    result = longhaul("bench", model, "--processes", 2)
+    assert result.code == 2 and "--processes" in result.err, result

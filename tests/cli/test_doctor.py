@@ -166,6 +166,20 @@ def test_a_model(t):
     assert examined(t, t.model, code=69)["contract"]["health"] == "failed"
 
 
+@pytest.mark.parametrize("flag, value", [("--dtype", "fp8"), ("--device", "gpu"),
+                                         ("--device", "cuda:0,0"), ("--device", "cuda:0,1")])
+def test_a_wrong_word_is_no_finding(t, flag, value):
+    for arguments in ([], [t.model]):
+        done = t.program("doctor", *arguments, flag, value, cwd=t.folder)
+        assert done.code == 2 and value in done.err and not done.out, done
+
+
+def test_a_model_that_does_not_load(longhaul, tiny_model, tmp_path):
+    lines = examined(Trial(longhaul, tmp_path), tiny_model, "--device", "cuda:77", code=69)
+    assert lines["model"]["health"] == "ok" and lines["load"]["health"] == "failed"
+    assert "contract" not in lines
+
+
 def test_a_real_model(longhaul, tiny_model, tmp_path):
     lines = examined(Trial(longhaul, tmp_path), tiny_model, "--dtype", "bf16")
     assert "LibTorch 2." in lines["program"]["said"]

@@ -155,7 +155,7 @@ def test_killed_at_any_moment_the_same_command_succeeds(longhaul_fake, folder):
     subprocess.run(command, check=True, capture_output=True)
     assert file.read_bytes() == expected
     assert {p.name for p in folder.iterdir()} >= {"t.parquet"}
-    assert not (folder / "t.parquet.partial").exists()
+    assert not (folder / "t.parquet.longhaul-export").exists()
 
 
 def test_a_signal_leaves_nothing_behind(longhaul_fake, needs_strace, job, folder):
@@ -177,7 +177,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(longhaul_fake, needs_strace, job
                                longhaul_fake.path, "export", job.out, "--to", "parquet", "-o",
                                file], capture_output=True, text=True)
         assert "INJECTED" in (folder / "log").read_text()
-        assert done.returncode == 74 and "t.parquet.partial" in done.stderr, done
+        assert done.returncode == 74 and "t.parquet.longhaul-export" in done.stderr, done
         assert "free" in done.stderr
         assert [p.name for p in folder.iterdir()] == ["log"]
     export(longhaul_fake, job.out, file)

@@ -351,7 +351,8 @@ def test_all_of_one_device_is_one_process(longhaul_fake, folder):
     (["--processes", "2", "--device", "mps"], "cannot share"),
     (["--device", "cuda:0,0"], "is not a device"),
     (["--device", "cuda:0,"], "is not a device"),
-    (["--processes", "2", "--order", "input"], "--processes does not go with --order input"),
+    (["--processes", "2", "--order", "input"],
+     "--processes and lists of devices do not go with --order input"),
 ])
 def test_refusals(job, folder, flags, said):
     done = job.run_fake(*job.arguments(folder / "out", *flags))
@@ -363,6 +364,16 @@ def test_standard_input_is_refused(job, folder):
     done = job.run_fake("embed", job.model, "-", "-o", folder / "out", "--processes", "2",
                         stdin=">a\nMKL\n")
     assert done.code == 2 and "standard input" in done.err, done
+
+
+@pytest.mark.parametrize("begun", ["", '{"crc":"'])
+def test_a_run_that_was_killed_before_its_first_line_holds_nothing(job, folder, begun):
+    out = folder / "out"
+    out.mkdir()
+    (out / "journal.jsonl").write_text(begun)
+    done = job.finish(out, "--processes", 2)
+    assert "merged 2 shards" in done.err, done
+    check(job, out)
 
 
 def test_recycling_goes_on_in_each_process(job, folder):

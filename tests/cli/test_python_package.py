@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -32,6 +33,76 @@ def job(longhaul_fake, tmp_path_factory):
     made.out = made.folder / "out"
     made.finish(made.out)
     return made
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A finished output, made without the program: `finished(lines of records.csv)`."""
+    def make(table):
+        names = ("embeddings", "embeddings.early")
+        outputs = [{"name": name, "kind": "vector", "dimension": 4, "dtype": "fp32"}
+                   for name in names]
+        rows = len(table) - 1
+        lines = [{"kind": "begin", "version": 2, "layout": {"outputs": outputs}},
+                 {"kind": "finish", "rows": rows}]
+        (tmp_path / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        (tmp_path / "records.csv").write_text("\n".join(table) + "\n")
+        (tmp_path / "run.json").write_text('{"model": {"sha256": "12"}, "bits": "exact"}')
+        for i, name in enumerate(names):
+            vectors = np.arange(4 * rows, dtype="<f4").reshape(rows, 4) + 1000 * i
+            np.save(tmp_path / f"{name}.npy", vectors)
+        return longhaul.open(tmp_path)
+    return make
+
+
+OWN = "row,id,source,status,length,truncated,substituted"
+
+
+def test_kept_columns_are_text_whatever_they_hold(finished):
+    many = 300000  # more than pandas looks at in one piece
+    run = finished([f"{OWN},gaps,hash,duplicate_of,tag,input.length,windows"] + [
+        f"{i},{i},a.csv,ok,5,false,0,1,ab,,{'007' if i < many - 2 else 'x' if i < many - 1 else ''}"
+        f",1.50,NA" for i in range(many)])
+    records = run.records
+    assert set(map(type, records.tag)) == {str}
+    assert records.tag[0] == "007" and list(records.tag[-2:]) == ["x", ""]
+    assert records["input.length"][0] == "1.50" and records.windows[0] == "NA"
+    assert records.id[7] == "7" and set(records.duplicate_of) == {""}
+    for name in ("row", "length", "substituted", "gaps"):
+        assert records[name].dtype == np.int64, name
+    assert records.truncated.dtype == np.bool_
+
+
+def test_a_kept_column_with_a_name_of_ours_is_text(finished):
+    run = finished([f"{OWN},hash,duplicate_of,gaps", "0,a,a.csv,ok,5,true,0,ab,,007",
+                    "1,b,a.csv,ok,6,false,0,cd,,"])
+    assert list(run.records.gaps) == ["007", ""]
+    assert list(run.records.truncated) == [True, False]
+
+
+class StubAnnData:
+    """What to_anndata() gives to anndata, where that is not installed."""
+
+    def __init__(self, X, obs):
+        self.X, self.obs, self.obsm, self.uns = X, obs, {}, {}
+
+
+@pytest.mark.parametrize("second", ["b", "a"])
+def test_what_anndata_is_given(finished, monkeypatch, second):
+    stub = types.ModuleType("anndata")
+    stub.AnnData = StubAnnData
+    monkeypatch.setitem(sys.modules, "anndata", stub)
+    run = finished([f"{OWN},hash,duplicate_of,tag", "0,a,a.csv,ok,5,false,0,ab,,007",
+                    "1,x,a.csv,rejected,0,false,0,,,1", f"2,{second},a.csv,ok,6,false,0,cd,,",
+                    "3,c,a.csv,duplicate,6,false,0,cd,2,2"])
+    found = run.to_anndata()
+    kept = [0, 2]
+    assert type(found.X) is np.ndarray and np.array_equal(found.X, run.vectors[kept])
+    assert list(found.obs.index) == (["a", "b"] if second == "b" else ["0", "2"])
+    assert list(found.obs.tag) == ["007", ""] and list(found.obs.row) == kept
+    assert list(found.obsm) == ["embeddings.early"]
+    assert np.array_equal(found.obsm["embeddings.early"], run.array("embeddings.early")[kept])
+    assert json.loads(found.uns["longhaul"]) == {"model": {"sha256": "12"}, "bits": "exact"}
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def embed_into(t, out, *flags, model=None, source=None):
 def test_what_is_no_output(t):
     for index in (1, 2):
         embed_into(t, "shared", "--shard", f"{index}/2")
-    line = t.fails(65, "compare the directories of two shards", "diff", t.out, "shared")
+    line = t.fails(75, "compare the directories of two shards", "diff", t.out, "shared")
     assert "give longhaul merge shared" in line
     t.works("diff", "shared/shards/1-of-2", "shared/shards/1-of-2")
     t.works("merge", "shared")
@@ -37,7 +37,7 @@ def test_what_is_no_output(t):
 def test_an_output_that_has_nothing_yet(t):
     t.model.write_text('{"fake": true, "dimension": 8, "error_at": 1}')
     t.program(*t.embed("--overwrite"), cwd=t.folder)
-    t.fails(65, "give the command that began it again, and compare when it has more", "diff", t.out,
+    t.fails(75, "give the command that began it again, and compare when it has more", "diff", t.out,
             t.out)
     t.model.write_text('{"fake": true, "dimension": 8}')
     t.works(*t.embed("--overwrite"))

@@ -1,5 +1,8 @@
 """The remedies of several processes, followed."""
 
+import os
+import re
+
 import pytest
 
 from remedies import Trial, cannot_follow, follows
@@ -38,6 +41,35 @@ def test_a_retry_in_one_process(t):
 def test_standard_input_of_several(t):
     t.fails(2, "write it to a file first", "embed", t.model, "-", "-o", t.out, "--processes", 2)
     t.works(*t.embed("--processes", 2))
+
+
+@follows("apps/longhaul/embed_processes.cpp", "cannot be read by several processes")
+def test_a_pipe_of_several(t):
+    os.mkfifo(t.folder / "pipe")
+    t.fails(2, "write it to a file first", "embed", t.model, "pipe", "-o", t.out, "--processes", 2,
+            timeout=60)
+    t.works(*t.embed("--processes", 2))
+
+
+@follows(OUTPUT, ", and its journal is empty")
+def test_files_beside_an_empty_journal(t):
+    t.works(*t.embed())
+    (t.out / "journal.jsonl").write_text("")
+    for _ in range(9):
+        done = t.program(*t.embed("--processes", 2), cwd=t.folder)
+        if done.code == 0:
+            break
+        line = t.fails(73, "take it away, or embed into another --output",
+                       *t.embed("--processes", 2))
+        (t.out / re.search(r" holds (\S+), ", line)[1]).unlink()
+    t.works("verify", t.out)
+
+
+@follows("apps/longhaul/doctor.cpp", "doctor tries one device")
+def test_one_device_at_a_time(t):
+    for devices in ("cuda:0,1", "cuda:all"):
+        t.fails(2, "name one, as in --device cuda:0", "doctor", t.model, "--device", devices)
+    t.works("doctor", t.model, "--device", "cpu")
 
 
 @follows(CONFIG, " and --device ")

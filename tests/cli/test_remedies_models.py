@@ -164,6 +164,13 @@ def test_an_image_model(t, photographs):
     t.fails(2, "time images with embed", "bench", t.model)
 
 
+@follows("apps/longhaul/bench.cpp", "bench measures one device")
+def test_a_bench_of_one_device(t):
+    for devices in ("cuda:0,1", "cuda:all"):
+        t.fails(2, "name one, as in --device cuda:0", "bench", t.model, "--device", devices)
+    t.works("bench", t.model, "--device", "cpu", "--records", 16)
+
+
 @follows("lib/encode/model_checks.cpp", "drift to cosine")
 @follows(ENCODER, "does not compute at")
 def test_half_types(t):

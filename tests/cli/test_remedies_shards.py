@@ -43,7 +43,7 @@ def test_standard_input(t):
     t.works(*shard(t, "1/2"))
 
 
-@follows(CHECKS, "--shard does not go with ")
+@follows(CHECKS, "lists of devices do not go with ")
 def test_batches_that_cross_blocks(t):
     for flags in (["--order", "input"], ["--pooling", "mean-compat", "--order", "input", "-b", "2"]):
         t.fails(2, "or leave that setting out", *shard(t, "1/2", *flags))

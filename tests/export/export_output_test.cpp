@@ -236,7 +236,7 @@ TEST_CASE("a table is whole or not there, whatever fails and whenever the power 
       export_all(files, request);
       CHECK(files.content(probe) == expected);
     }
-    CHECK_FALSE(files.exists("to/table.partial"));
+    CHECK_FALSE(files.exists("to/table.longhaul-export"));
     if (!reached) {
       CHECK(done);
       break;
@@ -252,17 +252,51 @@ TEST_CASE("what is there is not overwritten, and what a kill left is taken over"
   CHECK(error_of([&] { export_all(files, to_table()); }).code() == ExitCode::kUsage);
   CHECK(files.content("to/table") == "mine");
   files.remove("to/table");
-  files.set_content("to/table.partial", std::string(100000, 'x'));
+  files.set_content("to/table.longhaul-export", std::string(100000, 'x'));
   export_all(files, to_table());
   CHECK(lines_of(files.content("to/table")).back() == "end");
-  CHECK_FALSE(files.exists("to/table.partial"));
+  CHECK_FALSE(files.exists("to/table.longhaul-export"));
+}
+
+TEST_CASE("files of others beside the new one stay") {
+  FaultFiles files;
+  prepare(files);
+  files.set_content("to/table.partial", "a download");
+  files.set_content("to/table.lock", "a program's");
+  export_all(files, to_table());
+  CHECK(files.content("to/table.partial") == "a download");
+  CHECK(files.content("to/table.lock") == "a program's");
+}
+
+TEST_CASE("of a folder that a kill left only our files are removed") {
+  FaultFiles files;
+  prepare(files);
+  ExportRequest request = to_table();
+  request.rows_per_file = 3;
+  const std::string folder = "to/table.longhaul-export/";
+  files.make_directory("to/table.longhaul-export");
+  files.set_content(folder + "part-00000" + request.ending, "half");
+  files.set_content(folder + "part-100000" + request.ending, "half");
+  SECTION("nothing else is there") {
+    export_all(files, request);
+    CHECK(files.exists("to/table/part-00000" + request.ending));
+    CHECK_FALSE(files.exists("to/table/part-100000" + request.ending));
+  }
+  SECTION("something else is there") {
+    const std::string name = GENERATE("notes.txt", "part-0001", "part-0000x", "part-00001.other");
+    files.set_content(folder + name, "mine");
+    const Error error = error_of([&] { export_all(files, request); });
+    CHECK(error.code() == ExitCode::kIo);
+    CHECK(files.content(folder + name) == "mine");
+    CHECK_FALSE(files.exists("to/table"));
+  }
 }
 
 TEST_CASE("an export that another process writes is not disturbed") {
   FaultFiles files;
   prepare(files);
-  const auto lock = files.lock("to/table.lock", "", std::nullopt);
-  files.set_content("to/table.lock", "process 7");
+  const auto lock = files.lock("to/table.longhaul-export.lock", "", std::nullopt);
+  files.set_content("to/table.longhaul-export.lock", "process 7");
   const Error error = error_of([&] { export_all(files, to_table()); });
   CHECK(error.code() == ExitCode::kUnavailable);
   CHECK_THAT(error.what(), Catch::Contains("process 7"));
@@ -277,7 +311,7 @@ TEST_CASE("a stop leaves nothing behind") {
   CHECK(error_of([&] { export_output(output, to_table(), context); }).code() ==
         ExitCode::kInterrupted);
   CHECK_FALSE(files.exists("to/table"));
-  CHECK_FALSE(files.exists("to/table.partial"));
+  CHECK_FALSE(files.exists("to/table.longhaul-export"));
 }
 
 TEST_CASE("a byte that is not what the run wrote is found, wherever it stands") {
@@ -300,7 +334,7 @@ TEST_CASE("a byte that is not what the run wrote is found, wherever it stands") 
   CHECK(error.code() == ExitCode::kBadData);
   CHECK_THAT(error.remedy(), Catch::Contains("longhaul verify"));
   CHECK_FALSE(files.exists("to/table"));
-  CHECK_FALSE(files.exists("to/table.partial"));
+  CHECK_FALSE(files.exists("to/table.longhaul-export"));
 }
 
 TEST_CASE("a file that ends early is found") {

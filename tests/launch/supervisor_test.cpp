@@ -195,6 +195,21 @@ TEST_CASE("a person reads the first one's messages, and of the others what is ne
   CHECK(scene.noted == std::vector<std::string>{"shard 2/3: loaded in 2 s", "shard 1/3: odd"});
 }
 
+TEST_CASE("what another process said first is still heard from the first one") {
+  Scene scene;
+  scene.say(1, message_line(LogLevel::kInfo, "loaded"));
+  scene.say(0, message_line(LogLevel::kInfo, "loaded"));
+  scene.say(2, message_line(LogLevel::kInfo, "loaded"));
+  scene.say(0, message_line(LogLevel::kInfo, "loaded"));
+  for (const std::size_t i : {0U, 1U, 2U}) {
+    scene.end(i, 0);
+  }
+  scene.run();
+  CHECK(scene.log.lines == std::vector<std::string>{"info shard 1/3: loaded"});
+  CHECK(scene.noted ==
+        std::vector<std::string>{"shard 2/3: loaded", "shard 3/3: loaded", "shard 1/3: loaded"});
+}
+
 TEST_CASE("what a process says once is said once for all") {
   Scene scene;
   scene.say(1, message_line(LogLevel::kWarning, "rejected as empty: record 5 (said once; see)"));
