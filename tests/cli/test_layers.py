@@ -111,6 +111,23 @@ def test_what_there_is_not_is_refused(longhaul_fake, folder):
     t.works(*t.embed("--layer", "late", "--pooling", "none"))
 
 
+def test_a_probe_is_of_one_layer(longhaul_fake, folder):
+    t = Trial(longhaul_fake, folder)
+    t.works(*t.embed())
+    t.write("model.json", json.dumps({"fake": True, "dimension": 16, "card": card()}))
+    outs = {}
+    for name, layers in (("early", ["early"]), ("both", ["early", "late"]), ("late", ["late"])):
+        t.out = outs[name] = folder / name
+        t.works(*t.embed(*(word for layer in layers for word in ("--layer", layer)),
+                         "--keep-column", "label"))
+    head = folder / "head.npz"
+    t.works("probe", "fit", outs["early"], "-o", head)
+    assert "layer is early for the head and late for the embeddings" in t.works(
+        "probe", "predict", head, outs["late"], "-o", folder / "p.csv", code=65).err
+    # Its first layer is what embeddings.npy holds.
+    t.works("probe", "predict", head, outs["both"], "-o", folder / "p.csv")
+
+
 def exported(out, *flags):
     subprocess.run([sys.executable, ROOT / "scripts/export_esm.py", "--random", "tiny", out,
                     *map(str, flags)], check=True, stdout=subprocess.DEVNULL)
