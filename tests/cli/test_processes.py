@@ -357,7 +357,10 @@ def test_all_of_one_device_is_one_process(longhaul_fake, folder):
 def test_refusals(job, folder, flags, said):
     done = job.run_fake(*job.arguments(folder / "out", *flags))
     assert done.code == 2 and said in done.err, done
-    assert not (folder / "out").exists()
+    if "input" in flags:  # only the model's card tells that it is meant for sequences
+        job.finish(folder / "out")
+    else:
+        assert not (folder / "out").exists()
 
 
 def test_standard_input_is_refused(job, folder):

@@ -55,7 +55,7 @@ def test_its_flags_and_commands_exist(longhaul):
     for command in set(re.findall(r"^longhaul (\w+) ", README, re.M)):
         assert re.search(rf"^  {command}\b", helps, re.M), command
     texts = longhaul("embed", "--help-all").out + helps + "".join(
-        longhaul(command, "--help").out for command in ("inspect", "merge", "verify", "diff"))
+        longhaul(command, "--help").out for command in ("inspect", "merge", "verify", "diff", "export", "doctor"))
     ours = " ".join(re.findall(r"`((?:longhaul |--)[^`]*)`", README))
     flags = set(re.findall(r"--[a-z][a-z0-9-]+", ours)) - {"--pretrained", "--weights", "--layers"}  # of exporters
     assert len(flags) > 10
@@ -73,6 +73,7 @@ NOT_RUN = {
     "longhaul bench    MODEL": "a list", "longhaul doctor   [MODEL]": "a list", "longhaul merge    OUT": "a list",
     "for i in 1 2 3; do longhaul embed": "test_merge.py does",
     "longhaul merge out/all": "test_merge.py does",
+    "longhaul export   OUT": "a list", "longhaul export OUT --to": "test_export.py does",
 }
 
 

@@ -1,7 +1,6 @@
 """The remedies of several processes, followed."""
 
 import os
-import re
 
 import pytest
 
@@ -51,17 +50,11 @@ def test_a_pipe_of_several(t):
     t.works(*t.embed("--processes", 2))
 
 
-@follows(OUTPUT, ", and its journal is empty")
 def test_files_beside_an_empty_journal(t):
     t.works(*t.embed())
     (t.out / "journal.jsonl").write_text("")
-    for _ in range(9):
-        done = t.program(*t.embed("--processes", 2), cwd=t.folder)
-        if done.code == 0:
-            break
-        line = t.fails(73, "take it away, or embed into another --output",
-                       *t.embed("--processes", 2))
-        (t.out / re.search(r" holds (\S+), ", line)[1]).unlink()
+    t.fails(65, "start anew with --overwrite", *t.embed("--processes", 2))
+    t.works(*t.embed("--processes", 2, "--overwrite"))
     t.works("verify", t.out)
 
 

@@ -83,8 +83,8 @@ TEST_CASE("a value that is not allowed is named with what is") {
     return usage_error([&] { with(name, value); });
   };
   CHECK(message("device", "tpu") ==
-        "'tpu' is not a device; allowed: auto, cpu, cuda, cuda:N, "
-        "cuda:0,2, cuda:all, mps");
+        "'tpu' is not a device; allowed: auto, cpu, cuda, cuda:N, mps, "
+        "cuda:0,2, cuda:all");
   CHECK(message("device", "cuda:x").find("'cuda:x' is not a device") == 0);
   CHECK(message("batch-size", "0") ==
         "'0' is out of range; allowed: a whole number from 1 to 1000000, or auto");
