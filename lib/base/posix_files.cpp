@@ -207,21 +207,24 @@ class PosixFiles : public Files {
   }
 
   void make_directory(const std::string& path) override {
-    if (::mkdir(path.c_str(), 0777) == 0) {
-      sync_directory(parent_directory(path));
-      return;
-    }
-    const int code = errno;
-    if (code == ENOENT) {
-      const std::string parent = parent_directory(path);
-      if (parent != path && kind(parent) == PathKind::kAbsent) {
-        make_directory(parent);
-        make_directory(path);
+    constexpr int kAttempts = 8;  // another process may remove an empty parent between two calls
+    for (int attempt = 1;; ++attempt) {
+      if (::mkdir(path.c_str(), 0777) == 0) {
+        sync_directory(parent_directory(path));
         return;
       }
-    }
-    if (code != EEXIST || kind(path) != PathKind::kDirectory) {
-      fail_directory(path, code);
+      const int code = errno;
+      const std::string parent = parent_directory(path);
+      if (code == ENOENT && parent != path && attempt < kAttempts) {
+        if (kind(parent) == PathKind::kAbsent) {
+          make_directory(parent);
+        }
+        continue;
+      }
+      if (code != EEXIST || kind(path) != PathKind::kDirectory) {
+        fail_directory(path, code);
+      }
+      return;
     }
   }
 
