@@ -280,17 +280,10 @@ void print_table(const json& result, std::size_t columns) {
   print_row("encoder idle, share of the run", number("idle_share"), "");
 }
 
-void require_one_device(const std::string& device) {
-  if (device == config::kAllCudaDevices || config::listed_devices(device).size() > 1) {
-    throw Error(ExitCode::kUsage, "--device " + printable(device) + ": bench measures one device",
-                "name one, as in --device cuda:0, and give the command for each");
-  }
-}
-
 ExitCode bench(const BenchOptions& options, const Context& context) {
   config::RunConfig config = config::resolve_config(options.settings, {}, std::nullopt).config;
   config.model = options.model;
-  require_one_device(config.device);
+  config::require_one_device(config.device, "bench measures");
   config::validate_config(config);
   const std::uint32_t threads =
       config.threads.value_or(usable_threads(context.environment).threads);

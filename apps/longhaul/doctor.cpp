@@ -60,12 +60,7 @@ config::RunConfig run_config(const DoctorOptions& options) {
     flags.emplace_back("dtype", options.dtype);
   }
   config::RunConfig config = config::resolve_config(flags, {}, std::nullopt).config;
-  if (config.device == config::kAllCudaDevices ||
-      config::listed_devices(config.device).size() > 1) {
-    throw Error(ExitCode::kUsage,
-                "--device " + printable(config.device) + ": doctor tries one device",
-                "name one, as in --device cuda:0, and give the command for each");
-  }
+  config::require_one_device(config.device, "doctor tries");
   config.model = options.model;
   return config;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.hpp"
 #include "base/text.hpp"
 
 namespace longhaul::config {
@@ -23,6 +24,17 @@ std::vector<std::string> listed_devices(const std::string& device) {
     at = comma + 1;
   }
   return devices;
+}
+
+bool names_several(const std::string& device) {
+  return device == kAllCudaDevices || listed_devices(device).size() > 1;
+}
+
+void require_one_device(const std::string& device, const std::string& what) {
+  if (names_several(device)) {
+    throw Error(ExitCode::kUsage, "--device " + printable(device) + ": " + what + " one device",
+                "name one, as in --device cuda:0, and give the command for each");
+  }
 }
 
 }  // namespace longhaul::config

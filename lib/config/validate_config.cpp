@@ -134,21 +134,20 @@ void check_processes(const RunConfig& config) {
   const std::uint32_t count = config.processes.value_or(1);
   const std::vector<std::string> devices = listed_devices(config.device);
   const bool all = config.device == kAllCudaDevices;
-  if (count == 1 && devices.size() == 1 && !all) {
+  const bool several = names_several(config.device);
+  if (count == 1 && !several) {
     return;
   }
   const std::string what =
       count > 1 ? "--processes " + std::to_string(count) : "--device " + config.device;
-  const std::string one = all || devices.size() > 1
-                              ? "name one --device, and no --processes"
-                              : "leave out --processes (or give --processes 1)";
+  const std::string one = several ? "name one --device, and no --processes"
+                                  : "leave out --processes (or give --processes 1)";
   if (config.processes && !all && devices.size() > 1 && count != devices.size()) {
     contradiction("--processes " + std::to_string(count) + " and --device " + config.device +
                       ": there is one process a device",
                   "leave out --processes, or name as many devices");
   }
-  if (count > 1 && !all && devices.size() == 1 && config.device != "auto" &&
-      config.device != "cpu") {
+  if (count > 1 && !several && config.device != "auto" && config.device != "cpu") {
     contradiction(
         what + " cannot share --device " + config.device + ": there is one process a device",
         "name as many devices, as in --device cuda:0,1, or leave out --processes");

@@ -68,8 +68,7 @@ std::uint32_t share_of(std::uint32_t all, std::size_t index, std::size_t count) 
 }  // namespace
 
 bool asks_for_processes(const config::RunConfig& config) {
-  return config.processes.value_or(1) > 1 || config.device == config::kAllCudaDevices ||
-         config::listed_devices(config.device).size() > 1;
+  return config.processes.value_or(1) > 1 || config::names_several(config.device);
 }
 
 std::vector<ProcessShare> plan_processes(const config::RunConfig& config, const Machine& machine) {

@@ -58,7 +58,7 @@ def test_files_beside_an_empty_journal(t):
     t.works("verify", t.out)
 
 
-@follows("apps/longhaul/doctor.cpp", "doctor tries one device")
+@follows("lib/config/device_list.cpp", " one device")
 def test_one_device_at_a_time(t):
     for devices in ("cuda:0,1", "cuda:all"):
         t.fails(2, "name one, as in --device cuda:0", "doctor", t.model, "--device", devices)

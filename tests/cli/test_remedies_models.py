@@ -164,7 +164,7 @@ def test_an_image_model(t, photographs):
     t.fails(2, "time images with embed", "bench", t.model)
 
 
-@follows("apps/longhaul/bench.cpp", "bench measures one device")
+@follows("lib/config/device_list.cpp", " one device")
 def test_a_bench_of_one_device(t):
     for devices in ("cuda:0,1", "cuda:all"):
         t.fails(2, "name one, as in --device cuda:0", "bench", t.model, "--device", devices)
