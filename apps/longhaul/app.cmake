@@ -47,7 +47,7 @@ endif()
 target_link_libraries(longhaul PRIVATE longhaul_app longhaul_warnings)
 
 if(LONGHAUL_TESTS)
-  set(test_app_sources console.cpp progress.cpp progress_text.cpp signals.cpp terminal_text.cpp)
+  set(test_app_sources console.cpp metrics_file.cpp metrics_text.cpp progress.cpp progress_text.cpp signals.cpp terminal_text.cpp)
   list(TRANSFORM test_app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
   add_executable(test_app ${test_app_sources} "${PROJECT_SOURCE_DIR}/tests/app/console_test.cpp"
                           "${PROJECT_SOURCE_DIR}/tests/app/progress_test.cpp"

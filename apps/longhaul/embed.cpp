@@ -67,9 +67,7 @@ session::Host make_host(Files& files, const session::Workshop& workshop,
                         const std::optional<std::string>& started_in, MetricsFile* metrics) {
   Console& console = *context.console;
   const UsableThreads usable = usable_threads(context.environment);
-  const auto term = context.environment.find("TERM");
-  const ProgressStyle style =
-      resolve_style(config, term == context.environment.end() ? "" : term->second);
+  const ProgressStyle style = resolve_style(config, context.environment);
   return {
       .files = files,
       .log = console,

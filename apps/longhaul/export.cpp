@@ -1,6 +1,5 @@
 // `longhaul export`: a finished output in the format of other programs.
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "command.hpp"
 #include "console.hpp"
 #include "export/export_output.hpp"
+#include "progress.hpp"
 #include "run_environment.hpp"
 #include "signals.hpp"
 #include "store/checked_rows.hpp"
@@ -74,19 +74,6 @@ void require_space(Files& files, const store::OutputReader& output, const Export
   }
 }
 
-// A line now and then.
-std::function<void(std::uint64_t, std::uint64_t)> teller(Console& console) {
-  using Clock = std::chrono::steady_clock;
-  return [&console, last = Clock::now()](std::uint64_t done, std::uint64_t all) mutable {
-    constexpr auto kEvery = std::chrono::seconds(30);
-    constexpr std::uint64_t kRowsBetweenLooks = 256;
-    if (done % kRowsBetweenLooks == 0 && Clock::now() - last >= kEvery) {
-      last = Clock::now();
-      console.info(format_count(done) + " of " + format_count(all) + " records are exported");
-    }
-  };
-}
-
 std::string in_words(const export_room::ExportSummary& done, const ExportOptions& options) {
   std::string text =
       "exported " + format_count(done.rows) + " rows to " + printable(options.file, 400) +
@@ -122,9 +109,10 @@ ExitCode export_table(const ExportOptions& options, Context& context) {
                                            .ending = format.ending,
                                            .all = options.all,
                                            .rows_per_file = options.rows_per_file};
-  const export_room::ExportSummary done = export_output(
-      output, request,
-      {*files, format.make_sink, lock_holder(), &StopSignals::requested, teller(*context.console)});
+  const export_room::ExportSummary done =
+      export_output(output, request,
+                    {*files, format.make_sink, lock_holder(), &StopSignals::requested,
+                     tell_now_and_then(*context.console, "exported")});
   context.console->info(in_words(done, options));
   if (options.json) {
     std::cout << nlohmann::ordered_json{{"output", printable(options.output, 4096)},

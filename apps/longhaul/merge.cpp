@@ -2,7 +2,6 @@
 #include "command.hpp"
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -10,6 +9,7 @@
 #include "base/text.hpp"
 #include "console.hpp"
 #include "process_setup.hpp"
+#include "progress.hpp"
 #include "run_environment.hpp"
 #include "session/merge.hpp"
 #include "session/output_state.hpp"
@@ -40,18 +40,6 @@ std::optional<config::RejectLimit> parse_limit(const std::string& text) {
   return given.max_rejects;
 }
 
-// A line now and then: who waits for 100 GB wants to know.
-std::function<void(std::uint64_t, std::uint64_t)> teller(Console& console) {
-  using Clock = std::chrono::steady_clock;
-  return [&console, last = Clock::now()](std::uint64_t done, std::uint64_t all) mutable {
-    constexpr auto kEvery = std::chrono::seconds(30);
-    if (Clock::now() - last >= kEvery) {
-      last = Clock::now();
-      console.info(format_count(done) + " of " + format_count(all) + " records are merged");
-    }
-  };
-}
-
 ExitCode merge(const MergeOptions& options, Context& context) {
   session::MergeRequest request;
   request.output = options.output;
@@ -70,7 +58,7 @@ ExitCode merge(const MergeOptions& options, Context& context) {
                                       .session = describe_session(context.arguments),
                                       .utc_now = &utc_now,
                                       .stop = &StopSignals::requested,
-                                      .progress = teller(*context.console)});
+                                      .progress = tell_now_and_then(*context.console, "merged")});
   if (options.json) {
     std::cout << to_json(session::read_output_state(*files, options.output))
                      .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)

@@ -1,5 +1,9 @@
 #include "progress.hpp"
 
+#include <utility>
+
+#include "base/text.hpp"
+
 namespace longhaul::app {
 namespace {
 
@@ -20,14 +24,19 @@ constexpr std::chrono::milliseconds kMeterInterval = 500ms;
 
 }  // namespace
 
-ProgressDisplay::ProgressDisplay(Console& console, ProgressStyle style, TimePoint start)
+ProgressDisplay::ProgressDisplay(Console& console, ProgressStyle style, TimePoint start,
+                                 MetricsFile* metrics)
     : console_(console),
       style_(style),
       start_(start),
+      metrics_(metrics),
       // A bar and JSON say something at once; the first plain line comes after half a minute.
       last_shown_(style == ProgressStyle::kLines ? start : start - interval(style)) {}
 
 void ProgressDisplay::update(const ProgressSnapshot& snapshot, TimePoint now) {
+  if (metrics_ != nullptr) {
+    metrics_->update(snapshot, now);
+  }
   if (style_ == ProgressStyle::kNone || finished_) {
     return;
   }
@@ -52,6 +61,9 @@ void ProgressDisplay::show(const ProgressSnapshot& snapshot) {
 }
 
 void ProgressDisplay::finish(const ProgressSnapshot& snapshot, TimePoint now) {
+  if (metrics_ != nullptr) {
+    metrics_->update(snapshot, now);
+  }
   if (style_ == ProgressStyle::kNone || finished_) {
     return;
   }
@@ -65,14 +77,29 @@ void ProgressDisplay::finish(const ProgressSnapshot& snapshot, TimePoint now) {
   }
 }
 
-ProgressStyle resolve_style(const config::RunConfig& config, const std::string& term) {
+ProgressStyle resolve_style(const config::RunConfig& config,
+                            const std::map<std::string, std::string>& environment) {
   if (config.progress != ProgressStyle::kAuto) {
     return config.progress;
   }
   if (config.quiet) {
     return ProgressStyle::kNone;
   }
-  return stderr_is_terminal(term) ? ProgressStyle::kBar : ProgressStyle::kLines;
+  const auto term = environment.find("TERM");
+  return stderr_is_terminal(term == environment.end() ? "" : term->second) ? ProgressStyle::kBar
+                                                                           : ProgressStyle::kLines;
+}
+
+std::function<void(std::uint64_t, std::uint64_t)> tell_now_and_then(Console& console,
+                                                                    std::string what) {
+  using Clock = std::chrono::steady_clock;
+  return [&console, what = std::move(what), last = Clock::now()](std::uint64_t done,
+                                                                 std::uint64_t all) mutable {
+    if (Clock::now() - last >= 30s) {
+      last = Clock::now();
+      console.info(format_count(done) + " of " + format_count(all) + " records are " + what);
+    }
+  };
 }
 
 }  // namespace longhaul::app

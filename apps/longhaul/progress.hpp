@@ -4,11 +4,15 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
 #include "config/run_config.hpp"
 #include "console.hpp"
+#include "metrics_file.hpp"
 #include "progress_text.hpp"
 
 namespace longhaul::app {
@@ -17,8 +21,10 @@ class ProgressDisplay {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  // `style` as resolve_style() gives it; `start` is when the session began.
-  ProgressDisplay(Console& console, ProgressStyle style, TimePoint start);
+  // `style` as resolve_style() gives it; `start` is when the session began. `metrics` is told too,
+  // whatever the style; null without --metrics-file.
+  ProgressDisplay(Console& console, ProgressStyle style, TimePoint start,
+                  MetricsFile* metrics = nullptr);
 
   void update(const ProgressSnapshot& snapshot, TimePoint now);
   // The state at the end, which stays on the screen. Harmless when repeated.
@@ -30,6 +36,7 @@ class ProgressDisplay {
   Console& console_;
   ProgressStyle style_;
   TimePoint start_;
+  MetricsFile* metrics_;
   TimePoint last_shown_;
   std::optional<TimePoint> last_metered_;
   PaceMeter meter_;
@@ -37,8 +44,13 @@ class ProgressDisplay {
   bool finished_ = false;
 };
 
-// What --progress auto and -q mean here: a bar on a terminal (`term` is the TERM variable), lines
+// What --progress auto and -q mean here: a bar on a terminal (TERM says of what kind), lines
 // elsewhere, nothing when quiet. Any other style is kept.
-ProgressStyle resolve_style(const config::RunConfig& config, const std::string& term);
+ProgressStyle resolve_style(const config::RunConfig& config,
+                            const std::map<std::string, std::string>& environment);
+
+// For a command that goes through records: a line every 30 s, "5 of 9 records are merged".
+std::function<void(std::uint64_t done, std::uint64_t all)> tell_now_and_then(Console& console,
+                                                                             std::string what);
 
 }  // namespace longhaul::app

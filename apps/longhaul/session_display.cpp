@@ -24,27 +24,16 @@ ProgressSnapshot to_show(const run::RunSnapshot& snapshot, Modality modality,
 
 SessionDisplay::SessionDisplay(Console& console, ProgressStyle style, Modality modality,
                                Clock::time_point started, MetricsFile* metrics)
-    : modality_(modality),
-      started_(started),
-      display_(console, style, started),
-      metrics_(metrics) {}
+    : modality_(modality), started_(started), display_(console, style, started, metrics) {}
 
 void SessionDisplay::update(const run::RunSnapshot& snapshot) {
   const Clock::time_point now = Clock::now();
-  const ProgressSnapshot shown = to_show(snapshot, modality_, now - started_);
-  display_.update(shown, now);
-  if (metrics_ != nullptr) {
-    metrics_->update(shown, now);
-  }
+  display_.update(to_show(snapshot, modality_, now - started_), now);
 }
 
 void SessionDisplay::finish(const run::RunSnapshot& snapshot) {
   const Clock::time_point now = Clock::now();
-  const ProgressSnapshot shown = to_show(snapshot, modality_, now - started_);
-  display_.finish(shown, now);
-  if (metrics_ != nullptr) {
-    metrics_->update(shown, now);
-  }
+  display_.finish(to_show(snapshot, modality_, now - started_), now);
 }
 
 }  // namespace longhaul::app

@@ -23,7 +23,6 @@ class SessionDisplay : public session::Display {
   const Modality modality_;
   const std::chrono::steady_clock::time_point started_;
   ProgressDisplay display_;
-  MetricsFile* metrics_;
 };
 
 }  // namespace longhaul::app

@@ -136,12 +136,12 @@ TEST_CASE("plain lines come every half minute, a bar ten times a second, JSON on
 
 TEST_CASE("auto is nothing when quiet, and lines where standard error is no terminal") {
   config::RunConfig config;
-  captured([&] { CHECK(resolve_style(config, "xterm") == ProgressStyle::kLines); });
+  captured([&] { CHECK(resolve_style(config, {{"TERM", "xterm"}}) == ProgressStyle::kLines); });
   config.progress = ProgressStyle::kBar;
-  CHECK(resolve_style(config, "dumb") == ProgressStyle::kBar);
+  CHECK(resolve_style(config, {{"TERM", "dumb"}}) == ProgressStyle::kBar);
   config.progress = ProgressStyle::kAuto;
   config.quiet = true;
-  CHECK(resolve_style(config, "xterm") == ProgressStyle::kNone);
+  CHECK(resolve_style(config, {{"TERM", "xterm"}}) == ProgressStyle::kNone);
 }
 
 TEST_CASE("each stop signal sets the flag and the handlers before come back") {
