@@ -14,6 +14,7 @@
 #include "session/shard_states.hpp"
 #include "store/embedding_store.hpp"
 #include "store/merged_output.hpp"
+#include "store/output_reader.hpp"
 #include "store/shards.hpp"
 #include "store/store_layout.hpp"
 #include "terminal_text.hpp"
@@ -69,19 +70,11 @@ struct BegunMerge {
 };
 
 std::optional<BegunMerge> begun_merge(Files& files, const std::string& path) {
-  if (!files.exists(store::path_in(path, store::store_files::kJournal))) {
+  const auto state = store::read_store_if_begun(files, path);
+  if (!state || state->finish || !store::merged_shards(*state)) {
     return std::nullopt;
   }
-  const std::optional<store::StoreState> state = store::read_store(files, path);
-  if (!state || state->finish || !state->begin.contains("shards")) {
-    return std::nullopt;
-  }
-  BegunMerge merge{store::merge_claims(*state).size(), ""};
-  const std::string lock = store::path_in(path, store::store_files::kLock);
-  if (files.locked(lock)) {
-    merge.holder = printable(read_text(files, lock), 400);
-  }
-  return merge;
+  return BegunMerge{store::merge_claims(*state).size(), store::holder_of(files, path)};
 }
 
 std::string line_of(const BegunMerge& merge, std::size_t shards, const std::string& path) {

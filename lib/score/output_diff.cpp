@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "store/row_hash.hpp"
+#include "store/row_sums.hpp"
 
 namespace longhaul::score {
 namespace {
@@ -53,26 +53,10 @@ class Checksums {
       return;
     }
     sums_.emplace(output.checksums());
-    for (const OutputSpec& spec : output.layout().outputs) {
-      arrays_.push_back(output.array(spec));
-    }
+    arrays_ = output.arrays();
   }
 
-  bool matches(std::uint64_t row) {
-    if (!sums_) {
-      return true;
-    }
-    store::RowHash hash;
-    for (ArrayReader& array : arrays_) {
-      const auto bytes = array.bytes(row);
-      if (!bytes) {
-        return false;
-      }
-      hash.add(*bytes);
-    }
-    const std::optional<std::uint64_t> expected = sums_->of(row);
-    return expected && hash.value() == *expected;
-  }
+  bool matches(std::uint64_t row) { return !sums_ || !fault_of_row(arrays_, *sums_, row); }
 
  private:
   std::vector<ArrayReader> arrays_;

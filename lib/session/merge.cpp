@@ -27,11 +27,11 @@ using nlohmann::json;
 using store::MergedOutput;
 using Claims = std::map<std::uint64_t, std::string>;
 
-constexpr const char* kShards = "shards";  // how many, in the journal's first and last line
+using store::kMergedShards;
 
 // What a merge is of: where it is another than one that was begun here, that one is begun anew.
 bool same_merge(const json& before, const json& now) {
-  for (const char* name : {kShards, "whole", "fingerprint", "kept_columns"}) {
+  for (const char* name : {kMergedShards, "whole", "fingerprint", "kept_columns"}) {
     if (before.value(name, json()) != now.at(name)) {
       return false;
     }
@@ -115,7 +115,7 @@ json Merge::begin_line() const {
   begin.created = host_.utc_now();
   begin.versions = host_.versions;
   json line = to_json(begin);
-  line[kShards] = set_.count();
+  line[kMergedShards] = set_.count();
   line["whole"] = {{"records", set_.whole().records},
                    {"digest", to_hex(set_.whole().digest.content)}};
   return line;
@@ -240,7 +240,7 @@ ExitCode Merge::finish(MergedOutput& output, const Counters& counters) {
   output.finish(merged_report(set_, reports_,
                               {code, counters, set_.first().begin.fingerprint, std::move(merge),
                                request_.settings}),
-                {{"code", to_int(code)}, {kShards, set_.count()}});
+                {{"code", to_int(code)}, {kMergedShards, set_.count()}});
   std::string line = "merged " + format_count(set_.count()) +
                      " shards: " + format_count(counters.records) + " records, " +
                      format_count(counters.ok) + " with a vector";
@@ -283,7 +283,7 @@ std::optional<store::JournalState> read_state(Files& files, const std::string& o
     }
     return state;
   }
-  if (!state->run.begin.contains(kShards)) {
+  if (!store::merged_shards(state->run)) {
     throw Error(ExitCode::kMismatch,
                 printable(output, 400) + " was begun without --shard: there is nothing to merge",
                 "name an output directory whose records were embedded with --shard");

@@ -10,6 +10,7 @@
 #include "session/run_report.hpp"
 #include "session/session_checks.hpp"
 #include "session/shard_mode.hpp"
+#include "store/merged_output.hpp"
 #include "store/output_reader.hpp"
 #include "store/shards.hpp"
 
@@ -25,7 +26,7 @@ class PlainMode : public Mode {
       directory_->clear();
     }
     if (const auto& state = directory_->state();
-        state && state->begin.contains("shards") && !state->finish) {
+        state && store::merged_shards(*state) && !state->finish) {
       throw Error(ExitCode::kInterrupted,
                   "the shards of " + printable(config.output, 400) + " are being merged",
                   "give longhaul merge " + shell_word(config.output) + " to finish that");

@@ -8,6 +8,8 @@
 #include "session/run_identity.hpp"
 #include "session/session_checks.hpp"
 #include "session/shard_choices.hpp"
+#include "store/merged_output.hpp"
+#include "store/output_reader.hpp"
 #include "store/shards.hpp"
 
 namespace longhaul::session {
@@ -162,10 +164,8 @@ void ShardMode::require_no_plain_run() const {
     throw Error(ExitCode::kMismatch, name + " was begun without --shard, and the two do not mix",
                 "leave --shard out, or name another --output");
   }
-  const std::string lock = store::path_in(config_.output, store::store_files::kLock);
-  if (files.locked(lock)) {
-    throw Error(ExitCode::kUnavailable,
-                name + " is in use by " + printable(read_text(files, lock), 400),
+  if (const std::string holder = store::holder_of(files, config_.output); !holder.empty()) {
+    throw Error(ExitCode::kUnavailable, name + " is in use by " + holder,
                 "wait for it to end, or name another --output");
   }
 }
@@ -232,19 +232,12 @@ struct Merged {
   bool finished = false;
 };
 std::optional<Merged> merged_output(Files& files, const std::string& output) {
-  if (!files.exists(store::path_in(output, store::store_files::kJournal))) {
+  const auto state = store::read_store_if_begun(files, output);
+  const auto shards = state ? store::merged_shards(*state) : std::nullopt;
+  if (!shards) {
     return std::nullopt;
   }
-  const std::optional<store::StoreState> state = store::read_store(files, output);
-  if (!state || !state->begin.contains("shards")) {
-    return std::nullopt;
-  }
-  return Merged{state->begin.at("shards"), state->finish.has_value() || state->merging};
-}
-
-bool is_finished(Files& files, const std::string& shard) {
-  return files.exists(store::path_in(shard, store::store_files::kJournal)) &&
-         store::read_store(files, shard).value_or(store::StoreState()).finish.has_value();
+  return Merged{*shards, state->finish.has_value() || state->merging};
 }
 
 }  // namespace
@@ -255,8 +248,7 @@ std::unique_ptr<Mode> shard_mode(const config::RunConfig& config, const Host& ho
   const Shard shard = shard_of(config);
   // A shard that a merge found damaged is embedded anew, and gone on with like any other.
   if (!merged || (!merged->finished &&
-                  (config.overwrite ||
-                   !is_finished(host.files, store::shard_directory(config.output, shard))))) {
+                  (config.overwrite || !store::is_finished(host.files, config.output, shard)))) {
     return std::make_unique<ShardMode>(config, host, continuation, merged.has_value());
   }
   const std::string name = printable(config.output, 400);

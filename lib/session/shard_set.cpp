@@ -292,36 +292,18 @@ void require_there(const store::OutputReader& shard, const std::string& name) {
   }
 }
 
-// The tables as each commit hashed them.
 void require_tables(Files& files, const store::OutputReader& shard) {
-  if (!shard.claims()->run.progress) {
-    return;  // of a shard without a record
-  }
   store::Verification found;
-  store::TextFileVerifier records(files, shard.path_of(store::store_files::kRecords), found);
-  store::TextFileVerifier rejects(files, shard.path_of(store::store_files::kRejects), found);
-  const std::string journal = shard.path_of(store::store_files::kJournal);
-  store::scan_journal(*files.open(journal, OpenMode::kRead), journal,
-                      [&](const store::JournalLine& line) {
-                        if (line.kind == "commit") {
-                          const store::FileClaims claims =
-                              store::claims_from_json(store::parse_journal_line(journal, line));
-                          records.commit(claims.records_bytes, claims.records_hash);
-                          rejects.commit(claims.rejects_bytes, claims.rejects_hash);
-                        }
-                      });
-  records.check_end();
-  rejects.check_end();
+  store::verify_tables(files, shard, found);
   if (!found.good()) {
     damaged(found.findings.front().where + " " + found.findings.front().what);
   }
 }
 
 void require_report(Files& files, const store::OutputReader& shard) {
-  const std::string path = shard.path_of(store::store_files::kReport);
-  if (to_hex(hash64(read_text(files, path))) !=
-      shard.claims()->run.finish->at("report").get<std::string>()) {
-    damaged(path + " is not what the shard wrote when it finished");
+  if (!store::report_is_claimed(files, shard.path(), shard.claims()->run)) {
+    damaged(shard.path_of(store::store_files::kReport) +
+            " is not what the shard wrote when it finished");
   }
 }
 

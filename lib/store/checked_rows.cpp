@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
-#include "store/row_hash.hpp"
+#include "store/row_sums.hpp"
 #include "store/shards.hpp"
 #include "store/text_file_verifier.hpp"
 
@@ -37,14 +37,6 @@ void require_begun(Files& files, const std::string& path) {
               "name the --output of a run, with all of its files");
 }
 
-void require_report(Files& files, const OutputReader& output) {
-  const std::string path = output.path_of(store_files::kReport);
-  if (to_hex(hash64(read_text(files, path))) !=
-      output.claims()->run.finish->at("report").get<std::string>()) {
-    damaged(path, "is not what the run wrote when it finished");
-  }
-}
-
 }  // namespace
 
 OutputReader open_finished(Files& files, const std::string& path) {
@@ -67,17 +59,19 @@ OutputReader open_finished(Files& files, const std::string& path) {
   if (!tables.good()) {
     damaged(tables.findings.front().where, tables.findings.front().what);
   }
-  require_report(files, output);
+  if (!report_is_claimed(files, path, output.claims()->run)) {
+    damaged(output.path_of(store_files::kReport), "is not what the run wrote when it finished");
+  }
   return output;
 }
 
 CheckedRows::CheckedRows(const OutputReader& output)
     : rows_(output.claims()->run.finish->at("rows").get<std::uint64_t>()),
       records_(output.records()),
+      arrays_(output.arrays()),
       checksums_(output.checksums()) {
-  for (const OutputSpec& spec : output.layout().outputs) {
-    arrays_.push_back(output.array(spec));
-    arrays_.back().require_header(rows_);
+  for (ArrayReader& array : arrays_) {
+    array.require_header(rows_);
   }
 }
 
@@ -89,25 +83,12 @@ bool CheckedRows::next(RecordRow& record) {
     }
     return false;
   }
-  check(record.row);
+  if (const auto fault = fault_of_row(arrays_, checksums_, record.row)) {
+    damaged(fault->where, fault->what);
+  }
   row_ = record.row;
   ++given_;
   return true;
-}
-
-void CheckedRows::check(std::uint64_t row) {
-  RowHash hash;
-  for (ArrayReader& array : arrays_) {
-    const auto bytes = array.bytes(row);
-    if (!bytes) {
-      damaged(array.where(row), "is missing: the file ends before it");
-    }
-    hash.add(*bytes);
-  }
-  const std::optional<std::uint64_t> expected = checksums_.of(row);
-  if (!expected || hash.value() != *expected) {
-    damaged(arrays_.front().where(row), "does not match its checksum");
-  }
 }
 
 }  // namespace longhaul::store

@@ -30,8 +30,6 @@ class CheckedRows {
   std::span<const float> numbers(std::size_t output) { return arrays_[output].row(row_); }
 
  private:
-  void check(std::uint64_t row);
-
   std::uint64_t rows_;
   RecordCursor records_;
   std::vector<ArrayReader> arrays_;  // in the layout's order

@@ -141,6 +141,8 @@ std::unique_ptr<StoreDirectory> open_store(Files& files, const std::string& path
 
 // What a directory holds, without the lock and changing nothing. Nothing when nothing was begun.
 std::optional<StoreState> read_store(Files& files, const std::string& path);
+// The same of a directory that may hold other things: nothing where there is no journal.
+std::optional<StoreState> read_store_if_begun(Files& files, const std::string& path);
 
 // For who reads an output without its journal: throws Error(kMismatch) where there is one of a
 // version that is not known.

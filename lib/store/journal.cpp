@@ -112,6 +112,7 @@ void Journal::append(std::string_view kind, const nlohmann::ordered_json& fields
   end_.crc = crc;
 }
 
+// A path in it need not be UTF-8.
 std::string report_text(const nlohmann::ordered_json& run_report) {
   return run_report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

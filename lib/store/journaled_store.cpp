@@ -12,7 +12,6 @@
 namespace longhaul::store {
 namespace {
 
-// A path in it need not be UTF-8.
 [[noreturn]] void misuse(const std::string& what) {
   throw Error(ExitCode::kInternal, "the store was used wrongly: " + what);
 }

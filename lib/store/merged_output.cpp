@@ -100,6 +100,12 @@ Journal begin_journal(Files& files, const std::string& directory, const StoreLay
 
 }  // namespace
 
+std::optional<std::uint64_t> merged_shards(const StoreState& state) {
+  return state.begin.contains(kMergedShards)
+             ? std::optional(state.begin.at(kMergedShards).get<std::uint64_t>())
+             : std::nullopt;
+}
+
 std::map<std::uint64_t, std::string> merge_claims(const StoreState& state) {
   std::map<std::uint64_t, std::string> claims;
   for (const json& note : state.notes) {

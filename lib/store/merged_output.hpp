@@ -29,6 +29,11 @@
 
 namespace longhaul::store {
 
+// In the first line of a merge's journal: how many shards it is of.
+inline constexpr const char* kMergedShards = "shards";
+// How many shards an output was merged from, or is being; nothing for any other.
+std::optional<std::uint64_t> merged_shards(const StoreState& state);
+
 // What a merge that was begun has claimed: index of a shard, from 1, and the last checksum of the
 // journal that it had then.
 std::map<std::uint64_t, std::string> merge_claims(const StoreState& state);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "store/npy.hpp"
 #include "store/store_directory.hpp"
@@ -90,11 +91,20 @@ nlohmann::ordered_json read_report(Files& files, const std::string& directory) {
 }
 
 std::string OutputReader::writer() const {
-  const std::string lock = path_of(store_files::kLock);
-  if (!files_.locked(lock)) {
+  return holder_of(files_, path_);
+}
+
+bool report_is_claimed(Files& files, const std::string& directory, const StoreState& finished) {
+  return to_hex(hash64(read_text(files, path_in(directory, store_files::kReport)))) ==
+         finished.finish->at("report").get<std::string>();
+}
+
+std::string holder_of(Files& files, const std::string& directory) {
+  const std::string lock = path_in(directory, store_files::kLock);
+  if (!files.locked(lock)) {
     return "";
   }
-  const std::string holder = read_text(files_, lock);
+  const std::string holder = read_text(files, lock);
   return holder.empty() ? "another process" : printable(holder, 400);
 }
 
@@ -134,6 +144,14 @@ ArrayReader OutputReader::array(const OutputSpec& output) const {
   return {files_,
           output,
           {array_path(output), path_of(offsets_file(output)), remedy_, header_bytes_, float64_}};
+}
+
+std::vector<ArrayReader> OutputReader::arrays() const {
+  std::vector<ArrayReader> arrays;
+  for (const OutputSpec& output : layout().outputs) {
+    arrays.push_back(array(output));
+  }
+  return arrays;
 }
 
 ArrayReader OutputReader::array(std::string_view name) const {

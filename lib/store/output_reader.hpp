@@ -52,6 +52,7 @@ class OutputReader {
   RejectCursor rejects() const;
   ArrayReader array(std::string_view name) const;  // Error(kUsage) names those there are
   ArrayReader array(const OutputSpec& output) const;
+  std::vector<ArrayReader> arrays() const;  // all, in the layout's order
   // Of a run that is not finished, or was killed while it finished, either name may be there.
   std::string array_path(const OutputSpec& output) const;
   ChecksumReader checksums() const;
@@ -73,5 +74,10 @@ class OutputReader {
 
 // run.json of a directory; an empty object when it is not there or no object.
 nlohmann::ordered_json read_report(Files& files, const std::string& directory);
+// Whether run.json is what the run wrote when it finished, as its journal's last line says.
+bool report_is_claimed(Files& files, const std::string& directory, const StoreState& finished);
+
+// Who holds the lock of an output, for a message; empty where nobody does.
+std::string holder_of(Files& files, const std::string& directory);
 
 }  // namespace longhaul::store

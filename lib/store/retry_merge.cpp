@@ -14,7 +14,7 @@
 #include "store/npy.hpp"
 #include "store/output_reader.hpp"
 #include "store/record_csv.hpp"
-#include "store/row_hash.hpp"
+#include "store/row_sums.hpp"
 #include "store/store_directory.hpp"
 #include "store/text_file.hpp"
 
@@ -212,10 +212,9 @@ class Merge {
   void copy_rows() {
     RejectCursor rejected(open_own_table(files_, out(store_files::kRejects), kGiveUp), kGiveUp);
     RecordCursor fresh = retry_output_.records();
-    std::vector<ArrayReader> arrays;
+    std::vector<ArrayReader> arrays = retry_output_.arrays();
     std::vector<std::unique_ptr<File>> to;
     for (const OutputSpec& output : outputs()) {
-      arrays.push_back(retry_output_.array(output));
       to.push_back(output.kind == ArrayKind::kTokens
                        ? nullptr
                        : files_.open(out(array_file(output)), OpenMode::kReadWrite));
@@ -232,18 +231,10 @@ class Merge {
         continue;
       }
       const std::uint64_t row = place.position;
-      RowHash hash;
-      for (std::size_t i = 0; i < arrays.size(); ++i) {
-        const auto bytes = arrays[i].bytes(record.row);
-        if (!bytes) {
-          unfit(arrays[i].where(record.row), "is missing");
-        }
-        hash.add(*bytes);
+      if (const auto fault = fault_of_row(arrays, checksums, record.row)) {
+        unfit(fault->where, fault->what);
       }
-      const std::uint64_t sum = hash.value();
-      if (checksums.of(record.row) != sum) {
-        unfit(arrays.front().where(record.row), "does not match its checksum");
-      }
+      const std::uint64_t sum = checksums.of(record.row).value();
       for (std::size_t i = 0; i < arrays.size(); ++i) {
         if (to[i]) {
           const auto bytes = arrays[i].bytes(record.row).value();

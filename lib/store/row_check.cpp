@@ -3,37 +3,22 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
-#include "store/row_hash.hpp"
+#include "store/row_sums.hpp"
 
 namespace longhaul::store {
 
 RowCheck::RowCheck(const OutputReader& output, bool empty_duplicates, Verification& result)
-    : empty_duplicates_(empty_duplicates), checksums_(output.checksums()), result_(result) {
-  for (const OutputSpec& spec : output.layout().outputs) {
-    arrays_.push_back(output.array(spec));
-    originals_.push_back(output.array(spec));
-  }
-}
+    : empty_duplicates_(empty_duplicates),
+      arrays_(output.arrays()),
+      originals_(output.arrays()),
+      checksums_(output.checksums()),
+      result_(result) {}
 
 void RowCheck::check(const RecordRow& record) {
-  RowHash hash;
-  for (ArrayReader& array : arrays_) {
-    const auto bytes = array.bytes(record.row);
-    if (!bytes) {
-      result_.add(array.where(record.row), "is missing: the file ends before it");
-      return;
-    }
-    hash.add(*bytes);
-  }
-  const std::string where = arrays_.front().where(record.row);
-  const std::optional<std::uint64_t> expected = checksums_.of(record.row);
-  if (!expected) {
-    result_.add(where, "is missing: the file of checksums ends before it");
-    return;
-  }
-  if (hash.value() != *expected) {
-    result_.add(where, "does not match its checksum");
+  if (auto fault = fault_of_row(arrays_, checksums_, record.row)) {
+    result_.add(std::move(fault->where), std::move(fault->what));
     return;
   }
   for (std::size_t i = 0; i < arrays_.size(); ++i) {

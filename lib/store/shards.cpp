@@ -67,6 +67,11 @@ std::vector<Shard> list_shards(Files& files, const std::string& output) {
   return shards;
 }
 
+bool is_finished(Files& files, const std::string& output, const Shard& shard) {
+  const auto state = read_store_if_begun(files, shard_directory(output, shard));
+  return state && state->finish;
+}
+
 bool has_shards(Files& files, const std::string& output) {
   return files.exists(path_in(shards_directory(output), kShardChoices)) ||
          !list_shards(files, output).empty();

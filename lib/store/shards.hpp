@@ -22,6 +22,8 @@ std::string shard_directory(const std::string& output, const Shard& shard);  // 
 std::optional<Shard> shard_from_name(std::string_view name);
 // Those that have a directory, in order; of several counts where somebody mixed them.
 std::vector<Shard> list_shards(Files& files, const std::string& output);
+// Whether its run is complete.
+bool is_finished(Files& files, const std::string& output, const Shard& shard);
 // Whether anything of a shard is there.
 bool has_shards(Files& files, const std::string& output);
 

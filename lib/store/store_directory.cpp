@@ -337,4 +337,9 @@ std::optional<StoreState> read_store(Files& files, const std::string& path) {
   return output.claims() ? std::optional(output.claims()->run) : std::nullopt;
 }
 
+std::optional<StoreState> read_store_if_begun(Files& files, const std::string& path) {
+  return files.exists(path_in(path, store_files::kJournal)) ? read_store(files, path)
+                                                            : std::nullopt;
+}
+
 }  // namespace longhaul::store

@@ -68,8 +68,8 @@ class Verifier {
                   "says that a retry of rejected rows is being merged: give its command again");
       return;
     }
-    if (const auto& begin = journal.run.begin; !result_.finished && begin.contains("shards")) {
-      result_.add(journal_path, "says that " + begin.at("shards").dump() +
+    if (const auto shards = merged_shards(journal.run); shards && !result_.finished) {
+      result_.add(journal_path, "says that " + std::to_string(*shards) +
                                     " shards are being merged, and " +
                                     std::to_string(merge_claims(journal.run).size()) +
                                     " of them are copied: finish that with longhaul merge");
@@ -191,10 +191,7 @@ class Verifier {
     }
     result_.tolerance = recomputed->tolerance;
     const std::vector<OutputSpec>& outputs = output.layout().outputs;
-    std::vector<ArrayReader> arrays;
-    for (const OutputSpec& array : outputs) {
-      arrays.push_back(output.array(array));
-    }
+    std::vector<ArrayReader> arrays = output.arrays();
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
       const std::vector<std::vector<float>>& again = recomputed->rows.at(i);
       bool equal = true;
@@ -242,8 +239,7 @@ class Verifier {
     }
     if (!files_.exists(path)) {
       result_.add(path, "is missing");
-    } else if (to_hex(hash64(read_text(files_, path))) !=
-               journal.run.finish->at("report").get<std::string>()) {
+    } else if (!report_is_claimed(files_, path_, journal.run)) {
       result_.add(path, "is not what the run wrote when it finished");
     }
   }
