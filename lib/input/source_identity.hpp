@@ -2,7 +2,9 @@
 // whether what was read before can be trusted without reading it again. A value; any thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace longhaul::input {
@@ -15,5 +17,11 @@ struct SourceIdentity {
   std::uint64_t inode = 0;
   bool regular = false;  // false: a stream, which cannot be looked at twice
 };
+
+// None of them a stream.
+inline bool are_files(std::span<const SourceIdentity> sources) {
+  return std::all_of(sources.begin(), sources.end(),
+                     [](const SourceIdentity& source) { return source.regular; });
+}
 
 }  // namespace longhaul::input

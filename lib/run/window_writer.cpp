@@ -13,14 +13,14 @@ namespace {
 Defect unstorable(const std::vector<OutputSpec>& outputs,
                   std::span<const std::span<const float>> numbers) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (outputs[i].kind == ArrayKind::kTokens &&
-        !store::is_storable(numbers[i], outputs[i].dtype)) {
+    if (store::is_storable(numbers[i], outputs[i].dtype)) {
+      continue;
+    }
+    if (outputs[i].kind == ArrayKind::kTokens) {
       return {Reason::kNotFinite, "a residue's vector does not fit in the number type of its file",
               "use --tokens-dtype fp32"};
     }
-    if (!store::is_storable(numbers[i], outputs[i].dtype)) {
-      break;
-    }
+    break;
   }
   return {Reason::kNotFinite, "the vector does not fit in the output's number type",
           "use --output-dtype fp32"};

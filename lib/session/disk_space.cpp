@@ -56,16 +56,15 @@ std::string residues_text(double residues) {
 }  // namespace
 
 ExpectedRecords records_to_come(input::RecordReader& reader,
-                                const prepare::Preprocessor& preprocessor,
-                                std::uint32_t special_tokens, std::uint64_t records) {
+                                const prepare::Preprocessor& preprocessor, std::uint64_t records) {
   ExpectedRecords seen;
   for (std::uint64_t read = 0; read < records; ++read) {
     std::optional<Record> record = reader.next();
     if (!record) {
       return seen;
     }
-    const std::uint32_t tokens = preprocessor.measure(std::move(*record)).tokens;
-    seen.residues += tokens - std::min(tokens, special_tokens);
+    const prepare::Prepared prepared = preprocessor.measure(std::move(*record));
+    seen.residues += prepared.defect ? 0 : prepared.length;
     ++seen.rows;
   }
   const input::InputProgress progress = reader.progress();

@@ -23,7 +23,7 @@ struct ExpectedRecords {
 // few MB; not for a stream, which would be used up.
 ExpectedRecords records_to_come(input::RecordReader& reader,
                                 const prepare::Preprocessor& preprocessor,
-                                std::uint32_t special_tokens, std::uint64_t records = 1 << 16);
+                                std::uint64_t records = 1 << 16);
 
 struct ExpectedOutput {
   std::vector<OutputSpec> outputs;

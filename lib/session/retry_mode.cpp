@@ -170,9 +170,7 @@ void RetryMode::describe() {
 void RetryMode::look_at(const input::RecordReader& whole,
                         const std::function<std::unique_ptr<input::RecordReader>()>& again) const {
   const std::vector<input::SourceIdentity> sources = whole.sources();
-  const bool files = std::all_of(sources.begin(), sources.end(),
-                                 [](const auto& source) { return source.regular; });
-  if (files && whole.sources_tell_all() &&
+  if (input::are_files(sources) && whole.sources_tell_all() &&
       compare_sources(follows_->inputs, sources) == InputMatch::kReadAgain) {
     input::SelectedReader all(again(), std::make_unique<input::AllRecords>());
     require_same(all);

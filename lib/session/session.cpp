@@ -105,14 +105,10 @@ class Session {
         .rows = input_.reader->progress().records_total.value_or(config_.window),
         .residues = 0,
         .all_shards = false};
-    const bool files = std::all_of(input_.sources.begin(), input_.sources.end(),
-                                   [](const auto& source) { return source.regular; });
-    if (options_.tokens && files && !config_.retry_rejects) {
-      const encode::Alphabet& alphabet = model_.card.alphabet;
+    if (options_.tokens && input::are_files(input_.sources) && !config_.retry_rejects) {
       const auto whole = host_.workshop.make_reader(config_, model_.card, host_.stop, nullptr);
       const ExpectedRecords records = records_to_come(
-          *whole, *host_.workshop.make_preprocessor(config_, model_.card, options_.threads, {}),
-          (alphabet.prepend ? 1U : 0U) + (alphabet.append ? 1U : 0U));
+          *whole, *host_.workshop.make_preprocessor(config_, model_.card, options_.threads, {}));
       expected.rows = static_cast<std::uint64_t>(std::llround(records.rows));
       expected.residues = records.residues;
       expected.all_shards = config_.shard.has_value();

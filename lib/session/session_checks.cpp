@@ -27,10 +27,7 @@ void require_residues(const encode::EncoderOptions& options, const encode::Encod
 void require_recyclable(const config::RunConfig& config,
                         const std::vector<input::SourceIdentity>& sources) {
   const bool asked = config.recycle_every || config.on_leak == OnLeak::kRecycle;
-  const bool stream =
-      std::any_of(sources.begin(), sources.end(),
-                  [](const input::SourceIdentity& source) { return !source.regular; });
-  if (asked && stream) {
+  if (asked && !input::are_files(sources)) {
     throw Error(ExitCode::kUsage, "--recycle-every and --on-leak recycle need files, not a stream",
                 "write the stream to a file first");
   }

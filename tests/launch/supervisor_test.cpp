@@ -84,6 +84,11 @@ struct Scene {
   void end(std::size_t process, int code) {
     processes.events.push_back({process, ProcessEnd{code, 0}});
   }
+  void end_all() {
+    for (const std::size_t process : {0U, 1U, 2U}) {
+      end(process, 0);
+    }
+  }
   void end_by(std::size_t process, int signal) {
     processes.events.push_back({process, ProcessEnd{std::nullopt, signal}});
   }
@@ -185,9 +190,7 @@ TEST_CASE("a person reads the first one's messages, and of the others what is ne
   scene.say(0, message_line(LogLevel::kWarning, "odd"));
   scene.say(2, "Bus error");
   scene.say(2, failure_line("longhaul: bad; do this"));
-  for (const std::size_t i : {0U, 1U, 2U}) {
-    scene.end(i, 0);
-  }
+  scene.end_all();
   scene.run();
   CHECK(scene.log.lines ==
         std::vector<std::string>{"info shard 1/3: loaded", "warning shard 2/3: odd",
@@ -201,9 +204,7 @@ TEST_CASE("what another process said first is still heard from the first one") {
   scene.say(0, message_line(LogLevel::kInfo, "loaded"));
   scene.say(2, message_line(LogLevel::kInfo, "loaded"));
   scene.say(0, message_line(LogLevel::kInfo, "loaded"));
-  for (const std::size_t i : {0U, 1U, 2U}) {
-    scene.end(i, 0);
-  }
+  scene.end_all();
   scene.run();
   CHECK(scene.log.lines == std::vector<std::string>{"info shard 1/3: loaded"});
   CHECK(scene.noted ==
@@ -217,9 +218,7 @@ TEST_CASE("what a process says once is said once for all") {
   scene.say(2, message_line(LogLevel::kWarning, "rejected as long: record 7 (said once; see)"));
   scene.say(1, message_line(LogLevel::kWarning, "file: one thing"));
   scene.say(2, message_line(LogLevel::kWarning, "file: another"));
-  for (const std::size_t i : {0U, 1U, 2U}) {
-    scene.end(i, 0);
-  }
+  scene.end_all();
   scene.run();
   CHECK(scene.log.lines.size() == 4);
   CHECK(scene.noted ==
@@ -232,9 +231,7 @@ TEST_CASE("what is shown adds up") {
   scene.say(2, R"({"event":"progress","records_done":1,"records_total":10})");
   scene.say(1, R"({"event":"progress","records_done":2,"records_total":10})");
   scene.say(0, R"({"event":"progress","records_done":10,"records_total":10})");
-  for (const std::size_t i : {0U, 1U, 2U}) {
-    scene.end(i, 0);
-  }
+  scene.end_all();
   scene.run();
   CHECK(scene.shown.at(1).records_done == 6);
   CHECK(!scene.shown.at(1).records_total);

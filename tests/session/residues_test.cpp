@@ -17,7 +17,7 @@ TEST_CASE("rows and residues of an input are told from its first records", "[ses
     fakes::VectorReader reader(std::move(records));
     const prepare::SequencePreprocessor preprocessor(card.alphabet, policy);
     const auto records_there = static_cast<double>(reader.progress().bytes_total.value_or(0));
-    const ExpectedRecords found = records_to_come(reader, preprocessor, 2, look_at);
+    const ExpectedRecords found = records_to_come(reader, preprocessor, look_at);
     CHECK(found.rows == records_there);
     CHECK(reader.position().position <= look_at);
     return found.residues;
