@@ -108,6 +108,7 @@ class DividedRun {
 
   ProcessesEnd run() {
     require_readable_by_several(config_);
+    const bool made_output = !files_->exists(config_.output);
     const session::ProcessOutput found =
         session::prepare_process_output(*files_, config_, shares_.size(), lock_holder());
     if (found.complete) {
@@ -120,6 +121,9 @@ class DividedRun {
     const launch::SupervisedRun done = embed(found.shards);
     if (done.code == ExitCode::kDone) {
       return {false, "", merge()};
+    }
+    if (made_output) {
+      session::remove_empty_output(*files_, config_.output);
     }
     const bool only_stopped =
         std::all_of(done.ends.begin(), done.ends.end(), [](const launch::ProcessEnd& end) {
@@ -166,10 +170,8 @@ class DividedRun {
                  [&](const launch::ProcessShare& share) {
                    return std::find(shards.begin(), shards.end(), share.shard) != shards.end();
                  });
-    const auto term = context_.environment.find("TERM");
-    ProgressDisplay display(
-        console_, resolve_style(config_, term == context_.environment.end() ? "" : term->second),
-        started_);
+    ProgressDisplay display(console_, resolve_style(config_, context_.environment), started_,
+                            metrics_);
     launch::Progress latest;
     ChildProcesses processes(without_own_flags(context_.arguments), started_in_);
     const launch::SupervisedRun done = launch::supervise(
@@ -182,11 +184,7 @@ class DividedRun {
          .show =
              [&](const launch::Progress& sum) {
                latest = sum;
-               const ProgressSnapshot shown = to_show(sum, Clock::now() - started_);
-               display.update(shown, Clock::now());
-               if (metrics_ != nullptr) {
-                 metrics_->update(shown, Clock::now());
-               }
+               display.update(to_show(sum, Clock::now() - started_), Clock::now());
              }});
     if (latest.batches > 0) {
       display.finish(to_show(latest, Clock::now() - started_), Clock::now());

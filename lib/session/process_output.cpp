@@ -6,6 +6,8 @@
 #include "base/text.hpp"
 #include "session/shard_choices.hpp"
 #include "store/embedding_store.hpp"
+#include "store/merged_output.hpp"
+#include "store/output_reader.hpp"
 #include "store/shards.hpp"
 #include "store/store_directory.hpp"
 
@@ -37,12 +39,6 @@ void remove_empty_journal(Files& files, const std::string& output, const std::st
   directory->clear();
 }
 
-bool is_finished(Files& files, const std::string& output, const Shard& shard) {
-  const std::string path = store::shard_directory(output, shard);
-  return files.exists(store::path_in(path, store::store_files::kJournal)) &&
-         store::read_store(files, path).value_or(store::StoreState()).finish.has_value();
-}
-
 }  // namespace
 
 ProcessOutput prepare_process_output(Files& files, const config::RunConfig& config,
@@ -51,26 +47,25 @@ ProcessOutput prepare_process_output(Files& files, const config::RunConfig& conf
   if (config.overwrite) {
     clear(files, output, holder);
   }
-  bool merging = false;
-  if (files.exists(store::path_in(output, store::store_files::kJournal)) &&
-      !store::read_store(files, output)) {
+  std::optional<store::StoreState> state = store::read_store_if_begun(files, output);
+  if (!state && files.exists(store::path_in(output, store::store_files::kJournal))) {
     remove_empty_journal(files, output, holder);
+    state = store::read_store_if_begun(files, output);
   }
-  if (files.exists(store::path_in(output, store::store_files::kJournal))) {
-    const std::optional<store::StoreState> state = store::read_store(files, output);
-    if (!state || state->finish || state->merging) {
-      return {true, {}};  // complete, or a plain session says what is wrong
-    }
-    if (!state->begin.contains("shards")) {
+  if (state && (state->finish || state->merging)) {
+    return {true, {}};  // complete, or a plain session says what is wrong
+  }
+  if (state) {
+    const auto shards = store::merged_shards(*state);
+    if (!shards) {
       throw Error(ExitCode::kMismatch,
                   printable(output, 400) + " was begun by one process, and is not finished",
                   "leave out --processes and lists of devices to go on with it, name another "
                   "--output, or begin anew with --overwrite");
     }
-    if (state->begin.at("shards") != count) {
-      other_count(output, state->begin.at("shards"), count);
+    if (*shards != count) {
+      other_count(output, *shards, count);
     }
-    merging = true;
   }
   if (const auto choices = read_shard_choices(files, output); choices && choices->shards != count) {
     other_count(output, choices->shards, count);
@@ -78,19 +73,28 @@ ProcessOutput prepare_process_output(Files& files, const config::RunConfig& conf
   ProcessOutput found;
   for (std::uint64_t index = 1; index <= count; ++index) {
     // A merge that was begun has its word about those that are finished.
-    if (const Shard shard{index, count}; !merging || !is_finished(files, output, shard)) {
+    if (const Shard shard{index, count}; !state || !store::is_finished(files, output, shard)) {
       found.shards.push_back(shard);
     }
   }
   return found;
 }
 
+void remove_empty_output(Files& files, const std::string& output) {
+  for (const std::string& directory : {store::shards_directory(output), output}) {
+    try {
+      files.remove_directory(directory);
+    } catch (const Error&) {
+      // Not there, or it holds something: others' work.
+    }
+  }
+}
+
 std::string busy_shard(Files& files, const std::string& output, const std::vector<Shard>& shards) {
   for (const Shard& shard : shards) {
-    const std::string lock =
-        store::path_in(store::shard_directory(output, shard), store::store_files::kLock);
-    if (files.locked(lock)) {
-      return in_words(shard) + " is in use by " + printable(read_text(files, lock), 400);
+    const std::string holder = store::holder_of(files, store::shard_directory(output, shard));
+    if (!holder.empty()) {
+      return in_words(shard) + " is in use by " + holder;
     }
   }
   return "";

@@ -25,6 +25,10 @@ struct ProcessOutput {
 ProcessOutput prepare_process_output(Files& files, const config::RunConfig& config,
                                      std::uint64_t count, const std::string& holder);
 
+// Takes away the empty folders of processes that ended before any had begun. Each removes what it
+// made itself, and leaves what another still has something in.
+void remove_empty_output(Files& files, const std::string& output);
+
 // One of `shards` that another process works on, and who that is; empty where nobody does. What a
 // process that was killed had started ends by itself, a moment later.
 std::string busy_shard(Files& files, const std::string& output, const std::vector<Shard>& shards);

@@ -4,4 +4,4 @@ longhaul_room(session
           run_json.cpp run_record.cpp run_report.cpp session.cpp session_checks.cpp session_input.cpp shard_choices.cpp shard_mode.cpp
           shard_set.cpp shard_states.cpp
   LINKS base domain config input plan prepare encode device store run)
-longhaul_test(session SOURCES fingerprint_test.cpp merge_test.cpp residues_test.cpp run_begin_test.cpp session_test.cpp shard_mode_test.cpp LINKS session fakes)
+longhaul_test(session SOURCES fingerprint_test.cpp merge_test.cpp process_output_test.cpp residues_test.cpp run_begin_test.cpp session_test.cpp shard_mode_test.cpp LINKS session fakes)
