@@ -75,6 +75,34 @@ const std::vector<Case> kCases = {
 
 }  // namespace
 
+TEST_CASE("a blank, a number or a '>' is seen wherever it stands among residues of any length") {
+  for (std::size_t length = 1; length <= 40; ++length) {
+    for (std::size_t at = 0; at < length; ++at) {
+      CAPTURE(length, at);
+      std::string residues(length, 'M');
+      residues[at == 0 ? length - 1 : at - 1] = '\x7f';  // high, but below the upper half
+      residues[at] = ' ';
+      const std::string expected = residues.substr(0, at) + residues.substr(at + 1);
+      if (expected.empty()) {
+        continue;
+      }
+      const auto records = [](const std::string& text) {
+        std::vector<std::string> payloads;
+        auto reader = open_fasta(std::make_unique<MemorySource>(text), settings_for());
+        for (Record record; reader->next(record);) {
+          payloads.push_back(record.defect ? "defect" : record.payload);
+        }
+        return payloads;
+      };
+      CHECK(records(">a\n" + residues + "\n") == std::vector<std::string>{expected});
+      if (at > 0) {
+        residues[at] = '>';
+        CHECK(records(">a\n" + residues + "\n") == std::vector<std::string>{"defect", "defect"});
+      }
+    }
+  }
+}
+
 TEST_CASE("FASTA records come whole, in blocks of any size") {
   for (const Case& one : kCases) {
     for (const std::size_t block : {1UL, 2UL, 3UL, 5UL, 7UL, 16UL, 64UL << 10}) {
