@@ -29,7 +29,7 @@ constexpr const char* kOneKind =
   throw Error(ExitCode::kMismatch, what, remedy);
 }
 
-[[noreturn]] void damaged(const std::string& what, const std::string& remedy = kMendShard) {
+[[noreturn]] void bad_data(const std::string& what, const std::string& remedy = kMendShard) {
   throw Error(ExitCode::kBadData, what, remedy);
 }
 
@@ -66,8 +66,8 @@ class Reader {
       try {
         look({index, count_});
       } catch (const json::exception& error) {
-        damaged(path({index, count_}) +
-                "/journal.jsonl lacks what a shard's holds: " + error.what());
+        bad_data(path({index, count_}) +
+                 "/journal.jsonl lacks what a shard's holds: " + error.what());
       }
     }
     if (!set_.shards.empty()) {
@@ -96,7 +96,7 @@ class Reader {
     }
     count_ = choices_ ? choices_->shards : found.front().count;
     if (count_ == 0) {
-      damaged(store::shards_directory(output_) + "/choices.json says that there are no shards");
+      bad_data(store::shards_directory(output_) + "/choices.json says that there are no shards");
     }
     for (const Shard& shard : found) {
       if (shard.count != count_) {
@@ -161,7 +161,7 @@ class Reader {
       return;
     }
     if (reader.claims()->end.torn) {
-      damaged(directory + "/journal.jsonl holds something after its last line");
+      bad_data(directory + "/journal.jsonl holds something after its last line");
     }
     set_.shards.push_back(
         {shard, reader, run_begin_from_json(state.begin), shard_finish_from_json(*state.finish),
@@ -175,7 +175,7 @@ class Reader {
     }
     for (const std::string& name : files_.list(directory)) {
       if (store::is_array_file(name) || name == store::store_files::kRecords) {
-        damaged(store::path_in(directory, store::store_files::kJournal) + " is missing");
+        bad_data(store::path_in(directory, store::store_files::kJournal) + " is missing");
       }
     }
   }
@@ -195,7 +195,7 @@ class Reader {
       if (begin.shard->count != shard.count) {
         mismatch(directory + " holds " + in_words(*begin.shard));
       }
-      damaged(
+      bad_data(
           directory + " holds " + in_words(*begin.shard) + ", whose blocks are there twice then",
           "give each shard its own folder again, or embed this one anew with --overwrite");
     }
@@ -255,17 +255,17 @@ class Reader {
       for (const std::uint64_t found :
            {shard.finish.own.records, shard.output.rows(), rows, shard.counters.records}) {
         if (found != dealt) {
-          damaged(path(shard.shard) + " holds " + format_count(found) + " records, and " +
-                  format_count(dealt) + " of the " + format_count(set_.whole().records) +
-                  " are dealt to it: a block is missing or there twice");
+          bad_data(path(shard.shard) + " holds " + format_count(found) + " records, and " +
+                   format_count(dealt) + " of the " + format_count(set_.whole().records) +
+                   " are dealt to it: a block is missing or there twice");
         }
       }
       sum.add(shard.finish.own.digest);
     }
     if (sum.value().content != set_.whole().digest.content) {
-      damaged("the records of the shards in " + printable(output_, 400) +
-                  " do not add up to the input: a block is missing or there twice",
-              "remove the folder shards and begin all of them anew");
+      bad_data("the records of the shards in " + printable(output_, 400) +
+                   " do not add up to the input: a block is missing or there twice",
+               "remove the folder shards and begin all of them anew");
     }
   }
 
@@ -288,7 +288,7 @@ class Reader {
 
 void require_there(const store::OutputReader& shard, const std::string& name) {
   if (!shard.has(name)) {
-    damaged(shard.path_of(name) + " is missing");
+    bad_data(shard.path_of(name) + " is missing");
   }
 }
 
@@ -296,14 +296,14 @@ void require_tables(Files& files, const store::OutputReader& shard) {
   store::Verification found;
   store::verify_tables(files, shard, found);
   if (!found.good()) {
-    damaged(found.findings.front().where + " " + found.findings.front().what);
+    bad_data(found.findings.front().where + " " + found.findings.front().what);
   }
 }
 
 void require_report(Files& files, const store::OutputReader& shard) {
   if (!store::report_is_claimed(files, shard.path(), shard.claims()->run)) {
-    damaged(shard.path_of(store::store_files::kReport) +
-            " is not what the shard wrote when it finished");
+    bad_data(shard.path_of(store::store_files::kReport) +
+             " is not what the shard wrote when it finished");
   }
 }
 

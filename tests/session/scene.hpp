@@ -2,6 +2,7 @@
 // moves, and files that end the process at a chosen operation. One scene, many sessions.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -203,6 +204,13 @@ class Scene {
       return error;
     }
     return {ExitCode::kInternal, "the session did not fail"};
+  }
+
+  // Whether a line of the log has it.
+  bool said(const std::string& what) const {
+    return std::any_of(log.lines.begin(), log.lines.end(), [&](const auto& line) {
+      return line.second.find(what) != std::string::npos;
+    });
   }
 
   std::string content(const std::string& name) const {

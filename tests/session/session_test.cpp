@@ -23,11 +23,6 @@ std::vector<std::string> undisturbed(const nlohmann::json& model = {{"fake", tru
   return scene.results();
 }
 
-bool said(const Scene& scene, const std::string& what) {
-  return std::any_of(scene.log.lines.begin(), scene.log.lines.end(),
-                     [&](const auto& line) { return line.second.find(what) != std::string::npos; });
-}
-
 // Two records that cannot be embedded as the settings are.
 void spoil(Scene& scene) {
   scene.records[7].payload += "1";
@@ -58,7 +53,7 @@ TEST_CASE("a finished run that is started again loads nothing and repeats its co
   scene.encoders = 0;
   CHECK(scene.run().code == ExitCode::kRejected);
   CHECK(scene.encoders == 0);
-  CHECK(said(scene, "is complete: nothing to do"));
+  CHECK(scene.said("is complete: nothing to do"));
   CHECK(scene.results() == before);
   CHECK(scene.content("run.json") == report);
 }
@@ -182,7 +177,7 @@ TEST_CASE("sessions on unlike machines make the bits numeric", "[session]") {
   scene.bits_machine = "elsewhere";
   CHECK(scene.run().code == ExitCode::kDone);
   CHECK(scene.report().at("bits") == "numeric");
-  CHECK(said(scene, "unlike machines"));
+  CHECK(scene.said("unlike machines"));
 }
 
 TEST_CASE("the rejected rows of a complete output are embedded again and merged", "[session]") {
@@ -241,7 +236,7 @@ TEST_CASE("a retry of nothing does nothing", "[session]") {
   scene.config.retry_rejects = true;
   CHECK(scene.run().code == ExitCode::kDone);
   CHECK(scene.encoders == 0);
-  CHECK(said(scene, "nothing to retry"));
+  CHECK(scene.said("nothing to retry"));
 }
 
 TEST_CASE("only a complete output is retried", "[session]") {

@@ -56,11 +56,6 @@ class ShardScene : public Scene {
   const std::string whole_;
 };
 
-bool said(const Scene& scene, const std::string& what) {
-  return std::any_of(scene.log.lines.begin(), scene.log.lines.end(),
-                     [&](const auto& line) { return line.second.find(what) != std::string::npos; });
-}
-
 }  // namespace
 
 TEST_CASE("shards have their blocks, global rows, a plain run's bits and a proof", "[shard]") {
@@ -188,7 +183,7 @@ TEST_CASE("a finished shard loads nothing, and knows its whole input", "[shard]"
     CHECK(scene.run_shard(index).code == ExitCode::kDone);
     CHECK(scene.encoders == 0);
   }
-  CHECK(said(scene, "is complete: nothing to do"));
+  CHECK(scene.said("is complete: nothing to do"));
   CHECK(scene.state_of(19).finish->at("rows") == 0);
   // A record of another shard's is another now.
   scene.records[0].payload += "AAC";
@@ -268,7 +263,7 @@ TEST_CASE("of shards that begin at once one makes the choices", "[shard]") {
   second.choices.encoder = {{"kernels", "others"}};
   const ShardChoices settled = settle_shard_choices(scene.files, scene.whole_, {2, 3}, second);
   CHECK(to_json(settled) == to_json(first));
-  CHECK_FALSE(said(scene, "others"));
+  CHECK_FALSE(scene.said("others"));
 }
 
 TEST_CASE("damaged choices are named, and made again once they are removed", "[shard]") {

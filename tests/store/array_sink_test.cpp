@@ -147,7 +147,7 @@ class Owner {
   Done done_;
 };
 
-std::map<std::string, std::string> outputs(FaultFiles& files) {
+std::map<std::string, std::string> arrays(FaultFiles& files) {
   std::map<std::string, std::string> all;
   for (const std::string& name : files.list("out")) {
     if (name != "journal") {
@@ -190,7 +190,7 @@ TEST_CASE("a sink that is stopped at any operation ends with the same bytes") {
   for (const OutputSpec& output : kAll) {
     FaultFiles whole;
     drive(whole, output);
-    const auto expected = outputs(whole);
+    const auto expected = arrays(whole);
     std::uint64_t fired = 0;
     for (const Fault fault : {Fault::kErrorOnce, Fault::kErrorAlways, Fault::kDiskFull,
                               Fault::kPowerLoss, Fault::kPowerLossMid}) {
@@ -211,7 +211,7 @@ TEST_CASE("a sink that is stopped at any operation ends with the same bytes") {
           CHECK_FALSE(done);
           files.restart(survival, static_cast<unsigned>(fired));
           REQUIRE_NOTHROW(drive(files, output));
-          REQUIRE(outputs(files) == expected);
+          REQUIRE(arrays(files) == expected);
         }
       }
     }
@@ -224,7 +224,7 @@ TEST_CASE("stopped again and again, a sink still ends with the same bytes") {
   for (const OutputSpec& output : kAll) {
     FaultFiles whole;
     drive(whole, output);
-    const auto expected = outputs(whole);
+    const auto expected = arrays(whole);
     std::uint64_t stops = 0;
     for (unsigned seed = 0; seed < 60; ++seed) {
       std::mt19937 random(seed);
@@ -236,7 +236,7 @@ TEST_CASE("stopped again and again, a sink still ends with the same bytes") {
         files.restart(static_cast<Survival>(random() % 5), static_cast<unsigned>(random()));
       }
       REQUIRE_NOTHROW(drive(files, output));
-      REQUIRE(outputs(files) == expected);
+      REQUIRE(arrays(files) == expected);
     }
     CHECK(stops > 60);
   }

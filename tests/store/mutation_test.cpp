@@ -15,27 +15,6 @@ using namespace longhaul::fakes;
 
 namespace {
 
-// A run stopped by an error at operation `at`, or finished.
-FaultFiles stopped(std::uint64_t at) {
-  FaultFiles files;
-  files.arm(Fault::kErrorOnce, at);
-  try {
-    drive(files, "out", {});
-  } catch (const Error&) {
-    CHECK(files.fired() == 1);
-  }
-  files.end_process();
-  return files;
-}
-
-std::map<std::string, std::string> outputs(FaultFiles& files) {
-  std::map<std::string, std::string> all;
-  for (const std::string& name : files.list("out")) {
-    all[name] = name == "journal.jsonl" ? "" : files.content("out/" + name);
-  }
-  return all;
-}
-
 struct Tally {
   std::uint64_t tried = 0;
   std::uint64_t refused = 0;
@@ -63,7 +42,6 @@ void try_damage(std::uint64_t at, const std::string& name, const std::string& da
   ++tally.repaired;
 }
 
-constexpr std::uint64_t kNever = 1U << 20;
 constexpr std::uint64_t kMiddle = 60;
 
 }  // namespace

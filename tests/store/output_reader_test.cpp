@@ -14,21 +14,6 @@ using namespace longhaul::fakes;
 
 namespace {
 
-// A run stopped by an error at operation `at`, or finished.
-FaultFiles stopped(std::uint64_t at, const DriverPlan& plan = {}) {
-  FaultFiles files;
-  files.arm(Fault::kErrorOnce, at);
-  try {
-    drive(files, "out", plan);
-  } catch (const Error&) {
-    CHECK(files.fired() == 1);
-  }
-  files.end_process();
-  return files;
-}
-
-constexpr std::uint64_t kNever = 1U << 20;
-
 void change(FaultFiles& files, const std::string& name, const std::string& from,
             const std::string& to) {
   std::string content = files.content("out/" + name);

@@ -1,8 +1,10 @@
 #include "store/store_driver.hpp"
 
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <optional>
 
+#include "base/error.hpp"
 #include "base/hash.hpp"
 
 namespace longhaul::store::test {
@@ -194,6 +196,26 @@ void drive(Files& files, const std::string& directory, const DriverPlan& plan,
     store = out->begin(plan.layout, {{"settings", "as given"}});
   }
   Driver(*store, plan, acknowledged).run(from);
+}
+
+fakes::FaultFiles stopped(std::uint64_t at, const DriverPlan& plan) {
+  fakes::FaultFiles files;
+  files.arm(fakes::Fault::kErrorOnce, at);
+  try {
+    drive(files, "out", plan);
+  } catch (const Error&) {
+    CHECK(files.fired() == 1);
+  }
+  files.end_process();
+  return files;
+}
+
+std::map<std::string, std::string> outputs(fakes::FaultFiles& files) {
+  std::map<std::string, std::string> all;
+  for (const std::string& name : files.list("out")) {
+    all[name] = name == "journal.jsonl" ? "" : files.content("out/" + name);
+  }
+  return all;
 }
 
 DriverPlan plan_of_three_outputs() {

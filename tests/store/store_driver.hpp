@@ -4,11 +4,13 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/files.hpp"
+#include "fakes/fault_files.hpp"
 #include "store/embedding_store.hpp"
 
 namespace longhaul::store::test {
@@ -32,6 +34,14 @@ struct Acknowledged {
 };
 void drive(Files& files, const std::string& directory, const DriverPlan& plan,
            Acknowledged* acknowledged = nullptr);
+
+// A run in "out" stopped by an error at operation `at`, or finished.
+fakes::FaultFiles stopped(std::uint64_t at, const DriverPlan& plan = {});
+// No run has as many operations.
+constexpr std::uint64_t kNever = 1U << 20;
+
+// What "out" holds: everything but the journal, whose commits fall elsewhere after a resume.
+std::map<std::string, std::string> outputs(fakes::FaultFiles& files);
 
 // What record `row` must have in an output: of kTokens the vectors of all its residues. Empty when
 // it is rejected.

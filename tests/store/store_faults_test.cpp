@@ -13,15 +13,6 @@ using namespace longhaul::fakes;
 
 namespace {
 
-// Everything but the journal, whose commits fall elsewhere after a resume.
-std::map<std::string, std::string> outputs(FaultFiles& files) {
-  std::map<std::string, std::string> all;
-  for (const std::string& name : files.list("out")) {
-    all[name] = name == "journal.jsonl" ? "" : files.content("out/" + name);
-  }
-  return all;
-}
-
 std::map<std::string, std::string> uninterrupted(const DriverPlan& plan) {
   FaultFiles files;
   drive(files, "out", plan);
@@ -49,8 +40,6 @@ void check_nothing_lost(FaultFiles& files, const Acknowledged& acknowledged) {
   CHECK((state->finish || !acknowledged.finished));
 }
 
-constexpr std::uint64_t kFar = 1U << 20;
-
 // One vector, as most have; and three outputs, of which one is of residues.
 DriverPlan given_plan() {
   return GENERATE(0, 1) == 0 ? DriverPlan{} : plan_of_three_outputs();
@@ -63,7 +52,7 @@ TEST_CASE("an error at any operation stops the run; the next one ends with the s
   const auto expected = uninterrupted(plan);
   for (const Fault fault : {Fault::kErrorOnce, Fault::kErrorAlways, Fault::kDiskFull}) {
     std::uint64_t tried = 0;
-    for (std::uint64_t n = 0; n < kFar; ++n, ++tried) {
+    for (std::uint64_t n = 0; n < kNever; ++n, ++tried) {
       // The power may go later, when the failed operation's damage is only in memory.
       for (const bool power_cut : {false, true}) {
         FaultFiles files;
@@ -71,7 +60,7 @@ TEST_CASE("an error at any operation stops the run; the next one ends with the s
         Acknowledged acknowledged;
         const bool done = survives([&] { drive(files, "out", plan, &acknowledged); });
         if (files.fired() == 0) {
-          n = kFar;
+          n = kNever;
           break;
         }
         INFO("operation " << n << ": " << files.trace().at(n));
@@ -96,18 +85,18 @@ TEST_CASE("a power cut at any operation costs nothing that was acknowledged") {
   const auto expected = uninterrupted(plan);
   std::uint64_t cuts = 0;
   for (const Fault fault : {Fault::kPowerLoss, Fault::kPowerLossMid}) {
-    for (std::uint64_t n = 0; n < kFar; ++n) {
+    for (std::uint64_t n = 0; n < kNever; ++n) {
       for (const Survival survival :
            {Survival::kNothing, Survival::kEverything, Survival::kNamesOnly, Survival::kDataOnly,
             Survival::kRandom}) {
         const unsigned seeds = survival == Survival::kRandom ? 8 : 1;
-        for (unsigned seed = 0; seed < seeds && n < kFar; ++seed) {
+        for (unsigned seed = 0; seed < seeds && n < kNever; ++seed) {
           FaultFiles files;
           files.arm(fault, n);
           Acknowledged acknowledged;
           survives([&] { drive(files, "out", plan, &acknowledged); });
           if (files.fired() == 0) {
-            n = kFar;
+            n = kNever;
             break;
           }
           ++cuts;
