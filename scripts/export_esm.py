@@ -366,7 +366,7 @@ def load(arguments):
                              "facebook/esm2_t33_650M_UR50D --local-dir esm2_650m")
 
 
-def main():
+def main(given=None):
     parser = argparse.ArgumentParser(
         description=__doc__.replace("NAMES", ", ".join(NAMES)),
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -382,7 +382,7 @@ def main():
                         help="also write the model in transformers' format")
     parser.add_argument("--name", help="name in the card (default: from MODEL)")
     parser.add_argument("--licence", default=None, help="licence of the weights, for the card")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
 
     transformers.logging.set_verbosity_error()
     model, weights = load(arguments)

@@ -9,7 +9,8 @@ import torch
 import torchvision.transforms as transforms
 from torchvision.transforms import InterpolationMode
 
-from longhaul_export import ExportError, half_types, load_archive, save_archive
+from longhaul_export import (ExportError, half_types, layered_card, listed, load_archive, outputs,
+                             save_archive)
 
 GOLDEN_PATTERNS = (0, 1, 2)
 
@@ -103,9 +104,24 @@ def drop_casts(traced):
                 node.destroy()
 
 
-def finish(module, card, path, tolerance=1e-4):
-    """Traces `module` (pixels to vectors), writes archive and card, and compares it with the
-    module at batches of 1, 3 and 16."""
+def golden_images(module, images, card, tolerance):
+    """Vectors of single images, as the card's reader embeds them."""
+    entries = []
+    for n in GOLDEN_PATTERNS:
+        vectors = listed(module(images[n:n + 1]))
+        for (named, _), vector in zip(outputs(card), vectors, strict=True):
+            vector = vector[0].double()
+            if card["normalize"] == "l2":
+                vector = vector / vector.norm()
+            entries.append({"input": f"pattern:{n}", **named,
+                            "tolerance": tolerance * max(1.0, vector.abs().max().item()),
+                            "vector": [float(f"{v:.9g}") for v in vector.tolist()]})
+    return entries
+
+
+def finish(module, card, path, tolerance=1e-4, layers=None):
+    """Traces `module` (pixels to vectors, or a list of them for `layers`), writes archive and card,
+    and compares it with the module at batches of 1, 3 and 16."""
     without_fast_path()
     module = module.eval().float()
     for parameter in module.parameters():
@@ -113,17 +129,13 @@ def finish(module, card, path, tolerance=1e-4):
     spec = card["image"]
     with torch.inference_mode(False), torch.no_grad():
         images = normalised(np.stack([pattern(spec["size"], n) for n in range(16)]), spec)
-        golden = module(images[:len(GOLDEN_PATTERNS)])
-        if golden.dim() != 2:
-            raise ExportError(f"the model gives {tuple(golden.shape)}, not one vector per image")
-        card["dimension"] = golden.shape[1]
-        for n in GOLDEN_PATTERNS:
-            # One image at a time, as the card's reader embeds them.
-            vector = module(images[n:n + 1])[0].double()
-            if card["normalize"] == "l2":
-                vector = vector / vector.norm()
-            card["golden"].append({"input": f"pattern:{n}", "tolerance": tolerance,
-                                   "vector": [float(f"{v:.9g}") for v in vector.tolist()]})
+        given = listed(module(images[:len(GOLDEN_PATTERNS)]))[0]
+        if given.dim() != 2:
+            raise ExportError(f"the model gives {tuple(given.shape)}, not one vector per image")
+        card["dimension"] = given.shape[1]
+        if layers:
+            card = layered_card(card, layers)
+        card["golden"] = golden_images(module, images, card, tolerance)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             traced = torch.jit.trace(module, images[:2], check_trace=False)
@@ -136,12 +148,16 @@ def finish(module, card, path, tolerance=1e-4):
         loaded, _ = load_archive(path)
         worst = 0.0
         for count in (1, 3, 16):
-            expected, got = module(images[:count]), loaded(images[:count])
-            worst = max(worst, ((expected - got).abs().max() / expected.abs().max()).item())
+            for expected, got in zip(listed(module(images[:count])), listed(loaded(images[:count])),
+                                     strict=True):
+                worst = max(worst, ((expected - got).abs().max() / expected.abs().max()).item())
     if not worst < 1e-4:
         pathlib.Path(path).unlink()
         raise ExportError(f"{path}: differs from the model by {worst:.2e} of its greatest value: "
                           "this archive must not be used")
-    print(f"{path}: {card['name']}, {card['dimension']} dimensions, {spec['size']} pixels\n"
+    named = [of["output"] for of, _ in outputs(card) if of]
+    print(f"{path}: {card['name']}, {outputs(card)[0][1]} dimensions, "
+          f"{'layers ' + ', '.join(named) + ', ' if named else ''}{spec['size']} pixels\n"
           f"greatest difference from the model {worst:.2e}")
-    print(half_types(path, lambda archive, dtype: archive(images[:3].to(dtype)).float()))
+    print(half_types(path, lambda archive, dtype: torch.cat(
+        [vectors.float() for vectors in listed(archive(images[:3].to(dtype)))])))

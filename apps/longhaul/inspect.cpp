@@ -56,6 +56,15 @@ std::string length_text(const encode::EncoderCard& card) {
          ", " + token(alphabet.prepend) + " before and " + token(alphabet.append) + " after";
 }
 
+std::string alphabet_text(const encode::Alphabet& alphabet) {
+  std::string text =
+      alphabet.allowed + " (of " + std::to_string(alphabet.tokens.size()) + " tokens)";
+  for (const auto& [letter, other] : alphabet.replace) {
+    text += std::string(", ") + letter + " read as " + other;
+  }
+  return text;
+}
+
 json model_json(const encode::ModelFile& model, const json& module) {
   json card = model.card.text;
   return {{"path", model.path},
@@ -87,8 +96,7 @@ void print_model(const encode::ModelFile& model, const json& module, std::size_t
   }
   if (card.modality == Modality::kSequence) {
     print_row("length", length_text(card));
-    print_row("alphabet", card.alphabet.allowed + " (of " +
-                              std::to_string(card.alphabet.tokens.size()) + " tokens)");
+    print_row("alphabet", alphabet_text(card.alphabet));
   } else {
     const json& image = card.text.at("image");
     print_row("image", in_words(image));

@@ -101,8 +101,9 @@ Lines counts_in_words(const json& counts) {
       summed == count("records") ? "" : ", of the first " + format_count(summed) + " records";
   add("residues", "residues", of);
   add("truncated", "truncated", (count("truncated") == 1 ? " record" : " records") + of);
-  add("unknown", "substituted_characters",
-      " characters as the unknown token, in " + records_of("substituted_records") + of);
+  add("substituted", "substituted_characters",
+      " characters read as another or the unknown token, in " + records_of("substituted_records") +
+          of);
   add("gaps", "gaps_removed", " removed, from " + records_of("gapped_records") + of);
   add("stops", "stops_dropped", " final '*' left out" + of);
   add("nucleotides", "looks_like_nucleotides", " of bases alone, like DNA or RNA" + of);

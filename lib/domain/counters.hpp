@@ -21,7 +21,7 @@ struct Counters {
   bool repeated_ids_exact = true;  // false: more ids than are remembered, so at least that many
   // Of the records that have a vector:
   std::uint64_t truncated = 0;            // records
-  std::uint64_t substituted_records = 0;  // records with at least one unknown token
+  std::uint64_t substituted_records = 0;  // records with a character read as another
   std::uint64_t substituted_characters = 0;
   std::uint64_t gapped_records = 0;  // records of which gaps were removed
   std::uint64_t gaps_removed = 0;

@@ -86,10 +86,34 @@ std::vector<std::string> parse_tokens(const CardFields& fields) {
   return tokens;
 }
 
+// {"B": "X", ...}: letters that are read as another. A token of their own they may have, unused.
+std::map<char, char> parse_replace(const CardFields& alphabet, const std::string& allowed) {
+  std::map<char, char> replace;
+  if (!alphabet.has_value("replace")) {
+    return replace;
+  }
+  const CardFields fields = alphabet.child(alphabet.at("replace"), "replace");
+  for (const auto& [letter, value] : alphabet.at("replace").items()) {
+    if (letter.size() != 1 || letter[0] < 'A' || letter[0] > 'Z') {
+      fields.fail(fields.path(printable(letter)), "is not an upper-case letter");
+    }
+    if (allowed.find(letter[0]) != std::string::npos) {
+      fields.fail(fields.path(letter), "is a letter of alphabet.allowed too");
+    }
+    const std::string other = fields.text(letter);
+    if (other.size() != 1 || allowed.find(other[0]) == std::string::npos) {
+      fields.fail(fields.path(letter),
+                  "is '" + printable(other) + "', which is not a letter of alphabet.allowed");
+    }
+    replace[letter[0]] = other[0];
+  }
+  return replace;
+}
+
 Alphabet parse_alphabet(const CardFields& card) {
   const json& object = card.at("alphabet");
   const CardFields fields = card.child(object, "alphabet");
-  fields.allow_only({"tokens", "pad", "unknown", "prepend", "append", "allowed"});
+  fields.allow_only({"tokens", "pad", "unknown", "prepend", "append", "allowed", "replace"});
   Alphabet alphabet;
   alphabet.tokens = parse_tokens(fields);
   alphabet.pad = token_number(fields, alphabet.tokens, "pad");
@@ -109,6 +133,7 @@ Alphabet parse_alphabet(const CardFields& card) {
                                               "read");
     }
   }
+  alphabet.replace = parse_replace(fields, alphabet.allowed);
   return alphabet;
 }
 
@@ -129,14 +154,15 @@ std::array<double, 3> three_numbers(const CardFields& fields, std::string_view n
 
 ImageSpec parse_image(const CardFields& card) {
   const CardFields fields = card.child(card.at("image"), "image");
-  fields.allow_only({"size", "resize", "interpolation", "antialias", "crop", "scale", "mean", "std",
-                     "colour", "layout", "exif"});
+  fields.allow_only({"size", "resize", "interpolation", "antialias", "crop", "crop_rounding",
+                     "scale", "mean", "std", "colour", "layout", "exif"});
   ImageSpec image;
   image.size = fields.count("size");
   image.resize = fields.count("resize");
   image.interpolation = fields.one_of("interpolation", "bicubic", {"bicubic", "bilinear"});
   image.antialias = fields.flag_or("antialias", true);
   image.crop = fields.flag_or("crop", true);
+  image.crop_rounding = fields.one_of("crop_rounding", "even", {"even", "down"});
   if (image.crop && image.resize < image.size) {
     fields.fail(fields.path("resize"), "is smaller than the size to be cropped");
   }

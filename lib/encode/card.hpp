@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -49,6 +50,9 @@ struct Alphabet {
   std::optional<std::int64_t> prepend;
   std::optional<std::int64_t> append;
   std::string allowed;  // characters that may stand in a sequence, upper case
+  // Letters that the model's own instructions read as one of `allowed`, such as B as X; none of
+  // them is in `allowed`.
+  std::map<char, char> replace;
 };
 
 struct ImageSpec {
@@ -57,6 +61,9 @@ struct ImageSpec {
   std::string interpolation = "bicubic";  // bicubic, bilinear
   bool antialias = true;
   bool crop = true;  // centre crop to size x size
+  // Of half a pixel, where the crop begins: even (Python's round, as torchvision) or down (as
+  // transformers).
+  std::string crop_rounding = "even";
   double scale = 1.0 / 255.0;
   std::array<double, 3> mean{0, 0, 0};
   std::array<double, 3> std{1, 1, 1};

@@ -70,11 +70,46 @@ bool is_esm(const std::string& name) {
          !is_other_esm(name);
 }
 
+// What a config.json calls the models that export_transformers.py takes.
+constexpr std::array<std::string_view, 11> kTransformersTypes{"t5",
+                                                              "bert",
+                                                              "roberta",
+                                                              "electra",
+                                                              "dinov2",
+                                                              "dinov2_with_registers",
+                                                              "vit",
+                                                              "siglip",
+                                                              "siglip_vision_model",
+                                                              "clip",
+                                                              "clip_vision_model"};
+
+// Part of a name, and the hub's name of the usual model of that family.
+struct Family {
+  std::string_view part;
+  std::string_view usual;
+};
+constexpr std::array<Family, 8> kTransformersFamilies{
+    {{"prot_t5", "Rostlab/prot_t5_xl_half_uniref50-enc"},
+     {"prott5", "Rostlab/prot_t5_xl_half_uniref50-enc"},
+     {"prostt5", "Rostlab/ProstT5"},
+     {"prot_bert", "Rostlab/prot_bert"},
+     {"protbert", "Rostlab/prot_bert"},
+     {"ankh", "ElnaggarLab/ankh-base"},
+     {"dinov2", "facebook/dinov2-base"},
+     {"siglip-", "google/siglip-base-patch16-224"}}};
+
+std::string fetched_and_exported(const std::string& hub, const std::string& folder,
+                                 const std::string& script, const std::string& out) {
+  return "make an archive of it: .venv/bin/hf download " + shell_word(hub) + " --local-dir " +
+         shell_word(folder) + " && " + command(script, folder, out);
+}
+
 }  // namespace
 
 std::string general_advice() {
-  return "make an archive from the Python model: scripts/export_esm.py, export_antiberty.py, "
-         "export_openclip.py or export_torchvision.py; README.md, Models, says which for what";
+  return "make an archive from the Python model: scripts/export_esm.py, export_transformers.py, "
+         "export_antiberty.py, export_openclip.py or export_torchvision.py; README.md, Models, "
+         "says which for what";
 }
 
 std::string advice_for_name(const std::string& name) {
@@ -90,13 +125,19 @@ std::string advice_for_name(const std::string& name) {
     const bool published = holds(lower, "_ur50") || holds(lower, "_ur90");
     const std::string hub = on_hub ? name : "facebook/" + (published ? base : kUsualEsm);
     const std::string folder = published || on_hub ? base : "esm2_650m";
-    return "make an archive of it: .venv/bin/hf download " + shell_word(hub) + " --local-dir " +
-           shell_word(folder) + " && " + command("export_esm.py", folder, archive_name(base));
+    return fetched_and_exported(hub, folder, "export_esm.py", archive_name(base));
   }
   if (lower.starts_with("timm/")) {
     const std::string model = base.substr(0, base.find('.'));
     return "make an archive of it: " +
            command("export_torchvision.py", "timm:" + model, model + ".ts", " --weights DEFAULT");
+  }
+  for (const Family& family : kTransformersFamilies) {
+    if (holds(lower, family.part)) {
+      const std::string hub(on_hub ? name : family.usual);
+      const std::string folder = hub.substr(hub.rfind('/') + 1);
+      return fetched_and_exported(hub, folder, "export_transformers.py", archive_name(base));
+    }
   }
   if (on_hub && holds(lower, "clip")) {
     return "make an archive of it: " +
@@ -134,6 +175,11 @@ FolderAdvice advice_for_folder(const fs::path& folder) {
     return {what,
             "if it is AntiBERTy, make an archive of it: scripts/export_antiberty.py antiberty.ts"};
   }
+  if (std::find(kTransformersTypes.begin(), kTransformersTypes.end(), type) !=
+      kTransformersTypes.end()) {
+    return {what, "make an archive of it: " +
+                      command("export_transformers.py", folder.string(), archive_name(folder))};
+  }
   return {what, kNoExporter};
 }
 
@@ -165,7 +211,8 @@ std::string advice_for_weights(const fs::path& file, std::string_view names) {
            shell_word(archive_name(file)) + " --weights " + shell_word(file.string());
   }
   if (holds(names, "bert.")) {
-    return kNoExporter;
+    return "put it into a folder with the config.json and the tokenizer files of its model, then: "
+           "scripts/export_transformers.py FOLDER OUT.ts";
   }
   return safetensors ? "download the whole folder it is from, config.json too, and give that: "
                        "longhaul inspect FOLDER names its exporter"

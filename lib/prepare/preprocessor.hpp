@@ -24,10 +24,10 @@ struct Prepared {
   std::uint32_t length = 0;  // residues that enter the encoder; 0 for images
   std::uint32_t tokens = 0;  // shape: special tokens included; 1 for images
   bool truncated = false;
-  std::uint32_t substituted = 0;         // characters replaced by the unknown token
-  std::uint32_t gaps = 0;                // '-' and '.' that were removed
-  bool stop_dropped = false;             // one final '*' was left out
-  bool looks_like_nucleotides = false;   // residues that are bases, as no protein has them
+  std::uint32_t substituted = 0;        // characters read as the unknown token or as another letter
+  std::uint32_t gaps = 0;               // '-' and '.' that were removed
+  bool stop_dropped = false;            // one final '*' was left out
+  bool looks_like_nucleotides = false;  // residues that are bases, as no protein has them
   std::vector<std::uint16_t> token_ids;  // sequences: special tokens included, no padding
   Hash128 hash;                          // of the record's content
   std::optional<std::uint64_t>

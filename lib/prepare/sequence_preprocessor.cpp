@@ -155,9 +155,15 @@ SequencePreprocessor::SequencePreprocessor(const encode::Alphabet& alphabet,
     token_of_[static_cast<unsigned char>(c)] =
         static_cast<std::int32_t>(found - alphabet.tokens.begin());
   }
+  for (const auto& [letter, other] : alphabet.replace) {
+    token_of_[static_cast<unsigned char>(letter)] = token_of_[static_cast<unsigned char>(other)];
+    replaced_[static_cast<unsigned char>(letter)] = true;
+  }
   for (unsigned char c = 'a'; c <= 'z'; ++c) {
+    const auto upper = static_cast<unsigned char>(c - 'a' + 'A');
     if (token_of_[c] < 0) {
-      token_of_[c] = token_of_[static_cast<unsigned char>(c - 'a' + 'A')];
+      token_of_[c] = token_of_[upper];
+      replaced_[c] = replaced_[upper];
     }
   }
   pad_ = token_number(alphabet.pad);
@@ -247,6 +253,7 @@ std::optional<Defect> SequencePreprocessor::tokenize(std::string_view residues,
     const std::int32_t token = token_of_[static_cast<unsigned char>(residues[i])];
     if (token >= 0) {
       out.token_ids.push_back(static_cast<std::uint16_t>(token));
+      out.substituted += replaced_[static_cast<unsigned char>(residues[i])] ? 1U : 0U;
       continue;
     }
     const std::size_t size = character_size(residues, i);

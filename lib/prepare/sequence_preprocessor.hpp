@@ -1,6 +1,7 @@
 // Protein sequences to tokens, by the card's alphabet. Residues are trimmed and upper-cased, gaps
 // are removed if asked, one final '*' is dropped; everything else that the alphabet lacks is a
-// defect or, if asked, the unknown token. What is certainly no residue is never the unknown token:
+// defect or, if asked, the unknown token. Letters that the card replaces are counted as
+// substituted, as those are. What is certainly no residue is never the unknown token:
 // white space, digits, gaps, '>', control characters.
 // Const; any thread; never throws for a bad record.
 #pragma once
@@ -39,6 +40,7 @@ class SequencePreprocessor : public Preprocessor {
   Defect invalid(std::string_view residues, std::size_t at) const;
 
   std::array<std::int32_t, 256> token_of_{};  // -1: not allowed
+  std::array<bool, 256> replaced_{};          // read as another letter, as the card says
   std::uint16_t pad_ = 0;
   std::optional<std::uint16_t> unknown_;  // set only when the policy substitutes
   bool can_substitute_ = false;           // whether asking for that would help

@@ -8,11 +8,11 @@
 namespace longhaul::vision {
 namespace {
 
-// Python's round((outer - inner) / 2): half to even.
-std::uint64_t centre_offset(std::uint64_t outer, std::uint64_t inner) {
+// Python's round((outer - inner) / 2), half to even; or half down.
+std::uint64_t centre_offset(std::uint64_t outer, std::uint64_t inner, bool to_even) {
   const std::uint64_t twice = outer - inner;
   const std::uint64_t floor = twice / 2;
-  return floor + (twice % 2 == 1 && floor % 2 == 1 ? 1 : 0);
+  return floor + (to_even && twice % 2 == 1 && floor % 2 == 1 ? 1 : 0);
 }
 
 Filter filter_of(const encode::ImageSpec& spec) {
@@ -40,8 +40,9 @@ FitGeometry fit_geometry(const encode::ImageSpec& spec, std::uint32_t width, std
   FitGeometry fit;
   fit.width = width <= height ? spec.resize : longer;
   fit.height = width <= height ? longer : spec.resize;
-  fit.left = centre_offset(fit.width, spec.size);
-  fit.top = centre_offset(fit.height, spec.size);
+  const bool to_even = spec.crop_rounding == "even";
+  fit.left = centre_offset(fit.width, spec.size, to_even);
+  fit.top = centre_offset(fit.height, spec.size, to_even);
   return fit;
 }
 

@@ -23,7 +23,7 @@ struct FitGeometry {
 };
 
 // torchvision's Resize and CenterCrop: the longer side is int(resize * long / short), the crop's
-// offset is rounded half to even. Without a crop both sides become `size`.
+// offset is rounded half to even, or down. Without a crop both sides become `size`.
 FitGeometry fit_geometry(const encode::ImageSpec& spec, std::uint32_t width, std::uint32_t height);
 
 class Fit : public RowSink {

@@ -94,6 +94,14 @@ def test_an_esm_folder_and_its_files_lead_to_an_archive(longhaul, checkout, esm)
         (checkout / "esm2_tiny.ts").unlink()
 
 
+def test_folders_of_transformers_lead_to_an_archive(longhaul, checkout):
+    import transformers_folders
+    transformers_folders.t5(checkout / "prot_t5")
+    transformers_folders.siglip(checkout / "siglip")
+    assert follow(longhaul, checkout, "prot_t5")["alphabet"]["append"] == "</s>"
+    assert follow(longhaul, checkout, "siglip")["modality"] == "image"
+
+
 def test_a_checkpoint_of_fair_esm_leads_to_an_archive(longhaul, checkout):
     from test_exporters import fair_esm_state, random_esm
     torch.save({"model": fair_esm_state(random_esm("rotary"))}, checkout / "fair.pt")

@@ -57,7 +57,8 @@ def test_its_flags_and_commands_exist(longhaul):
     texts = longhaul("embed", "--help-all").out + helps + "".join(
         longhaul(command, "--help").out for command in ("inspect", "merge", "verify", "diff", "export", "doctor"))
     ours = " ".join(re.findall(r"`((?:longhaul |--)[^`]*)`", README))
-    flags = set(re.findall(r"--[a-z][a-z0-9-]+", ours)) - {"--pretrained", "--weights", "--layers"}  # of exporters
+    of_exporters = {"--pretrained", "--weights", "--layers", "--rare", "--vector"}
+    flags = set(re.findall(r"--[a-z][a-z0-9-]+", ours)) - of_exporters
     assert len(flags) > 10
     for flag in flags:
         assert re.search(rf"{flag}\b", texts), flag
@@ -114,8 +115,12 @@ def write_small_inputs(folder):
             tar.add(p, p.name)
 
 
-def esm_folder(folder, name):
-    """What `hf download` leaves of an ESM-2, in small and with random weights."""
+def downloaded(folder, name):
+    """What `hf download` leaves of an ESM-2 or a ProtT5, in small and with random weights."""
+    if name == "prot_t5":
+        import transformers_folders
+        transformers_folders.t5(folder / name)
+        return
     subprocess.run([sys.executable, ROOT / "scripts/export_esm.py", "--random", "tiny",
                     folder / "x.ts", "--save-transformers", folder / name], check=True)
 
@@ -128,7 +133,7 @@ def test_its_commands_run_as_they_stand(longhaul, tmp_path):
         for line in block:
             download = re.match(r"\.venv/bin/hf download \S+ --local-dir (\S+)$", line)
             if download:
-                esm_folder(folder, download[1])
+                downloaded(folder, download[1])
                 assert (ROOT / ".venv/bin/hf").exists()
                 continue
             # Weights that would be downloaded are random here.
@@ -142,7 +147,7 @@ def test_its_commands_run_as_they_stand(longhaul, tmp_path):
                               capture_output=True, text=True)
         assert done.returncode == 0, (block, done.stdout, done.stderr)
     assert "export PATH=$PWD/build:$PATH" in ran and len(ran) >= 10
-    for out in ("nanobodies", "esm2", "photos", "both", "list", "csv", "checked"):
+    for out in ("nanobodies", "esm2", "prot_t5", "photos", "both", "list", "csv", "checked"):
         vectors = numpy.load(folder / "out" / out / "embeddings.npy", mmap_mode="r")
         assert len(vectors) > 0 and numpy.isfinite(vectors[0]).all(), out
 

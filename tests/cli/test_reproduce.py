@@ -59,9 +59,9 @@ def test_one_command_gives_table_metrics_and_provenance(reproduce, tmp_path, dat
     out = tmp_path / "out"
     assert (out / "table.md").read_text() == done.stdout
     rows = {(row[0], row[2]): row for row in table_rows(done.stdout)[2:]}
-    assert rows["Boughter, 10-fold", "0.5"][1] == "60"
-    for key, name, threshold, count in [("jain", "Jain (P5e-S2)", "0.5", 20),
-                                        ("shehata", "Shehata", "0.5495", 30)]:
+    assert rows["Boughter, 10-fold, another file", "0.5"][1] == "60"
+    for key, name, threshold, count in [("jain", "Jain (P5e-S2), another file", "0.5", 20),
+                                        ("shehata", "Shehata, another file", "0.5495", 30)]:
         metrics = json.loads((out / "metrics" / f"{key}.json").read_text())
         at, = (at for at in metrics["thresholds"] if at["threshold"] == float(threshold))
         row = rows[name, threshold]
@@ -79,12 +79,36 @@ def test_a_subset_of_harvey_is_never_called_harvey(reproduce, data):
         assert done.returncode == 0, done.stderr
         return [row[0] for row in table_rows(done.stdout) if "arvey" in row[0]], done.stdout
     found, table = names()
-    assert found == ["Test split of Harvey"] * 2 and "61.7" not in table and "0.617" not in table
+    assert found == ["Test split of Harvey, another file"] * 2 and "61.7" not in table and "0.617" not in table
     # Also when a file has the name of the whole set, but not its rows.
     rows = "\n".join(f"{s},{i % 2}" for i, s in enumerate(sequences(5, 25)))
     (data / "harvey/VHH_only_harvey.csv").write_text("sequence,label\n" + rows + "\n")
     found, table = names()
     assert found == ["Part of Harvey (141,021 in all)"] * 2 and "0.617" not in table
+
+
+def test_figures_stand_only_beside_the_set_they_are_of(reproduce, tmp_path, data):
+    done = reproduce()
+    assert done.returncode == 0, done.stderr
+    rows = table_rows(done.stdout)[2:]
+    assert rows and all(row[6:8] == ["", ""] and "another file" in row[0] for row in rows)
+    for name in ("Boughter", "Jain (P5e-S2)", "Shehata", "Test split of Harvey"):
+        assert f"is not the set that is known as {name} " in done.stderr
+    provenance = json.loads((tmp_path / "out/provenance.json").read_text())
+    assert provenance["not_the_known_set"] == list(provenance["inputs"])
+
+
+def test_the_public_files_are_known(shared_data, data, reproduce):
+    for folder in ("boughter", "jain", "shehata"):
+        for path in (data / folder).iterdir():
+            path.write_bytes((shared_data / folder / path.name).read_bytes())
+    done = reproduce()
+    assert done.returncode == 0, done.stderr
+    rows = {row[0]: row for row in table_rows(done.stdout)[2:]}
+    assert rows["Boughter, 10-fold"][6].startswith("0.6662") and rows["Jain (P5e-S2)"][6:8] == [
+        "0.6628 [[40,19],[10,17]]", "0.69"]
+    assert rows["Shehata"][6] and "Test split of Harvey, another file" in rows
+    assert done.stderr.count("is not the set that is known as") == 1
 
 
 def test_the_same_command_again_embeds_nothing_and_gives_the_same_table(reproduce, tmp_path):

@@ -250,6 +250,20 @@ TEST_CASE("tokens that are not in the list are refused") {
   CHECK_THAT(refusal(card), Contains("alphabet.prepend"));
 }
 
+TEST_CASE("letters that are read as another are no letters of the alphabet, the others are") {
+  using Catch::Matchers::Contains;
+  json card = sequence_card();
+  CHECK(parse_card(card.dump(), "card").alphabet.replace.empty());
+  card["alphabet"]["replace"] = {{"B", "A"}, {"Z", "C"}};
+  const auto read = parse_card(card.dump(), "card").alphabet.replace;
+  CHECK(read == std::map<char, char>{{'B', 'A'}, {'Z', 'C'}});
+  CHECK_THAT(refusal_after(card, "/alphabet/replace/A", "C"), Contains("replace.A"));
+  CHECK_THAT(refusal_after(card, "/alphabet/replace/B", "X"), Contains("'X'"));
+  CHECK_THAT(refusal_after(card, "/alphabet/replace/b", "A"), Contains("upper-case"));
+  CHECK_THAT(refusal_after(card, "/alphabet/replace/BZ", "A"), Contains("upper-case"));
+  CHECK_THAT(refusal_after(card, "/alphabet/replace", "BZ"), Contains("object"));
+}
+
 TEST_CASE("cls pooling without a prepended token is refused") {
   json card = sequence_card();
   card["pooling"] = "cls";

@@ -158,7 +158,7 @@ TEST_CASE("Weights are refused with the exporter of their family") {
   check_refused(folder.file("resnet.pth", zip({{data, "layer4.0.conv1.weight"}})),
                 {"export_torchvision.py NAME resnet.ts --weights"});
   check_refused(folder.file("bert.bin", zip({{data, "bert.encoder.layer.0"}})),
-                {"no exporter here", "--draft-card"});
+                {"config.json", "scripts/export_transformers.py FOLDER OUT.ts"});
   check_refused(folder.file("other.pt", zip({{data, "e.weight"}})),
                 {"torch.save", "scripts/export_esm.py"});
   check_refused(folder.file("a.safetensors", safetensors(R"({"visual.conv1.weight":{}})")),
@@ -188,7 +188,13 @@ TEST_CASE("Folders say what they are") {
     return folder.path() + "/" + name;
   };
   check_refused(with("bert", "config.json", R"({"model_type": "bert", "vocab_size": 30})"),
-                {"'bert'", "no exporter here"});
+                {"'bert'", "scripts/export_transformers.py " + folder.path() + "/bert bert.ts"});
+  for (const char* type : {"t5", "roberta", "dinov2", "siglip", "clip"}) {
+    check_refused(with("hf", "config.json", R"({"model_type": ")" + std::string(type) + "\"}"),
+                  {"scripts/export_transformers.py", "hf hf.ts"});
+  }
+  check_refused(with("gpt", "config.json", R"({"model_type": "gpt2"})"),
+                {"'gpt2'", "no exporter here", "--draft-card"});
   check_refused(
       with("ab", "config.json", R"({"model_type": "bert", "vocab_size": 25, "hidden_size": 512})"),
       {"export_antiberty.py"});
@@ -249,7 +255,16 @@ TEST_CASE("What is not there is known by its name") {
                  "hf download facebook/esm2_t6_8M_UR50D --local-dir "
                  "esm2_t6_8M_UR50D && scripts/export_esm.py esm2_t6_8M_UR50D "
                  "esm2_t6_8M_UR50D.ts"});
-  check_refused("Rostlab/prot_bert", {"Hugging Face hub", "no exporter here"});
+  check_refused("Rostlab/prot_bert", {"Hugging Face hub",
+                                      "hf download Rostlab/prot_bert --local-dir prot_bert && "
+                                      "scripts/export_transformers.py prot_bert prot_bert.ts"});
+  check_refused("openai/gpt2", {"Hugging Face hub", "no exporter here"});
+  check_refused("prot_t5.ts",
+                {"no such",
+                 "hf download Rostlab/prot_t5_xl_half_uniref50-enc --local-dir "
+                 "prot_t5_xl_half_uniref50-enc && scripts/export_transformers.py "
+                 "prot_t5_xl_half_uniref50-enc prot_t5.ts"},
+                ExitCode::kIo);
   check_refused("laion/CLIP-ViT-B-32", {"export_openclip.py hf-hub:laion/CLIP-ViT-B-32"});
   check_refused("timm/resnet18.a1_in1k", {"export_torchvision.py timm:resnet18 resnet18.ts"});
   check_refused("esm2_t33_650M_UR50D", {"no such", "facebook/esm2_t33_650M_UR50D"}, ExitCode::kIo);

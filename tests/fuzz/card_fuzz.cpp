@@ -11,13 +11,15 @@ namespace {
 
 bool same(const Alphabet& a, const Alphabet& b) {
   return a.tokens == b.tokens && a.pad == b.pad && a.unknown == b.unknown &&
-         a.prepend == b.prepend && a.append == b.append && a.allowed == b.allowed;
+         a.prepend == b.prepend && a.append == b.append && a.allowed == b.allowed &&
+         a.replace == b.replace;
 }
 
 bool same(const ImageSpec& a, const ImageSpec& b) {
   return a.size == b.size && a.resize == b.resize && a.interpolation == b.interpolation &&
-         a.antialias == b.antialias && a.crop == b.crop && a.scale == b.scale && a.mean == b.mean &&
-         a.std == b.std && a.colour == b.colour && a.layout == b.layout && a.exif == b.exif;
+         a.antialias == b.antialias && a.crop == b.crop && a.crop_rounding == b.crop_rounding &&
+         a.scale == b.scale && a.mean == b.mean && a.std == b.std && a.colour == b.colour &&
+         a.layout == b.layout && a.exif == b.exif;
 }
 
 bool same(const EncoderCard& a, const EncoderCard& b) {

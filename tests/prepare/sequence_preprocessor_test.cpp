@@ -59,6 +59,19 @@ TEST_CASE("what the alphabet lacks is named with its place") {
   CHECK(measured(" ** ").defect->reason == Reason::kEmpty);
 }
 
+TEST_CASE("letters that the card replaces are read as the other one and counted") {
+  encode::Alphabet alphabet = small_alphabet();
+  alphabet.replace = {{'B', 'D'}, {'Z', 'A'}};
+  const SequencePreprocessor preprocessor(alphabet, {.max_tokens = {}});
+  Record record;
+  record.payload = "AbZ";
+  const Prepared prepared = preprocessor.measure(std::move(record));
+  CHECK(prepared.token_ids == Ids{2, 4, 6, 4, 3});
+  CHECK(prepared.substituted == 2);
+  CHECK(prepared.length == 3);
+  CHECK(measured("AZ").defect);
+}
+
 TEST_CASE("unknown characters are substituted and counted when asked") {
   const Prepared prepared = measured("AZ?D", {.max_tokens = {}, .substitute_unknown = true});
   CHECK(prepared.token_ids == Ids{2, 4, 1, 1, 6, 3});

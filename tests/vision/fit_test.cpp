@@ -38,6 +38,17 @@ TEST_CASE("sizes and crop offsets are rounded as torchvision rounds them") {
   CHECK(half_up.left == 2);  // round(1.5)
 }
 
+// transformers' image processors begin the crop at int(difference / 2).
+TEST_CASE("a crop offset is rounded down where the card says so") {
+  ImageSpec spec = spec_of(224, 227);
+  spec.crop_rounding = "down";
+  CHECK(fit_geometry(spec, 227, 227).left == 1);
+  spec.resize = 225;
+  CHECK(fit_geometry(spec, 225, 225).left == 0);
+  spec.resize = 256;
+  CHECK(fit_geometry(spec, 640, 427).left == 79);
+}
+
 TEST_CASE("without a crop both sides become the size") {
   ImageSpec spec = spec_of(100, 100);
   spec.crop = false;
