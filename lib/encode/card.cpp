@@ -291,9 +291,12 @@ std::vector<CardOutput> parse_outputs(const CardFields& card) {
   for (std::size_t i = 0; i < list.size(); ++i) {
     const CardFields fields = card.child(list[i], "outputs[" + std::to_string(i) + "]");
     CardOutput output = parse_output(fields);
-    if (std::any_of(outputs.begin(), outputs.end(),
-                    [&](const auto& other) { return other.name == output.name; })) {
-      fields.fail(fields.path("name"), "is '" + output.name + "', as that of another output");
+    // Some file systems take upper and lower case for the same name.
+    if (std::any_of(outputs.begin(), outputs.end(), [&](const auto& other) {
+          return to_lower(other.name) == to_lower(output.name);
+        })) {
+      fields.fail(fields.path("name"),
+                  "is '" + output.name + "', as that of another output, whatever the case");
     }
     outputs.push_back(std::move(output));
   }

@@ -131,6 +131,7 @@ TEST_CASE("outputs that cannot be told apart or named are refused") {
   CHECK_THAT(refused("/outputs/1/default", false), Contains("exactly one"));
   CHECK_THAT(refused("/outputs/0/default", true), Contains("exactly one"));
   CHECK_THAT(refused("/outputs/0/name", "12"), Contains("outputs[1].name is '12', as that of"));
+  CHECK_THAT(refused("/outputs/0/name", "HEAD"), Contains("outputs[2].name is 'head', as that of"));
   for (const char* name : {"a.b", "../x", "a b", "\u00e9"}) {
     CHECK_THAT(refused("/outputs/0/name", name), Contains("letters, digits"));
   }
