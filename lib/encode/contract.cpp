@@ -235,9 +235,9 @@ Contract check_contract(Encoder& encoder, const EncoderCard& card,
 
 double contract_tolerance(const json& encoder_report) {
   const json drift = encoder_report.value("drift", json::object());
-  return drift.is_object() && drift.contains("greatest_difference")
-             ? kDriftAllowed * std::max(drift.at("greatest_difference").get<double>(),
-                                        drift.value("residues", 0.0))
+  return drift.is_object() && drift.contains("relative")
+             ? kDriftAllowed *
+                   std::max(drift.at("relative").get<double>(), drift.value("residues", 0.0))
              : kExactTolerance;
 }
 

@@ -43,8 +43,8 @@ struct Contract {
 Contract check_contract(Encoder& encoder, const EncoderCard& card,
                         const ContractSettings& settings);
 
-// kExactTolerance at float32, else four times the drift in an encoder's report(), of vectors or
-// residues.
+// kExactTolerance at float32, else four times the relative drift in an encoder's report(), of
+// vectors or residues.
 double contract_tolerance(const nlohmann::json& encoder_report);
 
 }  // namespace longhaul::encode

@@ -195,7 +195,10 @@ json measure_drift(const std::vector<std::vector<float>>& exact,
                     " of float32; at least 0.999 is asked",
                 "use --dtype fp32" + std::string(dtype == Dtype::kFp16 ? " or bf16" : ""));
   }
-  return {{"vectors", exact.size()}, {"least_cosine", least}, {"greatest_difference", greatest}};
+  return {{"vectors", exact.size()},
+          {"least_cosine", least},
+          {"greatest_difference", greatest},
+          {"relative", greatest_drift(exact, drifted)}};
 }
 
 double greatest_drift(const std::vector<std::vector<float>>& exact,

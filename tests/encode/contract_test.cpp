@@ -125,7 +125,11 @@ TEST_CASE(
 
 TEST_CASE("the tolerance is float32's, or follows the drift of a half type") {
   CHECK(contract_tolerance(nlohmann::json::object()) == kExactTolerance);
-  CHECK(contract_tolerance({{"drift", {{"greatest_difference", 0.01}}}}) == Approx(0.04));
+  CHECK(contract_tolerance({{"drift", {{"relative", 0.01}}}}) == Approx(0.04));
+  // A layer of large values allows no more to one of small ones.
+  const auto drift = measure_drift({{1000, 500}, {1, 2}}, {{1001, 500}, {1, 2}}, Dtype::kBf16);
+  CHECK(drift.at("greatest_difference") == 1);
+  CHECK(contract_tolerance({{"drift", drift}}) == Approx(0.004));
 }
 
 TEST_CASE("where batches have no rows of their own, a record is tried beside neighbours too") {
@@ -151,9 +155,8 @@ TEST_CASE("a budget of one row hides no neighbours") {
 }
 
 TEST_CASE("residues drift farther than the vectors they are pooled to, and more is allowed") {
-  CHECK(contract_tolerance({{"drift", {{"greatest_difference", 0.01}}}}) == Approx(0.04));
-  CHECK(contract_tolerance({{"drift", {{"greatest_difference", 0.01}, {"residues", 0.1}}}}) ==
-        Approx(0.4));
+  CHECK(contract_tolerance({{"drift", {{"relative", 0.01}}}}) == Approx(0.04));
+  CHECK(contract_tolerance({{"drift", {{"relative", 0.01}, {"residues", 0.1}}}}) == Approx(0.4));
   CHECK(greatest_drift({{1.0F, -0.5F}, {200.0F, 1.0F}}, {{1.0F, -0.25F}, {198.0F, 1.0F}}) ==
         Approx(0.25));
   CHECK(greatest_drift({{200.0F, 1.0F}}, {{198.0F, 1.0F}}) == Approx(0.01));
