@@ -35,6 +35,8 @@ void add_export(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_diff(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
+void add_completion(CLI::App& app, Context& context);
+void add_man(CLI::App& app, Context& context);
 
 // All of the above, in the order of --help.
 void add_commands(CLI::App& app, Context& context);

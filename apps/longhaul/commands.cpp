@@ -13,6 +13,8 @@ void add_commands(CLI::App& app, Context& context) {
   add_export(app, context);
   add_bench(app, context);
   add_doctor(app, context);
+  add_completion(app, context);
+  add_man(app, context);
 }
 
 }  // namespace longhaul::app

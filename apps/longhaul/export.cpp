@@ -140,7 +140,7 @@ void add_export(CLI::App& app, Context& context) {
   command
       ->add_option("--to", options->format,
                    "parquet: the columns of records.csv and the vectors as lists of float32")
-      ->type_name("FORMAT")
+      ->type_name("parquet")
       ->required();
   command->add_option("--output,-o", options->file, "the file to write; there is none of that name")
       ->type_name("FILE")

@@ -11,6 +11,11 @@
 
 namespace longhaul::config::values {
 
+Allowed with_word(Allowed words, const std::string& unset) {
+  words.push_back(unset);
+  return words;
+}
+
 std::string with_unset(std::string allowed, const std::string& unset) {
   return unset.empty() ? allowed : allowed + ", or " + unset;
 }
@@ -155,7 +160,7 @@ Access word(std::string RunConfig::*field, Allowed allowed) {
             }
             config.*field = value;
           },
-          [field](const RunConfig& config) -> json { return config.*field; }};
+          [field](const RunConfig& config) -> json { return config.*field; }, "", allowed};
 }
 
 Access word(std::optional<std::string> RunConfig::*field, Allowed allowed, std::string unset) {
@@ -171,7 +176,7 @@ Access word(std::optional<std::string> RunConfig::*field, Allowed allowed, std::
           [field](const RunConfig& config) -> json {
             return config.*field ? json(*(config.*field)) : json(nullptr);
           },
-          unset};
+          unset, with_word(allowed, unset)};
 }
 
 Access device(std::string RunConfig::*field) {
@@ -184,7 +189,9 @@ Access device(std::string RunConfig::*field) {
             }
             config.*field = value;
           },
-          [field](const RunConfig& config) -> json { return config.*field; }};
+          [field](const RunConfig& config) -> json { return config.*field; },
+          "",
+          {"auto", "cpu", "cuda", "mps"}};
 }
 
 Access delimiter(std::optional<std::string> RunConfig::*field, std::string unset) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.hpp"
 #include "config/run_config.hpp"
 
 namespace longhaul::config::values {
@@ -18,6 +19,7 @@ struct Access {
   std::function<void(config::RunConfig&, const std::string&)> set;
   std::function<nlohmann::json(const RunConfig&)> get;
   std::string unset = {};  // what null is in words, and may be given: "auto", "card", "none"
+  std::vector<std::string> words = {};  // all that it may be, or the usual ones of these
 };
 
 using Allowed = std::vector<std::string>;
@@ -58,24 +60,33 @@ std::string with_unset(std::string allowed, const std::string& unset);
                          const std::string& allowed);
 
 template <HasWords Enum>
-std::string words_of() {
-  std::string list;
+Allowed words_of() {
+  Allowed words;
   for (const Word<Enum>& word : longhaul::Words<Enum>::all) {
-    list += (list.empty() ? "" : ", ") + std::string(word.text);
+    words.emplace_back(word.text);
   }
-  return list;
+  return words;
 }
+
+template <HasWords Enum>
+std::string word_list() {
+  return join(words_of<Enum>(), ", ");
+}
+
+// And the word for what is left open.
+Allowed with_word(Allowed words, const std::string& unset);
 
 template <HasWords Enum>
 Access choice(Enum RunConfig::*field) {
   return {[field](RunConfig& config, const std::string& value) {
             const std::optional<Enum> meaning = from_string<Enum>(value);
             if (!meaning) {
-              reject(value, "is not one of its values", words_of<Enum>());
+              reject(value, "is not one of its values", word_list<Enum>());
             }
             config.*field = *meaning;
           },
-          [field](const RunConfig& config) -> nlohmann::json { return to_string(config.*field); }};
+          [field](const RunConfig& config) -> nlohmann::json { return to_string(config.*field); },
+          "", words_of<Enum>()};
 }
 
 // `unset` is the word that leaves the choice to the card or the machine.
@@ -84,14 +95,14 @@ Access choice(std::optional<Enum> RunConfig::*field, const std::string& unset) {
   return {[field, unset](RunConfig& config, const std::string& value) {
             const std::optional<Enum> meaning = from_string<Enum>(value);
             if (!meaning && value != unset) {
-              reject(value, "is not one of its values", with_unset(words_of<Enum>(), unset));
+              reject(value, "is not one of its values", with_unset(word_list<Enum>(), unset));
             }
             config.*field = meaning;
           },
           [field](const RunConfig& config) -> nlohmann::json {
             return config.*field ? nlohmann::json(to_string(*(config.*field))) : nullptr;
           },
-          unset};
+          unset, with_word(words_of<Enum>(), unset)};
 }
 
 // True, false, or nothing when the text is neither.

@@ -4,6 +4,7 @@
 
 #include "config/run_config.hpp"
 #include "config/setting_values.hpp"
+#include "config/setting_words.hpp"
 
 namespace longhaul::config {
 namespace {
@@ -28,34 +29,34 @@ struct Names {
   std::string_view short_flag = "";
 };
 
-Setting row(std::string_view group, Names names, std::string_view value_name, std::string_view help,
-            values::Access access) {
-  return {names.name,
-          names.short_flag,
-          group,
-          value_name,
-          help,
-          std::move(access.set),
-          std::move(access.get),
-          std::move(access.unset)};
+struct Row {
+  Setting setting;
+  std::vector<std::string> words;
+};
+
+Row row(std::string_view group, Names names, std::string_view value_name, std::string_view help,
+        values::Access access) {
+  return {{names.name, names.short_flag, group, value_name, help, std::move(access.set),
+           std::move(access.get), std::move(access.unset)},
+          std::move(access.words)};
 }
 
-Setting makes_numbers(Setting setting, MakesNumbers when = MakesNumbers::kYes) {
-  setting.makes_numbers = when;
-  return setting;
+Row makes_numbers(Row row, MakesNumbers when = MakesNumbers::kYes) {
+  row.setting.makes_numbers = when;
+  return row;
 }
 
-Setting repeatable(Setting setting) {
-  setting.repeatable = true;
-  return setting;
+Row repeatable(Row row) {
+  row.setting.repeatable = true;
+  return row;
 }
 
-Setting only_on_command_line(Setting setting) {
-  setting.only_on_command_line = true;
-  return setting;
+Row only_on_command_line(Row row) {
+  row.setting.only_on_command_line = true;
+  return row;
 }
 
-std::vector<Setting> make_table() {
+std::vector<Row> make_table() {
   using C = RunConfig;
   namespace v = values;
   constexpr v::Range kPositive{1};
@@ -258,13 +259,24 @@ std::vector<Setting> make_table() {
 
 const std::vector<Setting>& settings_table() {
   static const std::vector<Setting> table = [] {
-    std::vector<Setting> rows = make_table();
-    for (Setting& setting : rows) {
-      setting.daily = std::find(kDaily.begin(), kDaily.end(), setting.name) != kDaily.end();
+    std::vector<Setting> settings;
+    for (Row& row : make_table()) {
+      const std::string_view name = row.setting.name;
+      row.setting.daily = std::find(kDaily.begin(), kDaily.end(), name) != kDaily.end();
+      settings.push_back(std::move(row.setting));
     }
-    return rows;
+    return settings;
   }();
   return table;
+}
+
+std::vector<std::string> words_of_setting(std::string_view name) {
+  for (Row& row : make_table()) {
+    if (row.setting.name == name) {
+      return std::move(row.words);
+    }
+  }
+  return {};
 }
 
 const Setting* find_setting(std::string_view name) {

@@ -16,7 +16,7 @@ from fake_run import Job
 
 COMMANDS = [[], ["embed"], ["inspect"], ["merge"], ["verify"], ["diff"], ["evaluate"], ["probe"],
             ["probe", "fit"], ["probe", "predict"], ["probe", "cv"], ["bench"], ["export"],
-            ["doctor"]]
+            ["doctor"], ["completion"], ["man"]]
 
 
 def widest(text):

@@ -72,6 +72,7 @@ NOT_RUN = {
     "longhaul inspect  MODEL": "a list", "longhaul verify   OUT": "a list", "longhaul diff     A B": "a list",
     "longhaul evaluate PREDICTIONS": "a list", "longhaul probe    fit": "a list",
     "longhaul bench    MODEL": "a list", "longhaul doctor   [MODEL]": "a list", "longhaul merge    OUT": "a list",
+    "longhaul completion SHELL": "a list", "longhaul man   ": "a list",
     "for i in 1 2 3; do longhaul embed": "test_merge.py does",
     "longhaul merge out/all": "test_merge.py does",
     "longhaul export   OUT": "a list", "longhaul export OUT --to": "test_export.py does",
