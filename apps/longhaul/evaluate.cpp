@@ -4,12 +4,14 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "command.hpp"
 #include "score/metrics.hpp"
@@ -22,6 +24,37 @@ namespace {
 using nlohmann::json;
 
 constexpr double kDefaultThreshold = 0.5;
+
+// Files of predictions whose figures docs/reproducing.md has.
+struct KnownFile {
+  std::string_view sha256;
+  std::string_view name;
+};
+constexpr std::array<KnownFile, 4> kKnownFiles{
+    {{"b6d4f7befb8fc3f2cf4b092ad810ef4f191e86013cf38b0c5b02da9094d6c931",
+      "the original pipeline's, ESM-1v, Jain (the other 86)"},
+     {"5a28af85bc17de579521295a65a1aefd7b218fedc0415465ed8fe3aa62bf9496",
+      "the original pipeline's, ESM-1v, Jain (P5e-S2)"},
+     {"0809e4cd948b1186b0d5709fd1a648628e309e0f627301ee8eab90ba789272d0",
+      "the original pipeline's, ESM-1v, Shehata"},
+     {"b45c8dd2c1f991923dea9051d66b9eab79192a2bfa09d9db3e4b90efd5f8a058",
+      "the original pipeline's, ESM-1v, Harvey"}}};
+
+// What is read once, such as a pipe, has none.
+std::optional<std::string> digest_of(const std::string& path) {
+  std::error_code failed;
+  return std::filesystem::is_regular_file(path, failed) ? std::optional(sha256_file(path))
+                                                        : std::nullopt;
+}
+
+std::optional<std::string> known_name(const std::optional<std::string>& digest) {
+  for (const KnownFile& file : kKnownFiles) {
+    if (digest == file.sha256) {
+      return std::string(file.name);
+    }
+  }
+  return std::nullopt;
+}
 
 struct EvaluateOptions {
   std::string predictions;
@@ -144,7 +177,12 @@ void print_table(const EvaluateOptions& options, const score::Predictions& predi
                            format_count(any.positives()) + " positive and " +
                            format_count(any.negatives()) + " negative (" +
                            predictions.truth_column + "), scores from " + predictions.score_column;
-  std::cout << filled(head, columns, 2, 0) << "\n\n";
+  std::cout << filled(head, columns, 2, 0) << '\n';
+  const std::optional<std::string> known = known_name(digest_of(options.predictions));
+  std::cout << filled(known ? "these are " + *known
+                            : "none of the files whose figures docs/reproducing.md has",
+                      columns, 2, 0)
+            << "\n\n";
   std::vector<std::vector<std::string>> rows;
   const auto row = [&](const std::string& name, const auto& cell) {
     rows.push_back({name});
@@ -204,7 +242,11 @@ ExitCode evaluate(EvaluateOptions options, std::size_t columns) {
   for (const AtThreshold& result : results) {
     at.push_back(to_json(result));
   }
+  const std::optional<std::string> digest = digest_of(options.predictions);
+  const std::optional<std::string> known = known_name(digest);
   const json out = {{"predictions", printable(options.predictions, 4096)},
+                    {"sha256", digest ? json(*digest) : json(nullptr)},
+                    {"known_as", known ? json(*known) : json(nullptr)},
                     {"rows", any.total()},
                     {"positives", any.positives()},
                     {"negatives", any.negatives()},

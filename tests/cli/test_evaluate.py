@@ -1,5 +1,6 @@
 """`longhaul evaluate`: against scikit-learn on generated predictions, and on stored ones."""
 
+import hashlib
 import json
 import pathlib
 import time
@@ -63,6 +64,23 @@ def test_every_metric_equals_scikit_learn(longhaul, tmp_path):
                     assert at[name] == pytest.approx(value, abs=1e-12), name
             interval = binomtest(int((called == truth).sum()), rows).proportion_ci(0.95, "exact")
             assert at["accuracy_interval"] == pytest.approx([interval.low, interval.high], abs=1e-10)
+
+
+def test_a_file_is_known_by_its_bytes_alone(longhaul, tmp_path):
+    path = write_predictions(tmp_path / "esm1v_harvey141021.csv", *generated(1, 300))
+    out = evaluate(longhaul, path)
+    assert out["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert out["known_as"] is None
+    assert "none of the files whose figures" in longhaul("evaluate", path).out
+
+
+def test_published_predictions_are_known(longhaul, shared_data):
+    names = {"esm1v_harvey141021.csv": "Harvey", "esm1v_shehata398.csv": "Shehata",
+             "esm1v_jain86_legacy.csv": "the other 86", "esm1v_jain86_p5e_s2_ids.csv": "P5e-S2"}
+    for file, name in names.items():
+        told = longhaul("evaluate", shared_data / "predictions" / file)
+        assert told.code == 0 and "these are the original pipeline's" in told.out, told
+        assert name in told.out
 
 
 def test_stored_predictions_give_the_oracle_to_the_last_digit(longhaul, shared_data):
