@@ -1,7 +1,7 @@
 """Sequence encoders of transformers' as modules that TorchScript compiles well: T5's encoder, and
 BERT with its kin (RoBERTa, ELECTRA)."""
 
-from typing import Final, List, Optional
+from typing import Final, List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -108,8 +108,22 @@ class RootMeanSquareNorm(nn.Module):
         return torch.rms_norm(x, [x.size(-1)], self.weight, self.eps)
 
 
+# What T5's attention adds to its scores: all of it for each head, query and key, of a length for
+# which that is little; else what belongs to each distance; and the padding.
+Scores = Tuple[Optional[torch.Tensor], torch.Tensor, Optional[torch.Tensor]]
+
+
+def scores_of(by_distance: torch.Tensor, length: int, first: int, last: int,
+              padding: Optional[torch.Tensor]) -> torch.Tensor:
+    """What queries [first, last) add, [rows or 1, heads, queries, length]."""
+    # Query i has the window of keys that begins at distance -i.
+    windows = by_distance[:, length - last:2 * length - 1 - first].unfold(1, length, 1)
+    bias = windows.flip(1).unsqueeze(0)
+    return bias if padding is None else bias + padding
+
+
 class RelativeBias(nn.Module):
-    """What T5's attention adds to its scores, for each head and distance, and the padding.
+    """T5's bias by the distance of key and query, and the padding.
 
     T5 puts distances into buckets, all beyond the greatest into one: a table of the distances up to
     that one serves any length.
@@ -125,16 +139,16 @@ class RelativeBias(nn.Module):
         table = attention.relative_attention_bias.weight[buckets].T
         self.table = nn.Parameter(table.detach().contiguous(), requires_grad=False)
 
-    def forward(self, mask: Optional[torch.Tensor], x: torch.Tensor) -> Optional[torch.Tensor]:
-        positions = torch.arange(x.size(1), device=x.device)
-        distances = positions.unsqueeze(0) - positions.unsqueeze(1)
+    def forward(self, mask: Optional[torch.Tensor], x: torch.Tensor) -> Scores:
+        length = x.size(1)
+        distances = torch.arange(1 - length, length, device=x.device)
         entries = distances.clamp(-self.reach, self.reach) + self.reach
-        bias = self.table.index_select(1, entries.flatten())
-        bias = bias.view([1, -1, x.size(1), x.size(1)])
+        by_distance = self.table.index_select(1, entries)
         padding = export.padding_bias(mask, x)
-        if padding is not None:
-            bias = bias + padding
-        return bias
+        whole: Optional[torch.Tensor] = None
+        if length <= 512:
+            whole = scores_of(by_distance, length, 0, length, padding)
+        return whole, by_distance, padding
 
 
 class T5Attention(nn.Module):
@@ -149,13 +163,25 @@ class T5Attention(nn.Module):
                              (self.value, source.v), (self.out, source.o)):
             export.take(ours, theirs)
 
-    def forward(self, x: torch.Tensor, bias: Optional[torch.Tensor]) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, scores: Scores) -> torch.Tensor:
         shape = [x.size(0), x.size(1), self.heads, -1]
         query = self.query(x).view(shape).transpose(1, 2)
         key = self.key(x).view(shape).transpose(1, 2)
         value = self.value(x).view(shape).transpose(1, 2)
+        whole, by_distance, padding = scores
         # T5 does not divide by the root of the width: its weights have it.
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
+        if whole is not None:
+            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=whole, scale=1.0)
+        else:
+            # A few queries at a time: for all of a long sequence the scores alone are gigabytes.
+            length = x.size(1)
+            parts: List[torch.Tensor] = []
+            for first in range(0, length, 256):
+                last = min(first + 256, length)
+                bias = scores_of(by_distance, length, first, last, padding)
+                parts.append(F.scaled_dot_product_attention(query[:, :, first:last], key, value,
+                                                            attn_mask=bias, scale=1.0))
+            mixed = torch.cat(parts, dim=2)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
@@ -191,8 +217,8 @@ class T5Layer(nn.Module):
         self.norm = RootMeanSquareNorm(block.layer[1].layer_norm)
         self.feed_forward = T5FeedForward(block.layer[1].DenseReluDense, config)
 
-    def forward(self, x: torch.Tensor, bias: Optional[torch.Tensor]) -> torch.Tensor:
-        x = x + self.attention(self.attention_norm(x), bias)
+    def forward(self, x: torch.Tensor, scores: Scores) -> torch.Tensor:
+        x = x + self.attention(self.attention_norm(x), scores)
         return x + self.feed_forward(self.norm(x))
 
 
