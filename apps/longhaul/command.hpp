@@ -27,6 +27,7 @@ struct Context {
 
 void add_embed(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
+void add_plan(CLI::App& app, Context& context);
 void add_merge(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);

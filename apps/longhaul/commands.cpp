@@ -5,6 +5,7 @@ namespace longhaul::app {
 void add_commands(CLI::App& app, Context& context) {
   add_embed(app, context);
   add_inspect(app, context);
+  add_plan(app, context);
   add_merge(app, context);
   add_verify(app, context);
   add_diff(app, context);

@@ -118,6 +118,14 @@ void add_setting_flags(CLI::App& command, std::initializer_list<std::string_view
   }
 }
 
+void add_setting_group(CLI::App& command, std::string_view group, FlagValues& given) {
+  for (const config::Setting& setting : config::settings_table()) {
+    if (setting.group == group) {
+      add_setting(command, setting, given);
+    }
+  }
+}
+
 config::ResolvedConfig resolve_options(const ConfigOptions& options,
                                        const std::map<std::string, std::string>& environment) {
   std::optional<nlohmann::json> file;

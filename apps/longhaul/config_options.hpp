@@ -39,6 +39,9 @@ void add_config_options(CLI::App& command, ConfigOptions& options);
 void add_setting_flags(CLI::App& command, std::initializer_list<std::string_view> names,
                        FlagValues& given);
 
+// The same of all settings of a group of the table.
+void add_setting_group(CLI::App& command, std::string_view group, FlagValues& given);
+
 // Reads the --config file, if any, and merges everything. Contradictions are refused here; that
 // model, input and output are named is require_positions()'s business, for --print-config needs
 // none.

@@ -11,6 +11,8 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "session/indexing.hpp"
+#include "session/shard_index.hpp"
 #include "session/shard_states.hpp"
 #include "store/embedding_store.hpp"
 #include "store/merged_output.hpp"
@@ -114,7 +116,7 @@ std::string summary(const std::vector<ShardState>& shards) {
 bool holds_shards(const std::string& path) {
   const std::unique_ptr<Files> files = posix_files();
   if (!files->exists(store::path_in(path, store::store_files::kJournal))) {
-    return store::has_shards(*files, path);
+    return store::has_shards(*files, path) || store::has_index(*files, path);
   }
   try {
     return begun_merge(*files, path).has_value();
@@ -127,6 +129,7 @@ ExitCode inspect_shards(const std::string& path, bool as_json, std::size_t colum
   const std::unique_ptr<Files> files = posix_files();
   const std::vector<ShardState> shards = session::shard_states(*files, path);
   const std::optional<BegunMerge> merge = begun_merge(*files, path);
+  const std::optional<input::InputIndex> index = session::read_output_index(*files, path);
   if (as_json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const ShardState& shard : shards) {
@@ -137,11 +140,17 @@ ExitCode inspect_shards(const std::string& path, bool as_json, std::size_t colum
       told["merge"] = {{"copied", merge->copied},
                        {"state", merge->holder.empty() ? "stopped" : "running"}};
     }
+    if (index) {
+      told["index"] = session::summary_of(*index);
+    }
     std::cout << told.dump() << '\n';
     return ExitCode::kDone;
   }
   std::cout << named_line("output", path, columns);
-  std::cout << named_line("shards", summary(shards), columns);
+  if (index) {
+    std::cout << named_line("index", session::in_words(*index), columns);
+  }
+  std::cout << named_line("shards", shards.empty() ? "none was begun" : summary(shards), columns);
   if (merge) {
     std::cout << named_line("merge", line_of(*merge, shards.size(), path), columns);
   }

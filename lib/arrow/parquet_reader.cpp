@@ -65,19 +65,21 @@ class ParquetReader : public input::SourceReader {
     if (row_ == rows_) {
       return true;
     }
-    group_ = static_cast<std::size_t>(
-        std::upper_bound(group_starts_.begin(), group_starts_.end(), row_) - group_starts_.begin() -
-        1);
-    std::uint64_t to_skip = row_ - group_starts_[group_];
+    group_ = group_of(row_);
     row_ = group_starts_[group_];
-    while (to_skip > 0) {
-      read_batch();
-      const std::uint64_t skipped =
-          std::min(to_skip, static_cast<std::uint64_t>(batch_rows_ - batch_row_));
-      batch_row_ += static_cast<std::int64_t>(skipped);
-      row_ += skipped;
-      to_skip -= skipped;
+    pass_over(cursor.offset - row_);
+    return true;
+  }
+
+  // Its footer need not be read again, nor what was read of the row group in hand.
+  bool go_on(const input::SourceCursor& cursor) override {
+    if (cursor.offset < row_ || cursor.offset > rows_) {
+      return false;
     }
+    if (!batches_ || cursor.offset == rows_ || group_of(cursor.offset) != group_) {
+      return seek(cursor);
+    }
+    pass_over(cursor.offset - row_);
     return true;
   }
 
@@ -90,6 +92,26 @@ class ParquetReader : public input::SourceReader {
   std::optional<std::uint64_t> records_total() const override { return rows_; }
 
  private:
+  std::size_t group_of(std::uint64_t row) const {
+    return static_cast<std::size_t>(
+        std::upper_bound(group_starts_.begin(), group_starts_.end(), row) - group_starts_.begin() -
+        1);
+  }
+
+  // Of the row group in hand.
+  void pass_over(std::uint64_t to_skip) {
+    while (to_skip > 0) {
+      if (batch_row_ == batch_rows_) {
+        read_batch();
+      }
+      const std::uint64_t skipped =
+          std::min(to_skip, static_cast<std::uint64_t>(batch_rows_ - batch_row_));
+      batch_row_ += static_cast<std::int64_t>(skipped);
+      row_ += skipped;
+      to_skip -= skipped;
+    }
+  }
+
   [[noreturn]] void fail(const arrow::Status& status) const {
     const bool disk = arrow::internal::ErrnoFromStatus(status) != 0;
     throw Error(disk ? ExitCode::kIo : ExitCode::kBadData,

@@ -31,7 +31,7 @@ struct InputPosition {
   // Of the whole input, what lies before that place: a reader that goes there counts on from here,
   // so that nothing is lost or counted twice however often a run is stopped.
   LeftOut left_out = {};
-  // Of all records before that place, selected or not. Only a SelectedReader keeps one.
+  // Of all records before that place, selected or not. Only a DigestedReader keeps one.
   InputHash digest = {};
   InputHash selected = {};  // the same of those that were selected alone
 };
@@ -53,6 +53,9 @@ class RecordReader {
   // Goes straight to a position that position() gave before. False, with nothing moved, when this
   // input cannot be entered in the middle (streams, compressed files).
   virtual bool seek(const InputPosition& position) = 0;
+  // Where the source file that is being read begins: a place that can be gone to though the file is
+  // compressed. Nothing where there is no such file, or it cannot be told.
+  virtual std::optional<InputPosition> source_begin() const { return std::nullopt; }
   // What was passed over before position(); of the whole input once next() has given nothing.
   LeftOut left_out() const { return position().left_out; }
   virtual InputProgress progress() const = 0;

@@ -19,6 +19,12 @@ constexpr std::size_t kRecordsAhead = 1000;
 constexpr std::uint64_t kBytesAhead = 16ULL << 20;
 constexpr std::array<std::string_view, 4> kCursorFields = {"source=", " byte=", " line=", " skip="};
 
+std::string cursor_text(std::size_t source, const SourceCursor& cursor) {
+  return "source=" + std::to_string(source) + " byte=" + std::to_string(cursor.offset) +
+         " line=" + std::to_string(cursor.line) +
+         (cursor.skip > 0 ? " skip=" + std::to_string(cursor.skip) : "");
+}
+
 // "source=0 byte=4096 line=12", with " skip=3" where records there were given before.
 std::optional<std::array<std::uint64_t, 4>> parse_cursor(std::string_view text) {
   std::array<std::uint64_t, 4> values{};
@@ -203,6 +209,7 @@ bool SequenceReader::read(Ahead& into, LeftOut* left_out) {
   while (source_ < files_.size()) {
     if (!current_) {
       current_ = open(source_);
+      begin_ = {read_position_, read_position_, cursor_text(source_, {}), passed_left_out_};
     }
     into.cursor = current_->cursor();
     if (left_out != nullptr) {
@@ -249,11 +256,11 @@ InputPosition SequenceReader::position() const {
   } else if (current_) {
     cursor = current_->cursor();
   }
-  return {position, position,
-          "source=" + std::to_string(source) + " byte=" + std::to_string(cursor.offset) +
-              " line=" + std::to_string(cursor.line) +
-              (cursor.skip > 0 ? " skip=" + std::to_string(cursor.skip) : ""),
-          std::move(left_out)};
+  return {position, position, cursor_text(source, cursor), std::move(left_out)};
+}
+
+std::optional<InputPosition> SequenceReader::source_begin() const {
+  return current_ && ahead_.empty() ? begin_ : std::nullopt;
 }
 
 LeftOut SequenceReader::left_out_so_far() const {
@@ -289,12 +296,17 @@ bool SequenceReader::seek(const InputPosition& position) {
   }
   std::unique_ptr<SourceReader> entered;
   if (source < files_.size() && cursor.line > 0) {
-    entered = open(source);
-    if (!entered->seek(cursor)) {
-      return false;
+    if (source == source_ && current_ && current_->go_on(cursor)) {
+      entered = std::move(current_);
+    } else {
+      entered = open(source);
+      if (!entered->seek(cursor)) {
+        return false;
+      }
     }
   }
   ahead_.clear();
+  begin_.reset();
   source_ = source;
   current_ = std::move(entered);
   read_position_ = position.position;

@@ -26,6 +26,7 @@ class SequenceReader : public RecordReader {
   bool seek(const InputPosition& position) override;
   InputProgress progress() const override;
   std::vector<SourceIdentity> sources() const override;
+  std::optional<InputPosition> source_begin() const override;
 
  private:
   struct Ahead {
@@ -48,6 +49,7 @@ class SequenceReader : public RecordReader {
   std::vector<InputFile> files_;
   std::size_t source_ = 0;                 // the one being read, or files_.size()
   std::unique_ptr<SourceReader> current_;  // nothing until it is opened
+  std::optional<InputPosition> begin_;     // of that source, unless it was entered further on
   std::uint64_t read_position_ = 0;        // of the record that is read next, past what is ahead
   std::deque<Ahead> ahead_;                // read, but not given out
   LeftOut passed_left_out_;                // of folders, and before the source being read

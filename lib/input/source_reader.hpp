@@ -55,6 +55,9 @@ class SourceReader {
   // False, with nothing moved, when the source cannot be entered there. left_out() counts from
   // there.
   virtual bool seek(const SourceCursor& cursor) = 0;
+  // The same to a place that lies ahead, where that is cheaper than opening the source anew and
+  // going there; false, with nothing moved, where it is not.
+  virtual bool go_on(const SourceCursor&) { return false; }
   virtual std::uint64_t stored_bytes_read() const = 0;
   virtual std::optional<std::uint64_t> records_total() const { return std::nullopt; }
   // What was passed over before cursor().

@@ -99,7 +99,9 @@ class Supervisor {
     }
     constexpr std::string_view kProgram = "longhaul: ";
     const bool named = line.kind == ProcessLine::Kind::kFailure && line.text.starts_with(kProgram);
-    const std::string text = "shard " + to_string(shares_[process].shard) + ": " +
+    const Shard& shard = shares_[process].shard;
+    const bool names_itself = line.text.find(in_words(shard)) != std::string::npos;
+    const std::string text = (names_itself ? "" : "shard " + to_string(shard) + ": ") +
                              line.text.substr(named ? kProgram.size() : 0);
     const bool matters = line.level >= LogLevel::kWarning;
     // What a process says once, as of the first record of its kind, is said once for all.

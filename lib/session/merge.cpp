@@ -8,7 +8,6 @@
 
 #include "base/text.hpp"
 #include "input/input_digest.hpp"
-#include "input/selection.hpp"
 #include "run/repeated_ids.hpp"
 #include "session/duplicate_judge.hpp"
 #include "session/merge_checks.hpp"
@@ -94,7 +93,7 @@ ExitCode Merge::run(std::optional<store::JournalState> state) {
     shards.push_back(&shard.output);
   }
   const MergedOutput::Parts parts{
-      layout, set_.whole().records, {set_.count(), input::ShardBlocks::kBlock}, shards, kMendShard};
+      layout, set_.whole().records, {set_.count(), set_.block()}, shards, kMendShard};
   host_.log.info((state ? "going on merging " : "merging ") + format_count(set_.count()) +
                  " shards with " + format_count(parts.rows) + " records in " + name());
   MergedOutput output = state ? MergedOutput(files_, out(), parts, *state)
@@ -112,6 +111,7 @@ ExitCode Merge::run(std::optional<store::JournalState> state) {
 json Merge::begin_line() const {
   RunBegin begin = set_.first().begin;
   begin.shard.reset();
+  begin.index.reset();
   begin.created = host_.utc_now();
   begin.versions = host_.versions;
   json line = to_json(begin);
@@ -135,13 +135,11 @@ void Merge::take_rows(MergedOutput& output, const Claims& claims) {
   std::uint64_t done = 0;
   for (const ShardOutput& shard : set_.shards) {
     if (!claims.contains(shard.shard.index)) {
-      std::uint64_t rows = done;
-      output.take(shard.shard.index, [&] {
+      output.take(shard.shard.index, [&](std::uint64_t copied) {
         stop_if_asked();
         if (host_.progress) {
-          host_.progress(rows, set_.whole().records);
+          host_.progress(done + copied, set_.whole().records);
         }
-        rows += input::ShardBlocks::kBlock;
       });
     }
     done += shard.output.rows();

@@ -10,12 +10,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "config/run_config.hpp"
 #include "domain/counters.hpp"
 #include "encode/card.hpp"
-#include "input/selected_reader.hpp"
+#include "input/digested_reader.hpp"
 #include "session/continuation.hpp"
 #include "session/host.hpp"
 #include "session/run_begin.hpp"
@@ -44,6 +45,8 @@ struct RunFacts {
   // Said when it begins, and when it goes on; empty where that goes without saying.
   std::string beginning;
   std::string continuing;
+  // SHA-256 of the source files, where they were found before: this run does not read all of them.
+  std::optional<std::vector<std::string>> sha256;
   std::optional<ExitCode> nothing_to_do;  // from the start, and the reason was said
 };
 
@@ -69,7 +72,7 @@ class Mode {
   // Which records: a reader that gives them, with the rows their vectors go to. `whole` is the
   // input that was opened, before anything is read of it or a model is loaded; `again` opens it
   // once more. Throws Error(kMismatch) where it is cheap to see that it is another than it was.
-  virtual std::unique_ptr<input::SelectedReader> select(
+  virtual std::unique_ptr<input::DigestedReader> select(
       std::unique_ptr<input::RecordReader> whole,
       const std::function<std::unique_ptr<input::RecordReader>()>& again) = 0;
   // The input is another than it was: what depends on it is discarded.

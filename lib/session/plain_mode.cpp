@@ -66,7 +66,7 @@ class PlainMode : public Mode {
   bool settle(const nlohmann::json&, const Choices&) override { return true; }
   RunBegin begin(RunBegin fresh) const override { return fresh; }
 
-  std::unique_ptr<input::SelectedReader> select(
+  std::unique_ptr<input::DigestedReader> select(
       std::unique_ptr<input::RecordReader> whole,
       const std::function<std::unique_ptr<input::RecordReader>()>&) override {
     return std::make_unique<input::SelectedReader>(std::move(whole),

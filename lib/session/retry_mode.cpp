@@ -89,7 +89,7 @@ class RetryMode : public Mode {
   bool settle(const json&, const Choices&) override { return true; }
   RunBegin begin(RunBegin) const override { return *follows_; }
 
-  std::unique_ptr<input::SelectedReader> select(
+  std::unique_ptr<input::DigestedReader> select(
       std::unique_ptr<input::RecordReader> whole,
       const std::function<std::unique_ptr<input::RecordReader>()>& again) override {
     look_at(*whole, again);
@@ -136,7 +136,7 @@ class RetryMode : public Mode {
   RunBegin begin_again() const;
   // What is there of a retry with other settings, or damaged, is discarded.
   void open_retry();
-  void require_same(input::SelectedReader& input) const;
+  void require_same(input::DigestedReader& input) const;
   Counters merged(const Counters& again) const;
   ExitCode code(const Counters& merged) const;
   json changed_settings(const json& settings_now) const;
@@ -148,7 +148,7 @@ class RetryMode : public Mode {
   std::unique_ptr<store::StoreDirectory> directory_;  // the retry's own
   std::optional<RunBegin> follows_;
   json report_;                              // run.json of the output; empty where it is damaged
-  input::SelectedReader* reader_ = nullptr;  // the session owns it
+  input::DigestedReader* reader_ = nullptr;  // the session owns it
   std::optional<Counters> again_;            // of a retry that is complete
 };
 
@@ -208,7 +208,7 @@ void RetryMode::open_retry() {
   directory_->clear();
 }
 
-void RetryMode::require_same(input::SelectedReader& input) const {
+void RetryMode::require_same(input::DigestedReader& input) const {
   const std::uint64_t found = input.read_to(input::SelectedReader::kEnd);
   const std::uint64_t records = finished().progress->input_records;
   if (found != records || input.position().digest != finished().progress->input_hash) {

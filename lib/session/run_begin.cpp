@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/hash.hpp"
+#include "input/selection.hpp"
 
 namespace longhaul::session {
 namespace {
@@ -85,6 +86,18 @@ Choices choices_from_json(const json& object) {
   return choices;
 }
 
+json to_json(const IndexIdentity& index) {
+  return {{"stretch", index.stretch}, {"records", index.records}, {"digest", to_hex(index.digest)}};
+}
+
+IndexIdentity index_identity_from_json(const json& object) {
+  return {object.at("stretch"), object.at("records"), hash_from(object.at("digest"))};
+}
+
+std::uint64_t dealt_block(const std::optional<IndexIdentity>& index) {
+  return index ? index->stretch : input::ShardBlocks::kBlock;
+}
+
 json to_json(const RunBegin& begin) {
   json object = {{"format", 1},
                  {"created", begin.created},
@@ -102,6 +115,9 @@ json to_json(const RunBegin& begin) {
   }
   if (begin.shard) {
     object["shard"] = {{"index", begin.shard->index}, {"count", begin.shard->count}};
+  }
+  if (begin.index) {
+    object["index"] = to_json(*begin.index);
   }
   return object;
 }
@@ -121,6 +137,9 @@ RunBegin run_begin_from_json(const json& object) {
   }
   if (const auto shard = object.find("shard"); shard != object.end()) {
     begin.shard = Shard{shard->at("index"), shard->at("count")};
+  }
+  if (const auto index = object.find("index"); index != object.end()) {
+    begin.index = index_identity_from_json(*index);
   }
   return begin;
 }

@@ -41,6 +41,19 @@ struct RetryBegin {
   friend bool operator==(const RetryBegin&, const RetryBegin&) = default;
 };
 
+// The index that an input was divided by: its stretches are what shards are dealt.
+struct IndexIdentity {
+  std::uint64_t stretch = 0;  // records
+  std::uint64_t records = 0;  // of the whole input
+  Hash128 digest;
+  friend bool operator==(const IndexIdentity&, const IndexIdentity&) = default;
+};
+nlohmann::json to_json(const IndexIdentity& index);
+IndexIdentity index_identity_from_json(const nlohmann::json& json);
+
+// Consecutive records that are dealt to one shard.
+std::uint64_t dealt_block(const std::optional<IndexIdentity>& index);
+
 struct RunBegin {
   std::string created;  // UTC
   nlohmann::json versions;
@@ -52,6 +65,7 @@ struct RunBegin {
   nlohmann::json bits_machine;  // null in a run of before it was recorded
   std::optional<RetryBegin> retry;
   std::optional<Shard> shard;
+  std::optional<IndexIdentity> index;  // of a shard that goes by one
 };
 nlohmann::json to_json(const RunBegin& begin);
 RunBegin run_begin_from_json(const nlohmann::json& json);

@@ -146,7 +146,7 @@ InputMatch compare_sources(const nlohmann::json& recorded,
   return InputMatch::kUnchanged;
 }
 
-void find_position(input::SelectedReader& reader, InputMatch match, const store::Progress& progress,
+void find_position(input::DigestedReader& reader, InputMatch match, const store::Progress& progress,
                    Files& files, const std::string& output, const std::function<bool()>& stop) {
   constexpr std::uint64_t kAtATime = 1024;
   const std::uint64_t records = progress.input_records;

@@ -52,7 +52,7 @@ Error other_input(const std::string& output, const std::string& what);
 // Brings `reader` to where a commit's window starts: by seeking, or by reading the records before
 // it and comparing their hash; images whose names are the same and times are not, by their bytes.
 // Throws Error(kMismatch) when they are not what was read before, kInterrupted when `stop` says so.
-void find_position(input::SelectedReader& reader, InputMatch match, const store::Progress& progress,
+void find_position(input::DigestedReader& reader, InputMatch match, const store::Progress& progress,
                    Files& files, const std::string& output, const std::function<bool()>& stop);
 
 // Where the input was read again: whether the window in hand, at which `reader` stands, is still

@@ -20,8 +20,11 @@ RunRecord::RunRecord(const RecordedRun& run, const RunBegin& begin, bool resumed
   if (run.mode.follows() && previous_.empty()) {
     previous_ = previous_report(run.host.files, config.output, run.host.log);
   }
-  hashes_ = std::make_unique<InputHashes>(files_to_hash(run.input.sources, config, run.model.card),
-                                          previous_.value("inputs", json::array()));
+  if (!run.mode.facts().sha256) {
+    hashes_ =
+        std::make_unique<InputHashes>(files_to_hash(run.input.sources, config, run.model.card),
+                                      previous_.value("inputs", json::array()));
+  }
   device::Device& device = run.engine.encoder->device();
   session_ = run.host.facts.session;
   session_.update({{"machine", run.host.facts.machine(device.name())},
@@ -55,6 +58,23 @@ void RunRecord::note_reshaped(const Counters& counters) {
   }
 }
 
+std::vector<json> RunRecord::input_hashes() const {
+  if (hashes_) {
+    return hashes_->so_far();
+  }
+  std::vector<json> known;
+  for (const std::string& hash : *run_.mode.facts().sha256) {
+    known.push_back(hash.empty() ? json(nullptr) : json(hash));
+  }
+  return known;
+}
+
+void RunRecord::wait_for_hashes(const std::function<bool()>& stop) const {
+  if (hashes_) {
+    hashes_->wait(stop);
+  }
+}
+
 nlohmann::ordered_json RunRecord::report(const std::string& state, std::optional<ExitCode> code,
                                          const std::optional<json>& counts) {
   const config::RunConfig& config = run_.resolved.config;
@@ -65,7 +85,7 @@ nlohmann::ordered_json RunRecord::report(const std::string& state, std::optional
       {.state = state,
        .code = code,
        .counts = counts ? *counts : committed_counts(run_.host.files, run_.mode.facts().output),
-       .inputs = describe_inputs(run_.input.sources, hashes_->so_far()),
+       .inputs = describe_inputs(run_.input.sources, input_hashes()),
        .bits_reasons = numeric_,
        .contract = run_.engine.contract.report,
        .settings =

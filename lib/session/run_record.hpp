@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "config/run_config.hpp"
 #include "session/engine.hpp"
@@ -36,19 +37,21 @@ class RunRecord {
   // "timings", "memory"...: a part of what is told of this session.
   void tell(const std::string& name, nlohmann::json what) { session_[name] = std::move(what); }
   // Until the hashes of all files are known, or `stop` says so.
-  void wait_for_hashes(const std::function<bool()>& stop) const { hashes_->wait(stop); }
+  void wait_for_hashes(const std::function<bool()>& stop) const;
 
   // The whole of run.json as it stands; without `counts` those of what is committed.
   nlohmann::ordered_json report(const std::string& state, std::optional<ExitCode> code,
                                 const std::optional<nlohmann::json>& counts = std::nullopt);
 
  private:
+  std::vector<nlohmann::json> input_hashes() const;
+
   const RecordedRun run_;
   const nlohmann::json fingerprint_;
   nlohmann::json previous_;
   nlohmann::json session_;
-  std::set<std::string> numeric_;  // why low bits may differ; empty: they may not
-  std::unique_ptr<InputHashes> hashes_;
+  std::set<std::string> numeric_;        // why low bits may differ; empty: they may not
+  std::unique_ptr<InputHashes> hashes_;  // none where the mode knows them
 };
 
 }  // namespace longhaul::session

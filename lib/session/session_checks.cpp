@@ -70,25 +70,29 @@ std::optional<store::Progress> end_of_input(const store::StoreState& state) {
 }
 
 std::unique_ptr<input::Selection> selection_of(const store::StoreState& state) {
-  if (const std::optional<Shard> shard = run_begin_from_json(state.begin).shard) {
-    return std::make_unique<input::ShardBlocks>(shard->index, shard->count);
+  const RunBegin begin = run_begin_from_json(state.begin);
+  if (const std::optional<Shard>& shard = begin.shard) {
+    return std::make_unique<input::ShardBlocks>(shard->index, shard->count,
+                                                dealt_block(begin.index));
   }
   return std::make_unique<input::AllRecords>();
 }
 
 void require_finished_input(config::RunConfig config, const encode::EncoderCard& card,
                             const store::StoreState& state, const std::string& output,
-                            const Host& host) {
+                            const Host& host, const Divide& divide) {
   const std::optional<store::Progress> end = end_of_input(state);
   if (!end) {
     return;
   }
   config.allow_nucleotides = true;  // that was judged when it was embedded
-  std::unique_ptr<input::SelectedReader> reader;
+  std::unique_ptr<input::DigestedReader> reader;
   try {
-    reader = std::make_unique<input::SelectedReader>(
-        host.workshop.make_reader(config, card, host.stop, nullptr), selection_of(state),
-        input::InputDigest::in_form_of(end->input_hash).value());
+    auto whole = host.workshop.make_reader(config, card, host.stop, nullptr);
+    reader = divide ? divide(std::move(whole))
+                    : std::make_unique<input::SelectedReader>(
+                          std::move(whole), selection_of(state),
+                          input::InputDigest::in_form_of(end->input_hash).value());
   } catch (const Error& error) {
     if (error.code() == ExitCode::kBadData) {
       throw other_input(output, error.what());

@@ -2,6 +2,7 @@
 // recycled, what the sessions before it left in run.json. Free functions; one thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -14,7 +15,7 @@
 #include "encode/card.hpp"
 #include "encode/contract.hpp"
 #include "encode/encoder.hpp"
-#include "input/record_reader.hpp"
+#include "input/digested_reader.hpp"
 #include "input/selection.hpp"
 #include "plan/memory_governor.hpp"
 #include "run/pipeline.hpp"
@@ -46,10 +47,13 @@ std::optional<store::Progress> end_of_input(const store::StoreState& state);
 std::unique_ptr<input::Selection> selection_of(const store::StoreState& state);
 
 // Of a run that is complete: Error(kMismatch) when the input is another now. Files that are gone
-// are no other input; a stream is read to its end.
+// are no other input; a stream is read to its end. `divide` makes the run's reader of that of all
+// records, where it is not one that reads all of them.
+using Divide = std::function<std::unique_ptr<input::DigestedReader>(
+    std::unique_ptr<input::RecordReader> whole)>;
 void require_finished_input(config::RunConfig config, const encode::EncoderCard& card,
                             const store::StoreState& state, const std::string& output,
-                            const Host& host);
+                            const Host& host, const Divide& divide = {});
 
 // The sources whose SHA-256 run.json tells. Of images records.csv has a hash each, so only a list
 // of them is read for it.

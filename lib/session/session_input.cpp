@@ -17,7 +17,7 @@ InputMatch match_of(const SessionInput& input, const nlohmann::json& recorded, b
                                                        : InputMatch::kReadAgain;
 }
 
-void find(SessionInput& input, input::SelectedReader& whole, InputMatch match,
+void find(SessionInput& input, input::DigestedReader& whole, InputMatch match,
           const std::string& output, const Host& host, const std::function<bool()>& stop) {
   store::Progress& from = *input.from;
   const std::uint64_t done = from.position;
@@ -37,7 +37,7 @@ SessionInput open(Mode& mode, const config::RunConfig& config, const encode::Enc
       host.workshop.make_reader(config, card, stop, &host.log);
   auto selected = mode.select(
       std::move(opened), [&] { return host.workshop.make_reader(config, card, stop, nullptr); });
-  input::SelectedReader& whole = *selected;  // stays what input.reader gives from
+  input::DigestedReader& whole = *selected;  // stays what input.reader gives from
   input.reader = std::move(selected);
   input.sources = input.reader->sources();
   require_recyclable(config, input.sources);

@@ -11,7 +11,9 @@ namespace {
 
 using nlohmann::json;
 
+// The second has an index, by which those that know only the first must not go.
 constexpr int kVersion = 1;
+constexpr int kIndexedVersion = 2;
 
 std::string path_of(const std::string& output) {
   return store::path_in(store::shards_directory(output), store::kShardChoices);
@@ -42,15 +44,20 @@ ShardChoices choices_from_text(const std::string& text, const std::string& path)
   if (hash != hash_of(object)) {
     throw damaged(path, "its hash is not that of its content");
   }
-  if (const json version = object.value("choices", json()); version != kVersion) {
+  if (const json version = object.value("choices", json());
+      version != kVersion && version != kIndexedVersion) {
     throw Error(ExitCode::kMismatch,
                 printable(path, 400) + " is of version " + version.dump() +
-                    ", and this longhaul knows version " + std::to_string(kVersion),
+                    ", and this longhaul knows version " + std::to_string(kIndexedVersion),
                 "use the longhaul that made it, or another --output");
   }
   try {
     object["threads"] = 1;
-    return {object.at("shards"), object.at("fingerprint"), choices_from_json(object)};
+    std::optional<IndexIdentity> index;
+    if (object.contains("index")) {
+      index = index_identity_from_json(object["index"]);
+    }
+    return {object.at("shards"), object.at("fingerprint"), choices_from_json(object), index};
   } catch (const json::exception& error) {
     throw damaged(path, error.what());
   }
@@ -62,7 +69,10 @@ json to_json(const ShardChoices& choices) {
   json object = to_json(choices.choices);
   object.erase("threads");
   object["device"] = choices.choices.device.substr(0, choices.choices.device.find(':'));
-  object["choices"] = kVersion;
+  object["choices"] = choices.index ? kIndexedVersion : kVersion;
+  if (choices.index) {
+    object["index"] = to_json(*choices.index);
+  }
   object["shards"] = choices.shards;
   object["fingerprint"] = choices.fingerprint;
   return object;

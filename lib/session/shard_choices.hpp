@@ -18,8 +18,9 @@ namespace longhaul::session {
 
 struct ShardChoices {
   std::uint64_t shards = 0;
-  nlohmann::json fingerprint;  // run_identity.hpp
-  Choices choices;             // `device` is a kind, and threads are not in the file
+  nlohmann::json fingerprint;               // run_identity.hpp
+  Choices choices;                          // `device` is a kind, and threads are not in the file
+  std::optional<IndexIdentity> index = {};  // that shards are dealt by; none: blocks of 64
 };
 nlohmann::json to_json(const ShardChoices& choices);
 

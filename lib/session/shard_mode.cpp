@@ -8,6 +8,7 @@
 #include "session/run_identity.hpp"
 #include "session/session_checks.hpp"
 #include "session/shard_choices.hpp"
+#include "session/shard_index.hpp"
 #include "store/merged_output.hpp"
 #include "store/output_reader.hpp"
 #include "store/shards.hpp"
@@ -50,7 +51,8 @@ class ShardMode : public Mode {
   const std::optional<RunBegin>& follows() const override { return follows_; }
 
   ExitCode already_finished(const encode::EncoderCard& card) override {
-    require_finished_input(config_, card, *directory_->state(), facts_.path, host_);
+    require_finished_input(config_, card, *directory_->state(), facts_.path, host_,
+                           [this](auto whole) { return divided(std::move(whole)); });
     host_.log.info(name() + " is complete: nothing to do");
     return finished_code(*directory_->state());
   }
@@ -61,21 +63,21 @@ class ShardMode : public Mode {
   bool settle(const json& fingerprint, const Choices& choices) override;
   RunBegin begin(RunBegin fresh) const override {
     fresh.shard = shard_;
+    fresh.index = index_.identity();
     return fresh;
   }
 
-  std::unique_ptr<input::SelectedReader> select(
+  std::unique_ptr<input::DigestedReader> select(
       std::unique_ptr<input::RecordReader> whole,
       const std::function<std::unique_ptr<input::RecordReader>()>&) override {
-    auto reader = std::make_unique<input::SelectedReader>(
-        std::move(whole), std::make_unique<input::ShardBlocks>(shard_.index, shard_.count));
+    auto reader = divided(std::move(whole));
     reader_ = reader.get();
     return reader;
   }
   void reject_input() override {}
   // Rejects are no failure of a shard: schedulers would take them for one.
   Conclusion conclude(const Counters& counters) override {
-    reader_->read_to(input::SelectedReader::kEnd);
+    reader_->read_to(input::DigestedReader::kEnd);
     const input::InputPosition end = reader_->position();
     return {counters, ExitCode::kDone,
             to_json(ShardFinish{{end.position, end.digest}, {end.row, end.selected}})};
@@ -101,6 +103,7 @@ class ShardMode : public Mode {
     facts_.continuing = "continuing " + name();
   }
   void open(const std::optional<Continuation>& continuation);
+  std::unique_ptr<input::DigestedReader> divided(std::unique_ptr<input::RecordReader> whole) const;
   void require_no_plain_run() const;
   void follow_choices();
   void require_count(const ShardChoices& choices) const;
@@ -112,10 +115,11 @@ class ShardMode : public Mode {
   const Shard shard_;
   RunFacts facts_;
   const bool made_output_;
+  ShardIndex index_;
   std::unique_ptr<store::StoreDirectory> directory_;
   std::optional<ShardChoices> settled_;
   std::optional<RunBegin> follows_;
-  input::SelectedReader* reader_ = nullptr;  // the session owns it
+  input::DigestedReader* reader_ = nullptr;  // the session owns it
 };
 
 void ShardMode::open(const std::optional<Continuation>& continuation) {
@@ -134,6 +138,11 @@ void ShardMode::open(const std::optional<Continuation>& continuation) {
   if (settled_) {
     require_count(*settled_);
   }
+  index_ = ShardIndex(files, config_.output);
+  facts_.sha256 = index_.sha256();
+  if (settled_) {
+    index_.require(settled_->index);
+  }
   if (config_.overwrite) {
     directory_->clear();
   }
@@ -144,6 +153,7 @@ void ShardMode::open(const std::optional<Continuation>& continuation) {
     return;
   }
   follows_ = run_begin_from_json(directory_->state()->begin);
+  index_.require(follows_->index);
   if (follows_->shard != shard_) {
     throw Error(ExitCode::kMismatch,
                 printable(facts_.path, 400) + " holds " +
@@ -168,6 +178,11 @@ void ShardMode::require_no_plain_run() const {
     throw Error(ExitCode::kUnavailable, name + " is in use by " + holder,
                 "wait for it to end, or name another --output");
   }
+}
+
+std::unique_ptr<input::DigestedReader> ShardMode::divided(
+    std::unique_ptr<input::RecordReader> whole) const {
+  return index_.reader(std::move(whole), shard_, config_, &host_.log);
 }
 
 // With the choices of whoever came first, on a device of this process.
@@ -196,9 +211,10 @@ bool ShardMode::settle(const json& fingerprint, const Choices& choices) {
   if (settled_) {
     return true;
   }
-  const ShardChoices mine{shard_.count, fingerprint, choices};
+  const ShardChoices mine{shard_.count, fingerprint, choices, index_.identity()};
   settled_ = settle_shard_choices(host_.files, config_.output, shard_, mine);
   require_count(*settled_);
+  index_.require(settled_->index);
   require_same_fingerprint(settled_->fingerprint, fingerprint, config_.output, kOtherSetting);
   if (follows_) {
     return true;  // it began before, with what it has

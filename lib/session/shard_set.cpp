@@ -55,6 +55,13 @@ void require_same(const std::string& who, const json& expected, const json& foun
   }
 }
 
+// How records were dealt.
+std::string by(const std::optional<IndexIdentity>& index) {
+  return index ? "by an index of " + format_count(index->records) + " records with the digest " +
+                     to_hex(index->digest)
+               : "without an index";
+}
+
 class Reader {
  public:
   Reader(Files& files, const std::string& output, const std::map<std::uint64_t, std::string>& busy)
@@ -204,7 +211,12 @@ class Reader {
     }
     if (!expected_) {
       expected_ = {choices_ ? choices_->fingerprint : begin.fingerprint,
-                   shaping(choices_ ? choices_->choices : begin.choices), state.layout};
+                   shaping(choices_ ? choices_->choices : begin.choices), state.layout,
+                   choices_ ? choices_->index : begin.index};
+    }
+    if (begin.index != expected_->index) {
+      mismatch(directory + " was embedded " + by(begin.index) + ", the others " +
+               by(expected_->index));
     }
     require_same(directory, expected_->fingerprint, begin.fingerprint);
     require_same(directory, expected_->choices, shaping(begin.choices));
@@ -245,12 +257,17 @@ class Reader {
                 "give the command of each, then merge again");
   }
 
-  // Records and digests of the parts add up to the whole's.
+  // Records and digests of the parts add up to the whole's, and that is what was indexed.
   void require_all_of_it() const {
+    if (expected_->index && (expected_->index->records != set_.whole().records ||
+                             expected_->index->digest != set_.whole().digest.content)) {
+      bad_data(path(set_.first().shard) + " does not hold what its index says of the input");
+    }
     input::InputDigest sum;
     for (const ShardOutput& shard : set_.shards) {
-      const std::uint64_t dealt =
-          input::ShardBlocks(shard.shard.index, count_).count_of(set_.whole().records).value();
+      const std::uint64_t dealt = input::ShardBlocks(shard.shard.index, count_, set_.block())
+                                      .count_of(set_.whole().records)
+                                      .value();
       const std::uint64_t rows = shard.output.claims()->run.finish->at("rows");
       for (const std::uint64_t found :
            {shard.finish.own.records, shard.output.rows(), rows, shard.counters.records}) {
@@ -273,6 +290,7 @@ class Reader {
     json fingerprint;
     json choices;
     store::StoreLayout layout;
+    std::optional<IndexIdentity> index;
   };
 
   Files& files_;

@@ -41,6 +41,8 @@ struct ShardSet {
 
   std::uint64_t count() const { return shards.size(); }
   const ShardOutput& first() const { return shards.front(); }
+  // Records that are dealt together.
+  std::uint64_t block() const { return dealt_block(first().begin.index); }
   // Of the whole input; all saw the same.
   const DigestedPart& whole() const { return first().finish.whole; }
 };

@@ -91,7 +91,12 @@ std::vector<ShardState> shard_states(Files& files, const std::string& output) {
   const std::optional<ShardChoices> choices = read_shard_choices(files, output);
   const std::uint64_t count = choices ? choices->shards : begun.empty() ? 0 : begun.back().count;
   std::vector<ShardState> shards;
+  std::optional<IndexIdentity> by;
   std::optional<std::uint64_t> whole;
+  if (choices && choices->index) {
+    by = choices->index;
+    whole = by->records;
+  }
   for (std::uint64_t index = 1; index <= count; ++index) {
     ShardState shard;
     shard.shard = {index, count};
@@ -102,6 +107,9 @@ std::vector<ShardState> shard_states(Files& files, const std::string& output) {
         const store::OutputReader reader(files, path);
         look_at(files, path, reader, shard);
         whole = whole ? whole : whole_of(reader);
+        if (!choices && reader.claims()) {
+          by = run_begin_from_json(reader.claims()->run.begin).index;
+        }
       } catch (const Error& error) {
         shard.state = std::string("damaged: ") + error.what();
       }
@@ -109,7 +117,7 @@ std::vector<ShardState> shard_states(Files& files, const std::string& output) {
     shards.push_back(std::move(shard));
   }
   for (ShardState& shard : shards) {
-    shard.of = input::ShardBlocks(shard.shard.index, count).count_of(whole);
+    shard.of = input::ShardBlocks(shard.shard.index, count, dealt_block(by)).count_of(whole);
   }
   return shards;
 }

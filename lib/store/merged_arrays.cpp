@@ -138,16 +138,17 @@ void MergedArrays::place(Array& array, std::span<const OutputReader* const> shar
 }
 
 void MergedArrays::copy(const OutputReader& shard, std::uint64_t index,
-                        const std::function<void()>& each) {
+                        const std::function<void(std::uint64_t)>& each) {
+  constexpr std::uint64_t kTogether = 64;
   std::vector<ArrayReader> from;
   for (const Array& array : arrays_) {
     from.push_back(shard.array(array.output));
   }
   ChecksumReader checksums = shard.checksums();
   std::vector<std::vector<std::byte>> gathered(arrays_.size());
-  for (std::uint64_t first = 0; first < shard.rows(); first += deal_.block) {
-    each();
-    const std::uint64_t rows = std::min(deal_.block, shard.rows() - first);
+  for (std::uint64_t first = 0, rows = 0; first < shard.rows(); first += rows) {
+    each(first);
+    rows = std::min({kTogether, deal_.block - first % deal_.block, shard.rows() - first});
     const std::uint64_t position = deal_.position(index, first);
     std::vector<std::uint64_t> sums;
     for (std::vector<std::byte>& bytes : gathered) {

@@ -1,7 +1,7 @@
 // The arrays and checksums of an output that is put together from those of shards. A row's bytes
 // are copied as they are, each checked against its checksum, to a place that is known beforehand:
 // shards are dealt blocks of consecutive rows, so block after block goes where it belongs.
-// One thread; memory is a block. Errors: kIo; kBadData names the shard's file and row.
+// One thread; memory is a few rows. Errors: kIo; kBadData names the shard's file and row.
 #pragma once
 
 #include <cstddef>
@@ -47,8 +47,9 @@ class MergedArrays {
 
   // Where each row's residues begin: before any is copied. `shards` in order, all of them.
   void place(std::span<const OutputReader* const> shards);
-  // All rows of shard `index`, from 0. Durable only after sync().
-  void copy(const OutputReader& shard, std::uint64_t index, const std::function<void()>& each);
+  // All rows of shard `index`, from 0. Durable only after sync(). `each` hears how many are copied.
+  void copy(const OutputReader& shard, std::uint64_t index,
+            const std::function<void(std::uint64_t)>& each);
   // A row becomes what another one is, or has no vector.
   void copy_row(std::uint64_t from, std::uint64_t to);
   void put_nan(std::uint64_t row);

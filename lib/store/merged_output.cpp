@@ -135,7 +135,7 @@ MergedOutput::MergedOutput(Files& files, std::string directory, const Parts& par
   files_.sync_directory(directory_);
 }
 
-void MergedOutput::take(std::uint64_t index, const std::function<void()>& each) {
+void MergedOutput::take(std::uint64_t index, const std::function<void(std::uint64_t)>& each) {
   const OutputReader& shard = *parts_.shards[index - 1];
   if (shard.rows() > 0) {
     arrays_.copy(shard, index - 1, each);

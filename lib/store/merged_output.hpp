@@ -62,7 +62,7 @@ class MergedOutput {
   void place() { arrays_.place(parts_.shards); }
   // Copies the rows of shard `index`, from 1, and claims them. `each` is called for each block and
   // may throw.
-  void take(std::uint64_t index, const std::function<void()>& each);
+  void take(std::uint64_t index, const std::function<void(std::uint64_t copied)>& each);
   void write_tables(const Judge& judge, const std::function<void()>& each);
   // After write_tables().
   void commit(const Progress& progress);

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "store/embedding_store.hpp"
+#include "store/journal.hpp"
 
 namespace longhaul::store {
 namespace {
@@ -77,7 +78,26 @@ bool has_shards(Files& files, const std::string& output) {
          !list_shards(files, output).empty();
 }
 
+bool has_index(Files& files, const std::string& output) {
+  const std::string path = path_in(output, kIndex);
+  if (files.kind(path) != PathKind::kFile) {
+    return false;
+  }
+  std::string start(kJournalStart.size(), '\0');
+  const std::unique_ptr<File> file = files.open(path, OpenMode::kRead);
+  start.resize(file->read_at(0, std::as_writable_bytes(std::span(start.data(), start.size()))));
+  return start == kJournalStart;
+}
+
+void pass_over_index(Files& files, const std::string& output, std::vector<std::string>& names) {
+  std::erase(names, kIndexAside);
+  if (has_index(files, output)) {
+    std::erase(names, kIndex);
+  }
+}
+
 void refuse_shards(Files& files, const std::string& directory, std::vector<std::string>& names) {
+  pass_over_index(files, directory, names);
   const auto found = std::find(names.begin(), names.end(), kShards);
   if (found == names.end()) {
     return;
@@ -98,7 +118,9 @@ void require_room_for_shards(Files& files, const std::string& output) {
   if (has_shards(files, output)) {
     return;
   }
-  for (const std::string& name : files.list(output)) {
+  std::vector<std::string> names = files.list(output);
+  pass_over_index(files, output, names);
+  for (const std::string& name : names) {
     if (name != store_files::kLock && name != kShards) {
       throw Error(ExitCode::kMismatch,
                   "the output directory " + printable(output, 400) +

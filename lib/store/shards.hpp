@@ -15,6 +15,14 @@ namespace longhaul::store {
 
 constexpr const char* kShards = "shards";
 constexpr const char* kShardChoices = "choices.json";
+// Of the input, in OUT: input/input_index.hpp. The other is one that is being written.
+constexpr const char* kIndex = "index.jsonl";
+constexpr const char* kIndexAside = "index.jsonl.tmp";
+
+// Whether an index of ours is in OUT; false for another file of that name.
+bool has_index(Files& files, const std::string& output);
+// Takes those two out of the names of what is in OUT.
+void pass_over_index(Files& files, const std::string& output, std::vector<std::string>& names);
 
 std::string shards_directory(const std::string& output);                     // OUT/shards
 std::string shard_directory(const std::string& output, const Shard& shard);  // OUT/shards/2-of-8
@@ -28,11 +36,12 @@ bool is_finished(Files& files, const std::string& output, const Shard& shard);
 bool has_shards(Files& files, const std::string& output);
 
 // For who looks for a single output in a directory that has these names: throws Error(kMismatch)
-// where it holds shards. A folder of theirs in which nothing was begun is taken out of `names`.
+// where it holds shards. A folder of theirs in which nothing was begun, and an index, are taken out
+// of `names`.
 void refuse_shards(Files& files, const std::string& directory, std::vector<std::string>& names);
 
 // For who begins a shard: throws Error(kMismatch) where the output directory holds other things and
-// no shards.
+// no shards, nor an index.
 void require_room_for_shards(Files& files, const std::string& output);
 
 // Deletes the shards, each under its lock: Error(kUnavailable) for one that is being written,

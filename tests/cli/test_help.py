@@ -14,7 +14,7 @@ import pytest
 
 from fake_run import Job
 
-COMMANDS = [[], ["embed"], ["inspect"], ["merge"], ["verify"], ["diff"], ["evaluate"], ["probe"],
+COMMANDS = [[], ["embed"], ["inspect"], ["plan"], ["merge"], ["verify"], ["diff"], ["evaluate"], ["probe"],
             ["probe", "fit"], ["probe", "predict"], ["probe", "cv"], ["bench"], ["export"],
             ["doctor"], ["completion"], ["man"]]
 

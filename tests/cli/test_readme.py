@@ -55,7 +55,7 @@ def test_its_flags_and_commands_exist(longhaul):
     for command in set(re.findall(r"^longhaul (\w+) ", README, re.M)):
         assert re.search(rf"^  {command}\b", helps, re.M), command
     texts = longhaul("embed", "--help-all").out + helps + "".join(
-        longhaul(command, "--help").out for command in ("inspect", "merge", "verify", "diff", "export", "doctor"))
+        longhaul(command, "--help").out for command in ("inspect", "plan", "merge", "verify", "diff", "export", "doctor"))
     ours = " ".join(re.findall(r"`((?:longhaul |--)[^`]*)`", README))
     of_exporters = {"--pretrained", "--weights", "--layers", "--rare", "--vector"}
     flags = set(re.findall(r"--[a-z][a-z0-9-]+", ours)) - of_exporters
@@ -71,7 +71,7 @@ NOT_RUN = {
     "             opencv": "macOS", "longhaul embed    MODEL": "a list of commands",
     "longhaul inspect  MODEL": "a list", "longhaul verify   OUT": "a list", "longhaul diff     A B": "a list",
     "longhaul evaluate PREDICTIONS": "a list", "longhaul probe    fit": "a list",
-    "longhaul bench    MODEL": "a list", "longhaul doctor   [MODEL]": "a list", "longhaul merge    OUT": "a list",
+    "longhaul bench    MODEL": "a list", "longhaul doctor   [MODEL]": "a list", "longhaul plan     MODEL": "a list", "longhaul merge    OUT": "a list",
     "longhaul completion SHELL": "a list", "longhaul man   ": "a list",
     "for i in 1 2 3; do longhaul embed": "test_merge.py does",
     "longhaul merge out/all": "test_merge.py does",

@@ -54,15 +54,19 @@ class VectorReader : public input::RecordReader {
     return {at_, at_, "at=" + std::to_string(at_), left_out_};
   }
   bool seek(const input::InputPosition& position) override {
-    if (!seeks_) {
-      return false;
+    if (seeks_) {
+      jump(position);
     }
-    at_ = position.position;
-    left_out_ = position.left_out;
-    return true;
+    return seeks_;
   }
   input::InputProgress progress() const override { return {at_, records_.size(), std::nullopt}; }
   std::vector<input::SourceIdentity> sources() const override { return {}; }
+
+ protected:
+  void jump(const input::InputPosition& position) {
+    at_ = position.position;
+    left_out_ = position.left_out;
+  }
 
  private:
   std::vector<Record> records_;

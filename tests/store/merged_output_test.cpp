@@ -79,7 +79,7 @@ void merge(FaultFiles& files, const DealtPlan& plan, bool remove = false) {
     for (std::uint64_t i = 1; i <= plan.deal.shards; ++i) {
       const std::string embeddings = path_in(shard_path(kOut, plan, i), store_files::kEmbeddings);
       if (!claims.contains(i)) {
-        output.take(i, [] {});
+        output.take(i, [](std::uint64_t) {});
       }
       if (remove) {
         files.remove(embeddings);
