@@ -109,8 +109,8 @@ class DividedRun {
   ProcessesEnd run() {
     require_readable_by_several(config_);
     const bool made_output = !files_->exists(config_.output);
-    const session::ProcessOutput found =
-        session::prepare_process_output(*files_, config_, shares_.size(), lock_holder());
+    const session::ProcessOutput found = session::prepare_process_output(
+        *files_, config_, shares_.size(), lock_holder(context_.environment));
     if (found.complete) {
       finish_removing();
       return {true, "", ExitCode::kDone};
@@ -205,7 +205,7 @@ class DividedRun {
     }
     return session::merge_shards(request, {.files = *files_,
                                            .log = console_,
-                                           .lock_holder = lock_holder(),
+                                           .lock_holder = lock_holder(context_.environment),
                                            .versions = versions(),
                                            .session = describe_session(context_.arguments),
                                            .utc_now = &utc_now,

@@ -111,8 +111,8 @@ ExitCode export_table(const ExportOptions& options, Context& context) {
                                            .rows_per_file = options.rows_per_file};
   const export_room::ExportSummary done =
       export_output(output, request,
-                    {*files, format.make_sink, lock_holder(), &StopSignals::requested,
-                     tell_now_and_then(*context.console, "exported")});
+                    {*files, format.make_sink, lock_holder(context.environment),
+                     &StopSignals::requested, tell_now_and_then(*context.console, "exported")});
   context.console->info(in_words(done, options));
   if (options.json) {
     std::cout << nlohmann::ordered_json{{"output", printable(options.output, 4096)},

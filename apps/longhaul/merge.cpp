@@ -53,7 +53,7 @@ ExitCode merge(const MergeOptions& options, Context& context) {
   const ExitCode code =
       session::merge_shards(request, {.files = *files,
                                       .log = *context.console,
-                                      .lock_holder = lock_holder(),
+                                      .lock_holder = lock_holder(context.environment),
                                       .versions = versions(),
                                       .session = describe_session(context.arguments),
                                       .utc_now = &utc_now,

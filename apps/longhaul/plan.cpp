@@ -52,13 +52,14 @@ ExitCode plan(const PlanOptions& options, Context& context) {
   const encode::EncoderCard card =
       workshop.models.read_model(config.model, config.card, config.model_sha256).card;
   const std::unique_ptr<Files> files = posix_files();
-  const input::InputIndex index = session::index_input(config, card,
-                                                       {.files = *files,
-                                                        .log = console,
-                                                        .workshop = workshop,
-                                                        .lock_holder = lock_holder(),
-                                                        .stop = &StopSignals::requested,
-                                                        .progress = tell_records(console)});
+  const input::InputIndex index =
+      session::index_input(config, card,
+                           {.files = *files,
+                            .log = console,
+                            .workshop = workshop,
+                            .lock_holder = lock_holder(context.environment),
+                            .stop = &StopSignals::requested,
+                            .progress = tell_records(console)});
   const std::string path = session::index_path(config.output);
   console.info(printable(path, 400) + ": " + session::in_words(index));
   if (config.json) {

@@ -119,8 +119,15 @@ nlohmann::json describe_session(const std::vector<std::string>& arguments) {
            {{"model", processor.model}, {"instruction_sets", processor.instruction_sets}}}};
 }
 
-std::string lock_holder() {
-  return "process " + std::to_string(getpid()) + " on " + host_name() + " since " + utc_now();
+std::string lock_holder(const std::map<std::string, std::string>& environment) {
+  std::string job;
+  for (const char* name : {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID"}) {
+    const auto found = environment.find(name);
+    if (job.empty() && found != environment.end() && !found->second.empty()) {
+      job = " (" + std::string(name) + " " + printable(found->second) + ")";
+    }
+  }
+  return "process " + std::to_string(getpid()) + " on " + host_name() + job + " since " + utc_now();
 }
 
 }  // namespace longhaul::app

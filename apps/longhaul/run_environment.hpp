@@ -25,6 +25,7 @@ std::map<std::string, std::string> kernel_variables(
 std::string host_name();
 // What a session is before it knows its device: when, where, on what and with which command line.
 nlohmann::json describe_session(const std::vector<std::string>& arguments);
-std::string lock_holder();  // "process 42 on host since ..."
+// "process 42 on host (SLURM_JOB_ID 7) since ...".
+std::string lock_holder(const std::map<std::string, std::string>& environment);
 
 }  // namespace longhaul::app

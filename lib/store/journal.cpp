@@ -112,6 +112,24 @@ void Journal::append(std::string_view kind, const nlohmann::ordered_json& fields
   end_.crc = crc;
 }
 
+// The checksum of the last line is of all lines.
+void require_own_journal(Files& files, const std::string& path, const JournalEnd& end) {
+  if (files.kind(path) == PathKind::kFile) {
+    const std::unique_ptr<File> file = files.open(path, OpenMode::kRead);
+    std::string crc(end.lines > 0 ? kCrcDigits : 0, '\0');
+    crc.resize(file->read_at(end.last_line_at + kJournalStart.size(),
+                             std::as_writable_bytes(std::span(crc.data(), crc.size()))));
+    if (file->size() == end.bytes && (end.lines == 0 || crc == end.crc)) {
+      return;
+    }
+  }
+  throw Error(ExitCode::kUnavailable,
+              path +
+                  " is not as this process left it: another one works on the same output, on a "
+                  "file system that does not keep them apart",
+              "wait for the other one to end, then give the same command again");
+}
+
 // A path in it need not be UTF-8.
 std::string report_text(const nlohmann::ordered_json& run_report) {
   return run_report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

@@ -5,7 +5,8 @@
 // crc is XXH3-64 of the previous line's crc digits (sixteen zeros before the first line) followed
 // by everything after the crc's own `",` up to the newline, so no line can change, move or vanish
 // from the middle unseen. Kinds:
-//   begin   "version", "layout" (dimension, dtype, columns), "run" (the run's own settings)
+//   begin   "version", "layout" (dimension, dtype, columns), "run" (the run's own settings),
+//           "session" (who began: no two processes write the same line)
 //   commit  "window", "start" (row), "read" (records of the whole input up to there), "cursor",
 //           "input" (their hash; "input_times" of images), "selected" (of the run's own alone,
 //           where that is another), "position", "late" (outcomes of this
@@ -63,11 +64,17 @@ class Journal {
 
   // Durable when it returns. `fields` is an object without crc, n and kind.
   void append(std::string_view kind, const nlohmann::ordered_json& fields);
+  const JournalEnd& end() const { return end_; }
 
  private:
   std::unique_ptr<File> file_;
   JournalEnd end_;
 };
+
+// Whether the journal at `path` still ends as its one writer left it: where a file system does not
+// honour locks, another process may have begun to write there too. Looks at the file by its name.
+// Throws Error(kUnavailable).
+void require_own_journal(Files& files, const std::string& path, const JournalEnd& end);
 
 // What every run ends with: run.json, then the journal's last line, which says how many rows there
 // are and which run.json belongs to them, beside `line`.

@@ -43,6 +43,10 @@ std::unique_ptr<File> JournaledStore::create(const std::string& name) {
   return files_.open(path(name), OpenMode::kCreate);
 }
 
+void JournaledStore::require_own() const {
+  require_own_journal(files_, path(store_files::kJournal), journal_.end());
+}
+
 // After a failure nothing more is taken: a failed sync may have dropped what it could not write.
 template <typename Action>
 auto JournaledStore::guarded(Action action) {
@@ -156,6 +160,7 @@ void JournaledStore::commit(const Progress& progress) {
     claims.rejects_hash = rejects_.segment_hash();
     nlohmann::ordered_json fields = to_json(progress);
     fields.update(to_json(claims));
+    require_own();
     journal_.append("commit", fields);
     records_.start_segment();
     rejects_.start_segment();
@@ -174,11 +179,17 @@ void JournaledStore::drop_window(const Progress& progress) {
 }
 
 void JournaledStore::note(const nlohmann::json& line) {
-  guarded([&] { journal_.append("note", {{"note", line}}); });
+  guarded([&] {
+    require_own();
+    journal_.append("note", {{"note", line}});
+  });
 }
 
 void JournaledStore::write_report(const nlohmann::ordered_json& run_report) {
-  guarded([&] { write_atomically(files_, path(store_files::kReport), report_text(run_report)); });
+  guarded([&] {
+    require_own();
+    write_atomically(files_, path(store_files::kReport), report_text(run_report));
+  });
 }
 
 void JournaledStore::finish(std::uint64_t rows, const nlohmann::ordered_json& run_report,
@@ -191,6 +202,7 @@ void JournaledStore::finish(std::uint64_t rows, const nlohmann::ordered_json& ru
       misuse("a finish with " + std::to_string(rows) + " records, of which " +
              std::to_string(committed_) + " are committed");
     }
+    require_own();
     records_.sync();
     rejects_.sync();
     rows_.finish(rows);

@@ -38,6 +38,7 @@ class JournaledStore : public EmbeddingStore {
  private:
   template <typename Action>
   auto guarded(Action action);
+  void require_own() const;
   std::string path(const std::string& name) const { return path_in(directory_, name); }
   std::unique_ptr<File> create(const std::string& name);
   void complete(const RecordRow& row);

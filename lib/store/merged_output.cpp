@@ -135,12 +135,17 @@ MergedOutput::MergedOutput(Files& files, std::string directory, const Parts& par
   files_.sync_directory(directory_);
 }
 
+void MergedOutput::require_own() const {
+  require_own_journal(files_, in(store_files::kJournal), journal_.end());
+}
+
 void MergedOutput::take(std::uint64_t index, const std::function<void(std::uint64_t)>& each) {
   const OutputReader& shard = *parts_.shards[index - 1];
   if (shard.rows() > 0) {
     arrays_.copy(shard, index - 1, each);
     arrays_.sync();
   }
+  require_own();
   journal_.append(
       "note", {{"note", {{kMerged, {{"shard", index}, {"journal", shard.claims()->end.crc}}}}}});
 }
@@ -190,12 +195,14 @@ void MergedOutput::write_tables(const Judge& judge, const std::function<void()>&
 void MergedOutput::commit(const Progress& progress) {
   arrays_.sync();
   files_.sync_directory(directory_);
+  require_own();
   nlohmann::ordered_json fields = to_json(progress);
   fields.update(to_json(claims_));
   journal_.append("commit", fields);
 }
 
 void MergedOutput::finish(const nlohmann::ordered_json& run_report, nlohmann::ordered_json line) {
+  require_own();
   arrays_.finish();
   files_.sync_directory(directory_);
   finish_run(files_, directory_, journal_, parts_.rows, report_text(run_report), std::move(line));

@@ -70,6 +70,7 @@ class MergedOutput {
   void finish(const nlohmann::ordered_json& run_report, nlohmann::ordered_json line);
 
  private:
+  void require_own() const;
   std::string in(const char* name) const { return path_in(directory_, name); }
 
   Files& files_;

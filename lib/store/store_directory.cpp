@@ -55,7 +55,7 @@ bool is_our_journal(File& file) {
 class Directory : public StoreDirectory {
  public:
   Directory(Files& files, std::string path, const LockRequest& request)
-      : files_(files), path_(std::move(path)) {
+      : files_(files), path_(std::move(path)), holder_(request.holder) {
     const bool finished = request.finished_needs_none && look_at_finished();
     if (finished && !files_.exists(in(store_files::kLock))) {
       return;
@@ -104,8 +104,10 @@ class Directory : public StoreDirectory {
     }
     begun_ = true;
     Journal journal(files_.open(in(store_files::kJournal), OpenMode::kCreate), JournalEnd{});
-    journal.append(
-        "begin", {{"version", kJournalVersion}, {"layout", to_json(layout)}, {"run", begin_line}});
+    journal.append("begin", {{"version", kJournalVersion},
+                             {"layout", to_json(layout)},
+                             {"run", begin_line},
+                             {"session", holder_}});  // no two that begin at once write the same
     files_.sync_directory(path_);
     return std::make_unique<JournaledStore>(files_, path_, layout, std::move(journal), FileClaims{},
                                             0);
@@ -125,6 +127,9 @@ class Directory : public StoreDirectory {
       claimed().require_unfinished();
     }
     Journal journal(files_.open(in(store_files::kJournal), OpenMode::kReadWrite), end_);
+    // Another process that goes on with this run, where locks do not keep it away, finds this line
+    // at its next commit, and ends.
+    journal.append("note", {{"note", {{"session", holder_}}}});
     claimed().take_names_back();
     return std::make_unique<JournaledStore>(files_, path_, layout, std::move(journal), claims_,
                                             state_->progress ? state_->progress->window_start : 0);
@@ -245,6 +250,7 @@ class Directory : public StoreDirectory {
 
   Files& files_;
   std::string path_;
+  std::string holder_;
   std::unique_ptr<FileLock> lock_;
   bool made_ = false;
   bool begun_ = false;

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import time
 import numpy as np
 import pytest
 from conftest import clean_environment
-from fake_run import committed
+from fake_run import Job, committed, contents, journal
 from image_files import picture
 from PIL import Image
 
@@ -347,3 +348,45 @@ def test_damaged_records_of_images_that_are_looked_at_again(i):
     damage(i.out / "records.csv", b"\n1,", b"\nx,")
     i.works(*i.embed(*OPTIONS, "--overwrite"))
     assert np.array_equal(i.vectors(), expected)
+
+
+@follows("lib/store/journal.cpp", " is not as this process left it")
+def test_two_on_one_output_where_locks_do_not_keep_them_apart(longhaul_fake, tmp_path):
+    job = Job(longhaul_fake, tmp_path, 64 * 12, rate=400)
+    job.reference()
+    out = tmp_path / "out"
+    first = subprocess.Popen(job.command(out), stderr=subprocess.PIPE, text=True)
+    while not any(line["kind"] == "commit" for line in journal(out)):
+        time.sleep(0.01)
+    first.send_signal(signal.SIGSTOP)
+    tasks = pathlib.Path(f"/proc/{first.pid}/task")
+    while any(") T " not in (task / "stat").read_text() for task in tasks.iterdir()):
+        time.sleep(0.01)
+    (out / LOCK).unlink()  # whoever comes next makes and locks another
+    lines = len(journal(out))
+    second = subprocess.Popen(job.command(out), stderr=subprocess.PIPE, text=True)
+    while len(journal(out)) == lines:
+        time.sleep(0.01)
+    first.send_signal(signal.SIGCONT)
+    error = first.communicate()[1]
+    told = second.communicate()[1]
+    codes = [first.returncode, second.returncode]
+    # The second ends too, or alone, where the first was stopped in the middle of its line.
+    assert 69 in codes and set(codes) <= {3, 69}, (error, told)
+    error = error if codes[0] == 69 else told
+    assert "wait for the other one to end, then give the same command again" in error
+    job.finish(out)
+    assert contents(out) == job.expected
+    assert longhaul_fake("verify", out).code == 0
+
+
+def test_the_lock_names_the_job_of_a_scheduler(longhaul_fake, tmp_path):
+    job = Job(longhaul_fake, tmp_path, 64 * 8, rate=400)
+    first = subprocess.Popen(job.command(tmp_path / "out"), stderr=subprocess.DEVNULL,
+                             env=os.environ | {"SLURM_JOB_ID": "4711"})
+    while not journal(tmp_path / "out"):
+        time.sleep(0.01)
+    refused = longhaul_fake(*job.arguments(tmp_path / "out"))
+    first.kill()
+    first.wait()
+    assert refused.code == 69 and "(SLURM_JOB_ID 4711) since" in refused.err, refused

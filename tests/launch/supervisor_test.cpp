@@ -198,6 +198,16 @@ TEST_CASE("a person reads the first one's messages, and of the others what is ne
   CHECK(scene.noted == std::vector<std::string>{"shard 2/3: loaded in 2 s", "shard 1/3: odd"});
 }
 
+TEST_CASE("a message that names its shard is not given the name again") {
+  Scene scene;
+  scene.say(0, message_line(LogLevel::kInfo, "shard 1 of 3 of out"));
+  scene.say(0, message_line(LogLevel::kInfo, "shard 2 of 3 is odd"));
+  scene.end_all();
+  scene.run();
+  CHECK(scene.log.lines == std::vector<std::string>{"info shard 1 of 3 of out",
+                                                    "info shard 1/3: shard 2 of 3 is odd"});
+}
+
 TEST_CASE("what another process said first is still heard from the first one") {
   Scene scene;
   scene.say(1, message_line(LogLevel::kInfo, "loaded"));
