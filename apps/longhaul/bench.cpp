@@ -194,11 +194,12 @@ class Bench {
       for (std::size_t at = 0; at < window->order.size();) {
         std::vector<encode::HostBatch>& batch = batches.emplace_back();
         for (const plan::Part& part : cut_batch(window->order, at, settings_.parts, limits)) {
-          std::vector<prepare::Prepared*> records;
+          std::vector<prepare::Row> rows;
           for (std::uint32_t i = part.first; i < part.first + part.count; ++i) {
-            records.push_back(&window->records[window->order[i].index]);
+            const plan::Slot& slot = window->order[i];
+            rows.push_back({&window->records[slot.index], slot.segment});
           }
-          batch.push_back(preprocessor_->assemble(records, part.width, part.rows).batch);
+          batch.push_back(preprocessor_->assemble(rows, part.width, part.rows).batch);
           at += part.count;
         }
       }

@@ -171,9 +171,12 @@ class VerifyCommand {
     exact_ = report_.value("bits", "numeric") == "exact" &&
              state_->begin.value("bits_machine", json(nullptr)) ==
                  describe_bits_machine(encoder->device(), environment_);
-    const session::Recipe recipe{*preprocessor, *encoder,
-                                 session::fp32_fallback(workshop_, model, options, log), model.card,
-                                 choices.rows_policy()};
+    const session::Recipe recipe{*preprocessor,
+                                 *encoder,
+                                 session::fp32_fallback(workshop_, model, options, log),
+                                 model.card,
+                                 choices.rows_policy(),
+                                 options.normalize};
     store::RecomputedRows again;
     for (Record& record : records) {
       session::RecordAgain once = session::embed_again(recipe, std::move(record));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,9 +12,10 @@ namespace {
 
 using nlohmann::json;
 
-// Values with which a retry accepts more records.
-constexpr std::array<std::pair<const char*, const char*>, 2> kAllowing{
-    {{"too-long", "truncate"}, {"unknown", "token"}}};
+// Values with which a retry accepts more records. Of one setting the first that a retry has counts:
+// no record is left to the other.
+constexpr std::array<std::pair<const char*, const char*>, 3> kAllowing{
+    {{"too-long", "truncate"}, {"too-long", "window"}, {"unknown", "token"}}};
 // Those of memory: the last retry's let fit what fitted.
 constexpr std::array kRoom{"memory-limit", "device-memory-limit", "batch-size", "batch-tokens"};
 // Those of limits: the last retry's gave the exit code.
@@ -57,8 +59,11 @@ MergedRetries merge_retries(const json& run_report) {
   std::uint64_t pixels = 0;
   for (const json& settings : all) {
     for (const auto& allowing : kAllowing) {
-      if (allows(settings, allowing)) {
+      if (allows(settings, allowing) && !merged.settings.contains(allowing.first)) {
         merged.settings[allowing.first] = allowing.second;
+        if (std::string_view(allowing.second) == "window") {
+          merged.settings["window-overlap"] = settings.value("window-overlap", json());
+        }
       }
     }
     const json these = settings.value("max-pixels", json());
@@ -70,7 +75,8 @@ MergedRetries merge_retries(const json& run_report) {
   // What they allowed together, one of them allowed alone.
   merged.exact = std::any_of(all.begin(), all.end(), [&](const json& settings) {
     return std::all_of(kAllowing.begin(), kAllowing.end(), [&](const auto& allowing) {
-      return !merged.settings.contains(allowing.first) || allows(settings, allowing);
+      return merged.settings.value(allowing.first, json()) != allowing.second ||
+             allows(settings, allowing);
     });
   });
   return merged;

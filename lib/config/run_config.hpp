@@ -89,6 +89,7 @@ struct RunConfig {
   std::optional<Normalize> normalize;             // none: the card's
   std::optional<std::uint32_t> max_length;        // tokens, special ones included; none: the card's
   TooLong too_long = TooLong::kReject;
+  std::optional<std::uint32_t> window_overlap;  // residues; none: a quarter of a window
   Unknown unknown = Unknown::kReject;
   Gaps gaps = Gaps::kReject;
   bool allow_batch_dependent = false;

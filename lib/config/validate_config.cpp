@@ -67,6 +67,25 @@ void check_outputs(const RunConfig& config) {
   }
 }
 
+void check_windows(const RunConfig& config) {
+  if (config.too_long != TooLong::kWindow) {
+    if (config.window_overlap) {
+      contradiction("--window-overlap has no meaning without --too-long window",
+                    "add --too-long window, or leave it out");
+    }
+    return;
+  }
+  if (config.order == Order::kInput) {
+    contradiction(
+        "--too-long window computes the windows of a record apart, and --order input "
+        "whole records in the batches of the input",
+        "use --order length, or --too-long truncate or reject");
+  }
+  if (config.format == "images") {
+    contradiction("--too-long window has no meaning with --format images", "leave it out");
+  }
+}
+
 void check_report(const RunConfig& config) {
   const bool shows =
       config.progress != ProgressStyle::kAuto && config.progress != ProgressStyle::kNone;
@@ -171,6 +190,7 @@ void validate_config(const RunConfig& config) {
   check_batches(config);
   check_rejects(config);
   check_outputs(config);
+  check_windows(config);
   check_report(config);
   check_input(config);
   check_streams(config);

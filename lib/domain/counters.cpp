@@ -27,6 +27,8 @@ void Counters::add(const RecordRow& row, const Noticed& noticed) {
   substituted_characters += row.substituted;
   gapped_records += row.gaps > 0 ? 1 : 0;
   gaps_removed += row.gaps;
+  windowed += row.windows > 0 ? 1 : 0;
+  windows += row.windows;
   stops_dropped += noticed.stop_dropped ? 1 : 0;
   looks_like_nucleotides += noticed.looks_like_nucleotides ? 1 : 0;
 }
@@ -50,6 +52,8 @@ nlohmann::json to_json(const Counters& counters) {
           {"substituted_characters", counters.substituted_characters},
           {"gapped_records", counters.gapped_records},
           {"gaps_removed", counters.gaps_removed},
+          {"windowed", counters.windowed},
+          {"windows", counters.windows},
           {"stops_dropped", counters.stops_dropped},
           {"looks_like_nucleotides", counters.looks_like_nucleotides},
           {"residues", counters.residues},
@@ -73,6 +77,8 @@ Counters counters_from_json(const nlohmann::json& json) {
   counters.substituted_characters = json.at("substituted_characters");
   counters.gapped_records = json.value("gapped_records", std::uint64_t{0});
   counters.gaps_removed = json.value("gaps_removed", std::uint64_t{0});
+  counters.windowed = json.value("windowed", std::uint64_t{0});
+  counters.windows = json.value("windows", std::uint64_t{0});
   counters.stops_dropped = json.at("stops_dropped");
   counters.looks_like_nucleotides = json.value("looks_like_nucleotides", std::uint64_t{0});
   counters.residues = json.at("residues");

@@ -25,6 +25,8 @@ struct Counters {
   std::uint64_t substituted_characters = 0;
   std::uint64_t gapped_records = 0;  // records of which gaps were removed
   std::uint64_t gaps_removed = 0;
+  std::uint64_t windowed = 0;                // records computed in several windows
+  std::uint64_t windows = 0;                 // of these
   std::uint64_t stops_dropped = 0;           // records whose final '*' was left out
   std::uint64_t looks_like_nucleotides = 0;  // records, embedded as proteins
   std::uint64_t residues = 0;

@@ -48,11 +48,11 @@ struct Words<OutputDtype> {
 };
 
 // Records of more tokens than --max-length.
-enum class TooLong { kReject, kTruncate };
+enum class TooLong { kReject, kTruncate, kWindow };
 template <>
 struct Words<TooLong> {
-  static constexpr Word<TooLong> all[] = {{"reject", TooLong::kReject},
-                                          {"truncate", TooLong::kTruncate}};
+  static constexpr Word<TooLong> all[] = {
+      {"reject", TooLong::kReject}, {"truncate", TooLong::kTruncate}, {"window", TooLong::kWindow}};
 };
 
 // Letters outside the model's alphabet.

@@ -14,9 +14,10 @@ struct ReasonText {
 constexpr std::array kReasons{
     ReasonText{Reason::kEmpty, "empty", "fill in the record or remove it"},
     ReasonText{Reason::kInvalidCharacter, "invalid_character", "correct the sequence"},
-    ReasonText{Reason::kTooLong, "too_long",
-               "use --retry-rejects --too-long truncate, or embed into another --output with a "
-               "higher --max-length"},
+    ReasonText{
+        Reason::kTooLong, "too_long",
+        "use --retry-rejects --too-long truncate or window, or embed into another --output with a "
+        "higher --max-length"},
     ReasonText{Reason::kNotUtf8, "not_utf8", "convert the input to UTF-8"},
     ReasonText{Reason::kMissingValue, "missing_value", "fill in the sequence"},
     ReasonText{Reason::kWrongFieldCount, "wrong_field_count",

@@ -26,7 +26,8 @@ struct RecordRow {
   std::uint32_t length = 0;
   bool truncated = false;
   std::uint32_t substituted = 0;
-  std::uint32_t gaps = 0;  // removed
+  std::uint32_t gaps = 0;     // removed
+  std::uint32_t windows = 0;  // that it was computed in, where it was too long; 0: whole
   Hash128 hash;
   std::optional<std::uint64_t> duplicate_of;  // see LateOutcome
   std::optional<Defect> defect;

@@ -28,6 +28,7 @@ HostBatch slice(const HostBatch& batch, std::uint32_t from, std::uint32_t count)
   part.width = batch.width;
   part.tokens = rows_of(batch.tokens, batch.rows, from, count);
   part.lengths = rows_of(batch.lengths, batch.rows, from, count);
+  part.own = rows_of(batch.own, batch.rows, from, count);
   part.pixels = rows_of(batch.pixels, batch.rows, from, count);
   return part;
 }
@@ -39,6 +40,7 @@ HostBatch filled(HostBatch batch, std::uint32_t rows) {
   batch.tokens.resize(batch.tokens.size() / batch.rows * rows);
   batch.pixels.resize(batch.pixels.size() / batch.rows * rows);
   batch.lengths.resize(rows);
+  batch.own.resize(batch.own.empty() ? 0 : rows);
   batch.rows = rows;
   return batch;
 }

@@ -9,15 +9,19 @@ namespace {
 
 constexpr float kNoValue = std::numeric_limits<float>::quiet_NaN();
 
-void mean_of_columns(const float* row, const Columns& columns, std::uint32_t dimension,
-                     std::vector<double>& sums, float* out) {
-  std::fill(sums.begin(), sums.end(), 0.0);
+void add_columns(const float* row, const Columns& columns, std::uint32_t dimension, double* sums) {
   for (std::uint32_t column = columns.first; column < columns.last; ++column) {
     const float* token = row + std::size_t{column} * dimension;
     for (std::uint32_t d = 0; d < dimension; ++d) {
       sums[d] += static_cast<double>(token[d]);
     }
   }
+}
+
+void mean_of_columns(const float* row, const Columns& columns, std::uint32_t dimension,
+                     std::vector<double>& sums, float* out) {
+  std::fill(sums.begin(), sums.end(), 0.0);
+  add_columns(row, columns, dimension, sums.data());
   for (std::uint32_t d = 0; d < dimension; ++d) {
     out[d] = static_cast<float>(sums[d] / columns.count());
   }
@@ -43,6 +47,11 @@ Columns residue_columns(const Alphabet& alphabet, std::uint32_t length) {
   return length <= before + after ? Columns{} : Columns{before, length - after};
 }
 
+Columns residue_columns(const Alphabet& alphabet, const HostBatch& batch, std::uint32_t row) {
+  const Columns own = batch.own.empty() ? Columns{} : batch.own[row];
+  return own.count() > 0 ? own : residue_columns(alphabet, batch.lengths[row]);
+}
+
 Columns pooled_columns(Pooling pooling, const Alphabet& alphabet, std::uint32_t length,
                        std::uint32_t width) {
   switch (pooling) {
@@ -59,12 +68,18 @@ Columns pooled_columns(Pooling pooling, const Alphabet& alphabet, std::uint32_t 
   return {};
 }
 
+Columns pooled_columns(Pooling pooling, const Alphabet& alphabet, const HostBatch& batch,
+                       std::uint32_t row) {
+  const Columns own = batch.own.empty() ? Columns{} : batch.own[row];
+  return own.count() > 0 ? own : pooled_columns(pooling, alphabet, batch.lengths[row], batch.width);
+}
+
 std::vector<float> pool_tokens(std::span<const float> hidden, const HostBatch& batch,
                                std::uint32_t dimension, Pooling pooling, const Alphabet& alphabet) {
   std::vector<float> pooled(std::size_t{batch.used_rows} * dimension, kNoValue);
   std::vector<double> sums(dimension);
   for (std::uint32_t i = 0; i < batch.used_rows; ++i) {
-    const Columns columns = pooled_columns(pooling, alphabet, batch.lengths[i], batch.width);
+    const Columns columns = pooled_columns(pooling, alphabet, batch, i);
     if (columns.count() == 0) {
       continue;
     }
@@ -77,6 +92,20 @@ std::vector<float> pool_tokens(std::span<const float> hidden, const HostBatch& b
     }
   }
   return pooled;
+}
+
+std::vector<double> sum_segments(std::span<const float> hidden, const HostBatch& batch,
+                                 std::uint32_t dimension) {
+  std::vector<double> sums;
+  if (batch.own.empty()) {
+    return sums;
+  }
+  sums.resize(std::size_t{batch.used_rows} * dimension);
+  for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
+    add_columns(hidden.data() + std::size_t{row} * batch.width * dimension, batch.own[row],
+                dimension, sums.data() + std::size_t{row} * dimension);
+  }
+  return sums;
 }
 
 void normalize_rows(std::span<float> values, std::uint32_t dimension) {

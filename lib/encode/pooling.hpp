@@ -12,27 +12,30 @@
 
 namespace longhaul::encode {
 
-// The columns of a row that a pooling averages (or takes the greatest of): [first, last).
-struct Columns {
-  std::uint32_t first = 0;
-  std::uint32_t last = 0;
-  std::uint32_t count() const { return last > first ? last - first : 0; }
-};
-
+// The columns of a row that a pooling averages (or takes the greatest of).
 // `length` is the row's tokens, special ones included; `width` the padded width of its batch.
 // mean, max: the residues, so that prepended and appended tokens never enter. mean-compat: column 0
 // and the last column of the batch are left out and the rest of the mask stays, so the appended
 // token enters in rows shorter than their batch. cls: the first column.
 Columns pooled_columns(Pooling pooling, const Alphabet& alphabet, std::uint32_t length,
                        std::uint32_t width);
+// The same of a row of a batch; of a segment its own.
+Columns pooled_columns(Pooling pooling, const Alphabet& alphabet, const HostBatch& batch,
+                       std::uint32_t row);
 
 // The columns of a row's residues: prepended and appended tokens are none.
 Columns residue_columns(const Alphabet& alphabet, std::uint32_t length);
+// The same of a row of a batch; of a segment those that are taken from it.
+Columns residue_columns(const Alphabet& alphabet, const HostBatch& batch, std::uint32_t row);
 
 // `hidden` is rows x width x dimension. Pools the batch's used rows; a row with no columns to pool
 // is NaN, never zero.
 std::vector<float> pool_tokens(std::span<const float> hidden, const HostBatch& batch,
                                std::uint32_t dimension, Pooling pooling, const Alphabet& alphabet);
+
+// EmbeddingBlock::sums: residue by residue, in double; none where no row is a segment.
+std::vector<double> sum_segments(std::span<const float> hidden, const HostBatch& batch,
+                                 std::uint32_t dimension);
 
 // Scales each row to length 1; a row of zeros becomes NaN, never a zero vector.
 void normalize_rows(std::span<float> values, std::uint32_t dimension);

@@ -12,8 +12,8 @@ namespace {
 using nlohmann::ordered_json;
 
 // Columns of records.csv that are no text.
-constexpr std::array<std::string_view, 5> kCounts{"row", "length", "substituted", "gaps",
-                                                  "duplicate_of"};
+constexpr std::array<std::string_view, 6> kCounts{"row",  "length",  "substituted",
+                                                  "gaps", "windows", "duplicate_of"};
 
 std::string column_name(const OutputSpec& output) {
   constexpr std::string_view kFirst = "embeddings";
@@ -78,8 +78,11 @@ std::span<const Cell> RecordCells::of(const RecordRow& record) {
   cells_.assign({record.position, std::string_view(record.id), std::string_view(record.source),
                  to_string(record.status), std::uint64_t{record.length}, record.truncated,
                  std::uint64_t{record.substituted}});
-  if (gaps_column_) {
+  if (later_.gaps) {
     cells_.emplace_back(std::uint64_t{record.gaps});
+  }
+  if (later_.windows) {
+    cells_.emplace_back(std::uint64_t{record.windows});
   }
   cells_.emplace_back(std::string_view(hash_));
   cells_.push_back(record.duplicate_of ? Cell(*record.duplicate_of) : Cell());

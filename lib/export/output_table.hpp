@@ -17,12 +17,12 @@ TableSchema output_schema(const store::OutputReader& output, bool all);
 // The cells of a record, in the schema's order; their text is the record's and `hash`'s.
 class RecordCells {
  public:
-  explicit RecordCells(const store::StoreLayout& layout) : gaps_column_(layout.gaps_column) {}
+  explicit RecordCells(const store::StoreLayout& layout) : later_(layout.later) {}
   // Valid until the next call, and as long as the record.
   std::span<const Cell> of(const RecordRow& record);
 
  private:
-  bool gaps_column_;
+  store::LaterColumns later_;
   std::string hash_;
   std::vector<Cell> cells_;
 };

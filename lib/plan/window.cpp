@@ -24,7 +24,7 @@ std::vector<Slot> order_window(std::span<const Shape> shapes, const OrderSetting
   order.reserve(shapes.size());
   if (settings.order == Order::kLength) {
     for (const Shape& shape : shapes) {
-      order.push_back({shape.index, rung_of(shape.tokens, settings.max_tokens), 0});
+      order.push_back({shape.index, rung_of(shape.tokens, settings.max_tokens), 0, shape.segment});
     }
     std::stable_sort(order.begin(), order.end(),
                      [](const Slot& a, const Slot& b) { return a.width > b.width; });
@@ -38,8 +38,8 @@ std::vector<Slot> order_window(std::span<const Shape> shapes, const OrderSetting
           return a.tokens < b.tokens;
         })->tokens;
     for (const Shape& shape : group) {
-      order.push_back(
-          {shape.index, width, static_cast<std::uint32_t>(start / settings.group_rows)});
+      order.push_back({shape.index, width, static_cast<std::uint32_t>(start / settings.group_rows),
+                       shape.segment});
     }
   }
   return order;

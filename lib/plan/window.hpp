@@ -21,16 +21,18 @@ namespace longhaul::plan {
 // up to 512, of 32 up to 2048, of 128 above, and never more than `max_tokens`.
 std::uint32_t rung_of(std::uint32_t tokens, std::optional<std::uint32_t> max_tokens);
 
-// One record in encoding order.
+// One record in encoding order, or one segment of a long one (plan/segments.hpp).
 struct Slot {
   std::uint32_t index = 0;  // of the record in its window
   std::uint32_t width = 0;  // padded length in tokens
   std::uint32_t group = 0;  // parts never cross groups; a group is a part with Order::kInput
+  std::uint32_t segment = 0;
 };
 
 struct Shape {
   std::uint32_t index = 0;   // of the record in its window
   std::uint32_t tokens = 0;  // special tokens included
+  std::uint32_t segment = 0;
 };
 
 struct OrderSettings {
@@ -40,7 +42,8 @@ struct OrderSettings {
 };
 
 // `shapes` are the accepted records of one window in input order. Order::kLength sorts by (rung
-// descending, index); Order::kInput keeps the order and pads each group to its longest record.
+// descending, index), so that a record's segments, which are of one length, stay together;
+// Order::kInput keeps the order and pads each group to its longest record.
 std::vector<Slot> order_window(std::span<const Shape> shapes, const OrderSettings& settings);
 
 // What a batch of `rows` records padded to `width` costs, in tokens; attention that is not fused

@@ -23,6 +23,8 @@ struct Prepared {
   Record record;             // a sequence's payload is emptied once its tokens are taken
   std::uint32_t length = 0;  // residues that enter the encoder; 0 for images
   std::uint32_t tokens = 0;  // shape: special tokens included; 1 for images
+  // Overlapping windows that it is computed in, each of `tokens` tokens; 0: it is computed whole.
+  std::uint32_t segments = 0;
   bool truncated = false;
   std::uint32_t substituted = 0;        // characters read as the unknown token or as another letter
   std::uint32_t gaps = 0;               // '-' and '.' that were removed
@@ -35,17 +37,23 @@ struct Prepared {
   std::optional<Defect> defect;  // no vector, and why
 };
 
+// What a row of a batch is of: a record, or one of the segments of a long one.
+struct Row {
+  Prepared* prepared = nullptr;
+  std::uint32_t segment = 0;
+};
+
 // The batch, and the records that turned out to have none while it was made.
 struct Assembled {
   encode::HostBatch batch;              // used_rows = accepted.size()
-  std::vector<std::uint32_t> accepted;  // index into the records handed in, one per used row
+  std::vector<std::uint32_t> accepted;  // index into the rows handed in, one per used row
   struct Late {
-    std::uint32_t index = 0;  // into the records handed in
+    std::uint32_t index = 0;  // into the rows handed in
     Defect defect;
   };
   std::vector<Late> rejected;
   struct Duplicate {
-    std::uint32_t index = 0;  // into the records handed in
+    std::uint32_t index = 0;  // into the rows handed in
     std::uint64_t of = 0;     // the row that was seen first
   };
   std::vector<Duplicate> duplicates;
@@ -55,10 +63,10 @@ class Preprocessor {
  public:
   virtual ~Preprocessor() = default;
   virtual Prepared measure(Record record) const = 0;
-  // `width`: padded length in tokens; `rows`: 0, or the fixed number of rows to fill up to. Records
-  // may be given a content hash here (images: while decoding).
-  virtual Assembled assemble(std::span<Prepared* const> records, std::uint32_t width,
-                             std::uint32_t rows) const = 0;
+  // `width`: padded length in tokens; `filled`: 0, or the fixed number of rows to fill up to.
+  // Records may be given a content hash here (images: while decoding).
+  virtual Assembled assemble(std::span<const Row> rows, std::uint32_t width,
+                             std::uint32_t filled) const = 0;
   // For run.json: what preparing took so far. Null where there is nothing to say.
   virtual nlohmann::json report() const = 0;
 };

@@ -188,6 +188,16 @@ SequencePreprocessor::SequencePreprocessor(const encode::Alphabet& alphabet,
         "--max-length " + std::to_string(*policy.max_tokens) + " leaves no room for a residue",
         "it counts the " + std::to_string(special_tokens_) + " special tokens too");
   }
+  if (policy.windows && policy.max_tokens) {
+    const std::uint32_t length = *policy.max_tokens - special_tokens_;
+    segments_ = {.length = length, .overlap = policy.overlap.value_or(length / 4)};
+    if (segments_->overlap >= length) {
+      throw Error(ExitCode::kUsage,
+                  "--window-overlap " + std::to_string(segments_->overlap) +
+                      " is not less than a window's " + std::to_string(length) + " residues",
+                  "give at most " + std::to_string(length - 1) + ", or leave it out for a quarter");
+    }
+  }
 }
 
 Prepared SequencePreprocessor::measure(Record record) const {
@@ -234,16 +244,20 @@ std::optional<Defect> SequencePreprocessor::tokenize(std::string_view residues,
   out.length = static_cast<std::uint32_t>(std::min<std::size_t>(length, UINT32_MAX));
   if (policy_.max_tokens && length + special_tokens_ > *policy_.max_tokens) {
     const std::uint32_t room = *policy_.max_tokens - special_tokens_;
-    if (!policy_.truncate) {
+    if (segments_) {
+      out.segments = plan::segment_count(out.length, *segments_);
+    } else if (!policy_.truncate) {
       return Defect{Reason::kTooLong,
                     std::to_string(length) + " residues; the limit is " + std::to_string(room),
                     policy_.limit_is_models
-                        ? "use --retry-rejects --too-long truncate: this model takes no longer ones"
+                        ? "use --retry-rejects --too-long truncate, or --too-long window for all "
+                          "residues: this model takes no longer ones"
                         : ""};
+    } else {
+      residues = first_characters(residues, room);
+      out.truncated = true;
+      out.length = room;
     }
-    residues = first_characters(residues, room);
-    out.truncated = true;
-    out.length = room;
   }
   out.token_ids.reserve(residues.size() + special_tokens_);
   if (prepend_) {
@@ -267,7 +281,8 @@ std::optional<Defect> SequencePreprocessor::tokenize(std::string_view residues,
   if (append_) {
     out.token_ids.push_back(*append_);
   }
-  out.tokens = static_cast<std::uint32_t>(out.token_ids.size());
+  out.tokens =
+      out.segments > 0 ? *policy_.max_tokens : static_cast<std::uint32_t>(out.token_ids.size());
   return std::nullopt;
 }
 
@@ -294,21 +309,45 @@ Defect SequencePreprocessor::invalid(std::string_view residues, std::size_t at) 
           std::move(what_to_do)};
 }
 
-Assembled SequencePreprocessor::assemble(std::span<Prepared* const> records, std::uint32_t width,
-                                         std::uint32_t rows) const {
+void SequencePreprocessor::put_segment(const Row& row, std::uint32_t at,
+                                       encode::HostBatch& batch) const {
+  const Prepared& prepared = *row.prepared;
+  const std::uint32_t before = prepend_ ? 1 : 0;
+  const plan::Segment segment = plan::segment(prepared.length, row.segment, segments_.value());
+  auto cell = batch.tokens.begin() + std::ptrdiff_t{at} * batch.width;
+  if (prepend_) {
+    *cell++ = *prepend_;
+  }
+  const auto residues = prepared.token_ids.begin() + before;
+  cell = std::copy(residues + segment.first, residues + segment.last, cell);
+  if (append_) {
+    *cell = *append_;
+  }
+  batch.lengths[at] = prepared.tokens;
+  batch.own.resize(batch.rows);
+  batch.own[at] = {before + segment.own_first - segment.first,
+                   before + segment.own_last - segment.first};
+}
+
+Assembled SequencePreprocessor::assemble(std::span<const Row> rows, std::uint32_t width,
+                                         std::uint32_t filled) const {
   Assembled out;
   encode::HostBatch& batch = out.batch;
-  batch.used_rows = static_cast<std::uint32_t>(records.size());
-  batch.rows = std::max(rows, batch.used_rows);
+  batch.used_rows = static_cast<std::uint32_t>(rows.size());
+  batch.rows = std::max(filled, batch.used_rows);
   batch.width = width;
   batch.tokens.assign(std::size_t{batch.rows} * width, pad_);
   batch.lengths.assign(batch.rows, 0);
-  out.accepted.reserve(records.size());
+  out.accepted.reserve(rows.size());
   for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
-    const std::vector<std::uint16_t>& ids = records[row]->token_ids;
+    out.accepted.push_back(row);
+    if (rows[row].prepared->segments > 0) {
+      put_segment(rows[row], row, batch);
+      continue;
+    }
+    const std::vector<std::uint16_t>& ids = rows[row].prepared->token_ids;
     std::copy(ids.begin(), ids.end(), batch.tokens.begin() + std::ptrdiff_t{row} * width);
     batch.lengths[row] = static_cast<std::uint32_t>(ids.size());
-    out.accepted.push_back(row);
   }
   return out;
 }

@@ -11,32 +11,37 @@
 #include <optional>
 
 #include "encode/card.hpp"
+#include "plan/segments.hpp"
 #include "prepare/preprocessor.hpp"
 
 namespace longhaul::prepare {
 
 struct SequencePolicy {
-  std::optional<std::uint32_t> max_tokens;  // special tokens included
-  bool limit_is_models = false;             // max_tokens cannot be raised
-  bool truncate = false;                    // keep the first residues of what is too long
-  bool substitute_unknown = false;          // characters outside the alphabet become [UNK]
-  bool remove_gaps = false;                 // '-' and '.' are left out
-  bool nucleotides_expected = false;        // then none are noticed
+  std::optional<std::uint32_t> max_tokens;    // special tokens included
+  bool limit_is_models = false;               // max_tokens cannot be raised
+  bool truncate = false;                      // keep the first residues of what is too long
+  bool windows = false;                       // or compute all of it, in overlapping windows
+  std::optional<std::uint32_t> overlap = {};  // of these, in residues; nothing: a quarter
+  bool substitute_unknown = false;            // characters outside the alphabet become [UNK]
+  bool remove_gaps = false;                   // '-' and '.' are left out
+  bool nucleotides_expected = false;          // then none are noticed
 };
 
 class SequencePreprocessor : public Preprocessor {
  public:
   // Throws Error(kBadData) when the alphabet cannot serve: no unknown token though one is asked
-  // for, max_tokens too small for one residue, an allowed character that is no token.
+  // for, an allowed character that is no token; Error(kUsage) for max_tokens too small for one
+  // residue, and an overlap of windows that are no longer.
   SequencePreprocessor(const encode::Alphabet& alphabet, const SequencePolicy& policy);
 
   Prepared measure(Record record) const override;
-  Assembled assemble(std::span<Prepared* const> records, std::uint32_t width,
-                     std::uint32_t rows) const override;
+  Assembled assemble(std::span<const Row> rows, std::uint32_t width,
+                     std::uint32_t filled) const override;
   nlohmann::json report() const override;
 
  private:
   std::optional<Defect> tokenize(std::string_view residues, Prepared& out) const;
+  void put_segment(const Row& row, std::uint32_t at, encode::HostBatch& batch) const;
   Defect invalid(std::string_view residues, std::size_t at) const;
 
   std::array<std::int32_t, 256> token_of_{};  // -1: not allowed
@@ -48,6 +53,7 @@ class SequencePreprocessor : public Preprocessor {
   std::optional<std::uint16_t> append_;
   std::uint32_t special_tokens_ = 0;
   SequencePolicy policy_;
+  std::optional<plan::SegmentPolicy> segments_;  // where what is too long is cut
 };
 
 }  // namespace longhaul::prepare

@@ -31,35 +31,45 @@ bool BatchSource::read_window() {
       rejects_.accepted();
     }
   }
-  position_ = std::min<std::size_t>(skip_, window_->order.size());
+  position_ = 0;
+  for (records_ = 0; records_ < skip_ && position_ < window_->order.size(); ++position_) {
+    records_ += ends_record(window_->order[position_]) ? 1U : 0U;
+  }
   skip_ = 0;
   return true;
 }
 
+bool BatchSource::ends_record(const plan::Slot& slot) const {
+  return slot.segment + 1 >= window_->records[slot.index].segments;
+}
+
 void BatchSource::assemble(const plan::Part& part, BatchJob& job) {
-  std::vector<prepare::Prepared*> records;
-  records.reserve(part.count);
-  const auto index_of = [&](std::uint32_t i) { return window_->order[part.first + i].index; };
+  std::vector<prepare::Row> rows;
+  rows.reserve(part.count);
+  const auto slot_of = [&](std::uint32_t i) { return window_->order[part.first + i]; };
   for (std::uint32_t i = 0; i < part.count; ++i) {
-    records.push_back(&window_->records[index_of(i)]);
+    rows.push_back({&window_->records[slot_of(i).index], slot_of(i).segment});
+    job.count += ends_record(slot_of(i)) ? 1U : 0U;
   }
-  prepare::Assembled assembled = preprocessor_.assemble(records, part.width, part.rows);
+  prepare::Assembled assembled = preprocessor_.assemble(rows, part.width, part.rows);
   for (const std::uint32_t index : assembled.accepted) {
-    job.records.push_back(index_of(index));
+    job.records.push_back(slot_of(index).index);
+    job.rows.push_back(rows[index]);
   }
   if (!assembled.accepted.empty()) {
     job.parts.push_back(std::move(assembled.batch));
   }
   for (const prepare::Assembled::Late& late : assembled.rejected) {
-    rejects_.rejected_late(records[late.index]->record, late.defect);
-    job.late.push_back({.row = records[late.index]->record.row,
+    const Record& record = rows[late.index].prepared->record;
+    rejects_.rejected_late(record, late.defect);
+    job.late.push_back({.row = record.row,
                         .status = Status::kRejected,
                         .defect = late.defect,
                         .duplicate_of = std::nullopt,
                         .hash = std::nullopt});
   }
   for (const prepare::Assembled::Duplicate& duplicate : assembled.duplicates) {
-    job.late.push_back({.row = records[duplicate.index]->record.row,
+    job.late.push_back({.row = rows[duplicate.index].prepared->record.row,
                         .status = Status::kDuplicate,
                         .defect = std::nullopt,
                         .duplicate_of = duplicate.of,
@@ -73,7 +83,7 @@ std::optional<BatchJob> BatchSource::next() {
   }
   BatchJob job;
   job.window = window_;
-  job.first = static_cast<std::uint32_t>(position_);
+  job.first = records_;
   if (position_ < window_->order.size()) {
     const plan::BatchLimits limits{.rows = cut_.rows,
                                    .tokens = cut_.tokens,
@@ -82,9 +92,9 @@ std::optional<BatchJob> BatchSource::next() {
                                    .concurrency = cut_.concurrency};
     for (const plan::Part& part : cut_batch(window_->order, position_, cut_.parts, limits)) {
       assemble(part, job);
-      job.count += part.count;
+      position_ += part.count;
     }
-    position_ += job.count;
+    records_ += job.count;
   }
   job.last = position_ >= window_->order.size();
   if (job.last) {

@@ -22,7 +22,7 @@ struct CutSettings {
 
 class BatchSource {
  public:
-  // `skip`: slots of the first window that an earlier session has done.
+  // `skip`: records of the first window's order that an earlier session has done.
   BatchSource(WindowSource windows, const prepare::Preprocessor& preprocessor,
               const plan::MemoryGovernor& governor, const CutSettings& cut, RejectPolicy& rejects,
               std::uint64_t skip);
@@ -36,6 +36,7 @@ class BatchSource {
  private:
   bool read_window();
   void assemble(const plan::Part& part, BatchJob& job);
+  bool ends_record(const plan::Slot& slot) const;
 
   WindowSource windows_;
   const prepare::Preprocessor& preprocessor_;
@@ -44,7 +45,8 @@ class BatchSource {
   RejectPolicy& rejects_;
   std::uint64_t skip_;
   std::shared_ptr<Window> window_;  // see BatchJob
-  std::size_t position_ = 0;
+  std::size_t position_ = 0;        // slot
+  std::uint32_t records_ = 0;       // complete before it
   std::atomic<double> time_budget_;
 };
 

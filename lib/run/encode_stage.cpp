@@ -36,6 +36,7 @@ EncodeStage::EncodeStage(const PipelineParts& parts, const PipelineSettings& set
       source_(source),
       report_(report),
       encoder_(parts.encoder, hooks.fp32_fallback, parts.governor, parts.log, encoded_before(from)),
+      gatherer_(parts.encoder.outputs(), settings.normalize),
       memory_(parts, hooks) {
   source_.set_time_budget(plan::cost_per_row(kFirstBatchTokens));
 }
@@ -56,7 +57,6 @@ EncodedJob EncodeStage::encode(BatchJob job) {
                      .stayed_not_finite = 0,
                      .late = std::move(job.late),
                      .last = job.last};
-  encoded.has_vector.assign(encoded.records.size(), true);
   if (encoded.records.empty()) {
     return encoded;
   }
@@ -66,8 +66,9 @@ EncodedJob EncodeStage::encode(BatchJob job) {
     const Stopwatch encoding(hooks_.now, took);
     result = encoder_.encode(job.parts);
   }
-  report_.records += encoded.records.size();
   count(job.parts, took);
+  gather(job.rows, encoded, result);
+  report_.records += encoded.records.size();
   for (BatchEncoder::Failure& failure : result.failures) {
     reject(encoded, std::move(failure));
   }
@@ -82,6 +83,20 @@ EncodedJob EncodeStage::encode(BatchJob job) {
   }
   memory_.observe(report_.batches, report_.records);
   return encoded;
+}
+
+// A row a record from here on.
+void EncodeStage::gather(std::span<const prepare::Row> rows, EncodedJob& job,
+                         BatchEncoder::Result& result) {
+  if (std::any_of(rows.begin(), rows.end(),
+                  [](const prepare::Row& row) { return row.prepared->segments > 0; })) {
+    std::vector<std::uint32_t> records;
+    for (const std::uint32_t row : gatherer_.gather(rows, result)) {
+      records.push_back(job.records[row]);
+    }
+    job.records = std::move(records);
+  }
+  job.has_vector.assign(job.records.size(), true);
 }
 
 void EncodeStage::count(const std::vector<encode::HostBatch>& parts, double seconds) {

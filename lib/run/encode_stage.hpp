@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "run/batch_encoder.hpp"
@@ -12,6 +13,7 @@
 #include "run/jobs.hpp"
 #include "run/memory_watch.hpp"
 #include "run/pipeline.hpp"
+#include "run/record_gatherer.hpp"
 #include "run/reject_policy.hpp"
 
 namespace longhaul::run {
@@ -35,6 +37,7 @@ class EncodeStage {
 
  private:
   void count(const std::vector<encode::HostBatch>& parts, double seconds);
+  void gather(std::span<const prepare::Row> rows, EncodedJob& job, BatchEncoder::Result& result);
   void reject(EncodedJob& job, BatchEncoder::Failure failure);
   void release_cache();
 
@@ -45,6 +48,7 @@ class EncodeStage {
   BatchSource& source_;
   RunReport& report_;
   BatchEncoder encoder_;
+  RecordGatherer gatherer_;
   MemoryWatch memory_;
   double time_budget_ = 0;
   std::uint32_t last_rows_ = 0;

@@ -24,6 +24,27 @@ class EncodedRows {
     parts_.push_back(std::move(part));
   }
 
+  // Row `from` becomes row `to`, which is none behind it.
+  void move(std::uint32_t from, std::uint32_t to) { places_[to] = places_[from]; }
+  // The rows from `count` on are none; what no row is in is freed.
+  void shrink(std::uint32_t count) {
+    places_.resize(count);
+    std::vector<bool> used(parts_.size());
+    for (const Place& place : places_) {
+      if (place.part != kNowhere) {
+        used[place.part] = true;
+      }
+    }
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      if (!used[i]) {
+        parts_[i].blocks = {};
+      }
+    }
+  }
+  // The part that a row was put in, and which row it is there.
+  const encode::EncodedBatch& part_of(std::uint32_t row) const { return parts_[places_[row].part]; }
+  std::uint32_t row_in_part(std::uint32_t row) const { return places_[row].row; }
+
   std::uint32_t count() const { return static_cast<std::uint32_t>(places_.size()); }
 
   // A span for each output; none of a row that was never put. Valid as long as the object is and

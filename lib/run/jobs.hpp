@@ -12,8 +12,9 @@
 
 namespace longhaul::run {
 
-// Slots [first, first + count) of a window's order, assembled. A window without accepted records
-// still makes one job, without rows.
+// Parts of a window's order, assembled: those of records [first, first + count) of that order. A
+// record's last segment decides which job it belongs to; a long one may begin in one before that. A
+// window without accepted records still makes one job, without rows.
 struct BatchJob {
   // Shared by the jobs of one window, which are in different threads at the same time; the last one
   // written frees it.
@@ -22,6 +23,7 @@ struct BatchJob {
   std::uint32_t count = 0;
   std::vector<encode::HostBatch> parts;
   std::vector<std::uint32_t> records;  // of the window, one per used row of the parts
+  std::vector<prepare::Row> rows;      // what these rows are of, likewise
   std::vector<LateOutcome> late;
   bool last = false;  // of its window
 };

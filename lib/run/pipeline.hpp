@@ -42,6 +42,7 @@ struct PipelineSettings {
   plan::RowsPolicy parts;                   // what is computed together, and so the bits
   std::optional<std::uint32_t> batch_rows;  // in hand at a time, in whole parts
   std::optional<std::uint64_t> batch_tokens;
+  Normalize normalize = Normalize::kNone;  // of what is pooled from several windows of a record
   bool commit_inside_windows = true;
   bool copy_to_duplicates = false;  // an exact duplicate has the vector of the row it repeats
   std::chrono::milliseconds commit_every{5000};

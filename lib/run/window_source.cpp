@@ -1,5 +1,7 @@
 #include "run/window_source.hpp"
 
+#include <algorithm>
+
 namespace longhaul::run {
 
 WindowSource::WindowSource(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
@@ -23,9 +25,13 @@ std::optional<Window> WindowSource::next() {
       break;
     }
     window.records.push_back(preprocessor_.measure(std::move(*record)));
-    if (!window.records.back().defect) {
+    const prepare::Prepared& measured = window.records.back();
+    if (measured.defect) {
+      continue;
+    }
+    for (std::uint32_t segment = 0; segment < std::max(measured.segments, 1U); ++segment) {
       shapes.push_back(
-          {static_cast<std::uint32_t>(window.records.size() - 1), window.records.back().tokens});
+          {static_cast<std::uint32_t>(window.records.size() - 1), measured.tokens, segment});
     }
   }
   if (window.records.empty()) {

@@ -19,7 +19,7 @@ struct Window {
   bool ends_input = false;                 // it would have taken more records
   input::InputProgress progress;           // of reading, at its end
   std::vector<prepare::Prepared> records;  // in input order
-  std::vector<plan::Slot> order;           // of the accepted ones
+  std::vector<plan::Slot> order;           // of the accepted ones; of long ones their segments
 };
 
 struct WindowSettings {
@@ -33,8 +33,8 @@ class WindowSource {
   WindowSource(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
                const WindowSettings& settings, std::uint64_t next_index);
 
-  // Nothing at the end of the input. With Order::kInput a window grows until its accepted records
-  // fill whole groups, so that no group is cut by a window's edge.
+  // Nothing at the end of the input. With Order::kInput, which knows no segments, a window grows
+  // until its accepted records fill whole groups, so that no group is cut by a window's edge.
   std::optional<Window> next();
 
  private:

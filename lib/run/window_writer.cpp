@@ -38,6 +38,7 @@ RecordRow row_of(const prepare::Prepared& prepared,
   row.truncated = prepared.truncated;
   row.substituted = prepared.substituted;
   row.gaps = prepared.gaps;
+  row.windows = prepared.segments;
   row.hash = prepared.hash;
   row.kept = prepared.record.kept;
   if (prepared.defect) {
@@ -128,7 +129,8 @@ void WindowWriter::write(EncodedJob job) {
     progress.window_end_hash = window.end.digest;
     progress.window_ends_input = window.ends_input;
   }
-  if (job.last || settings_.commit_inside_windows) {
+  // A batch in which no record ends adds nothing to what can be claimed.
+  if (job.last || (settings_.commit_inside_windows && job.count > 0)) {
     pending_ = std::move(progress);
   }
   if (settings_.rejected) {

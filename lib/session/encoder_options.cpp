@@ -43,6 +43,8 @@ prepare::SequencePolicy sequence_policy(const config::RunConfig& config,
   return {.max_tokens = limit,
           .limit_is_models = limit == card.max_tokens,
           .truncate = config.too_long == TooLong::kTruncate,
+          .windows = config.too_long == TooLong::kWindow,
+          .overlap = config.window_overlap,
           .substitute_unknown = config.unknown == Unknown::kToken,
           .remove_gaps = config.gaps == Gaps::kRemove,
           .nucleotides_expected = config.allow_nucleotides};

@@ -40,7 +40,7 @@ struct RunFacts {
   std::string output;  // of the rows that are told of: whose counts a report has, where
                        // memory.jsonl grows
   bool whole = true;  // beside no others' rows, so that duplicates and repeated ids are judged here
-  bool gaps_column = true;  // records.csv tells of gaps: not where it was begun before it did
+  store::LaterColumns later_columns = {};  // of records.csv, that it has
   StoppingLimits stopping_limits = StoppingLimits::kAll;
   // Said when it begins, and when it goes on; empty where that goes without saying.
   std::string beginning;

@@ -37,7 +37,9 @@ class PlainMode : public Mode {
     }
     facts_.path = config.output;
     facts_.output = config.output;
-    facts_.gaps_column = !directory_->state() || directory_->state()->layout.gaps_column;
+    if (directory_->state()) {
+      facts_.later_columns = directory_->state()->layout.later;
+    }
     facts_.continuing = "continuing " + config.output;
   }
 

@@ -1,5 +1,6 @@
 #include "session/recompute.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "plan/memory_governor.hpp"
 #include "plan/window.hpp"
 #include "run/batch_encoder.hpp"
+#include "run/record_gatherer.hpp"
 
 namespace longhaul::session {
 
@@ -18,12 +20,6 @@ RecordAgain embed_again(const Recipe& recipe, Record record) {
   }
   const bool image = recipe.card.modality == Modality::kImage;
   const std::uint32_t width = image ? 1 : plan::rung_of(prepared.tokens, recipe.card.max_tokens);
-  prepare::Prepared* const one = &prepared;
-  const prepare::Assembled assembled =
-      recipe.preprocessor.assemble({&one, 1}, width, recipe.rows.rows(width));
-  if (!assembled.rejected.empty()) {
-    return {};
-  }
   constexpr double kNoLimit = 1e15;
   plan::MemoryGovernor governor({.start_budget = kNoLimit,
                                  .part_cost = kNoLimit,
@@ -32,10 +28,26 @@ RecordAgain embed_again(const Recipe& recipe, Record record) {
   NullLog log;
   // One for each: a share of rows without numbers is a run's affair, here each is a finding.
   run::BatchEncoder encoder(recipe.encoder, recipe.fp32_fallback, governor, log, {});
-  run::BatchEncoder::Result result = encoder.encode({&assembled.batch, 1});
-  RecordAgain again{{}, result.reshaped > 0};
-  if (result.failures.empty()) {
+  run::RecordGatherer gatherer(recipe.encoder.outputs(), recipe.normalize);
+  const std::uint32_t rows = recipe.rows.rows(width);
+  const std::uint32_t segments = std::max(prepared.segments, 1U);
+  RecordAgain again{{}, false};
+  for (std::uint32_t first = 0; first < segments; first += std::max(rows, 1U)) {
+    std::vector<prepare::Row> part;
+    for (std::uint32_t i = first; i < std::min(first + std::max(rows, 1U), segments); ++i) {
+      part.push_back({&prepared, i});
+    }
+    const prepare::Assembled assembled = recipe.preprocessor.assemble(part, width, rows);
+    if (!assembled.rejected.empty()) {
+      return {};
+    }
+    run::BatchEncoder::Result result = encoder.encode({&assembled.batch, 1});
+    again.reshaped = again.reshaped || result.reshaped > 0;
+    gatherer.gather(part, result);
     std::vector<std::span<const float>> numbers;
+    if (result.rows.count() == 0 || !result.failures.empty()) {
+      continue;  // its last segment is not here, or one has no numbers
+    }
     for (const std::span<const float> output : result.rows.row(0, numbers)) {
       again.outputs.emplace_back(output.begin(), output.end());
     }

@@ -17,6 +17,7 @@ struct Recipe {
   std::function<encode::Encoder&()> fp32_fallback;  // see BatchEncoder
   const encode::EncoderCard& card;
   plan::RowsPolicy rows;  // of the run
+  Normalize normalize = Normalize::kNone;
 };
 
 struct RecordAgain {
@@ -24,7 +25,8 @@ struct RecordAgain {
   bool reshaped = false;  // it did not fit in the part it had: low bits may differ
 };
 
-// In a part of the rows it had, filled up with dummies; and once more, as the run did, where that
+// In a part of the rows it had, filled up with dummies (a long one in as many as its windows take);
+// and once more, as the run did, where that
 // gives no numbers.
 RecordAgain embed_again(const Recipe& recipe, Record record);
 

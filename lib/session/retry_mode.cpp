@@ -21,12 +21,14 @@ namespace {
 using nlohmann::json;
 
 // What a retry may change and run.json names when it did.
-constexpr std::array kChangeable{
-    "too-long",   "unknown",      "max-pixels",  "memory-limit", "device-memory-limit",
-    "batch-size", "batch-tokens", "max-rejects", "strict"};
+constexpr std::array kChangeable{"too-long",   "window-overlap", "unknown",
+                                 "max-pixels", "memory-limit",   "device-memory-limit",
+                                 "batch-size", "batch-tokens",   "max-rejects",
+                                 "strict"};
 
 json retry_settings(const config::RunConfig& config) {
   return {{"too-long", to_string(config.too_long)},
+          {"window-overlap", config.window_overlap ? json(*config.window_overlap) : json()},
           {"unknown", to_string(config.unknown)},
           {"max-pixels", config.max_pixels}};
 }
@@ -156,7 +158,7 @@ void RetryMode::describe() {
   facts_.path = store::retry_directory(config_.output);
   facts_.output = config_.output;
   facts_.whole = false;
-  facts_.gaps_column = finished().layout.gaps_column;
+  facts_.later_columns = finished().layout.later;
   facts_.stopping_limits = StoppingLimits::kNone;  // every one of its records was rejected once
   facts_.beginning =
       "retrying " + format_count(rejected()) + " rejected records of " + config_.output;
@@ -232,6 +234,8 @@ Counters RetryMode::merged(const Counters& again) const {
   all.substituted_characters += again.substituted_characters;
   all.gapped_records += again.gapped_records;
   all.gaps_removed += again.gaps_removed;
+  all.windowed += again.windowed;
+  all.windows += again.windows;
   all.stops_dropped += again.stops_dropped;
   all.looks_like_nucleotides += again.looks_like_nucleotides;
   all.residues += again.residues;
@@ -307,7 +311,8 @@ std::unique_ptr<Mode> retry_mode(const config::RunConfig& config, const Host& ho
 json fingerprint_as_retried(json fingerprint, const nlohmann::ordered_json& report) {
   const config::MergedRetries merged = config::merge_retries(report);
   for (const auto& [name, value] : merged.settings.items()) {
-    if (fingerprint.contains(name)) {
+    // One of before windows has no overlap.
+    if (fingerprint.contains(name) || name == "window-overlap") {
       fingerprint[name] = value;
     }
   }

@@ -75,6 +75,7 @@ class Session {
     model_ = host_.workshop.models.read_model(config_.model, config_.card, config_.model_sha256);
     options_ = encoder_options(config_, model_.card, threads);
     require_residues(options_, model_.card);
+    require_windows(config_, options_, model_.card);
     require_divisible(config_, model_.card, options_.pooling);
     follow();
   }
@@ -147,7 +148,7 @@ class Session {
   void open_store() {
     const store::StoreLayout layout{stored(engine_.encoder->outputs()),
                                     output_columns(config_, *input_.reader),
-                                    mode_->facts().gaps_column};
+                                    mode_->facts().later_columns};
     const bool goes_on = resumed();
     const RunBegin begun = begin();
     record_ = std::make_unique<RunRecord>(

@@ -24,6 +24,30 @@ void require_residues(const encode::EncoderOptions& options, const encode::Encod
   }
 }
 
+void require_windows(const config::RunConfig& config, const encode::EncoderOptions& options,
+                     const encode::EncoderCard& card) {
+  if (config.too_long != TooLong::kWindow) {
+    return;
+  }
+  if (options.pooling != Pooling::kMean && options.pooling != Pooling::kNone) {
+    throw Error(ExitCode::kUsage,
+                "--too-long window takes each residue of a long record from one of its windows, "
+                "and --pooling " +
+                    std::string(to_string(options.pooling)) + " is no mean of residues",
+                "use --pooling mean or none, or --too-long truncate or reject");
+  }
+  const std::vector<encode::CardOutput> outputs = encode::chosen_outputs(card, options);
+  const bool image = card.modality == Modality::kImage;
+  if (image || std::any_of(outputs.begin(), outputs.end(),
+                           [](const auto& output) { return output.kind != OutputKind::kTokens; })) {
+    throw Error(
+        ExitCode::kUsage,
+        std::string("--too-long window is made of the vectors of residues, and this model ") +
+            (image ? "reads images" : "gives one vector for each sequence"),
+        "leave it out");
+  }
+}
+
 void require_recyclable(const config::RunConfig& config,
                         const std::vector<input::SourceIdentity>& sources) {
   const bool asked = config.recycle_every || config.on_leak == OnLeak::kRecycle;

@@ -28,6 +28,10 @@ namespace longhaul::session {
 // Throws Error(kUsage) for residues of a model that gives no vectors of them.
 void require_residues(const encode::EncoderOptions& options, const encode::EncoderCard& card);
 
+// Throws Error(kUsage) for windows of long records where vectors are no means of residues.
+void require_windows(const config::RunConfig& config, const encode::EncoderOptions& options,
+                     const encode::EncoderCard& card);
+
 // Throws Error(kUsage) for recycling of what is read from a stream, which is gone after an exec.
 void require_recyclable(const config::RunConfig& config,
                         const std::vector<input::SourceIdentity>& sources);

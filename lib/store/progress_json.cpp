@@ -107,8 +107,11 @@ ordered_json to_json(const StoreLayout& layout) {
     }
   }
   object["kept_columns"] = layout.kept_columns;
-  if (layout.gaps_column) {
+  if (layout.later.gaps) {
     object["gaps_column"] = true;
+  }
+  if (layout.later.windows) {
+    object["windows_column"] = true;
   }
   return object;
 }
@@ -127,7 +130,8 @@ StoreLayout layout_from_json(const json& object) {
     throw Error(ExitCode::kBadData, "the journal's layout has no output");
   }
   layout.kept_columns = object.at("kept_columns").get<std::vector<std::string>>();
-  layout.gaps_column = object.value("gaps_column", false);
+  layout.later = {.gaps = object.value("gaps_column", false),
+                  .windows = object.value("windows_column", false)};
   return layout;
 }
 

@@ -18,8 +18,11 @@ std::string csv_line(const std::vector<std::string>& fields) {
 std::vector<std::string> record_columns(const StoreLayout& layout) {
   std::vector<std::string> columns{"row",    "id",        "source",     "status",
                                    "length", "truncated", "substituted"};
-  if (layout.gaps_column) {
+  if (layout.later.gaps) {
     columns.emplace_back("gaps");
+  }
+  if (layout.later.windows) {
+    columns.emplace_back("windows");
   }
   columns.insert(columns.end(), {"hash", "duplicate_of"});
   for (std::string name : layout.kept_columns) {
@@ -47,8 +50,11 @@ std::string records_line(const StoreLayout& layout, const RecordRow& row) {
                                   std::to_string(row.length),
                                   row.truncated ? "true" : "false",
                                   std::to_string(row.substituted)};
-  if (layout.gaps_column) {
+  if (layout.later.gaps) {
     fields.push_back(std::to_string(row.gaps));
+  }
+  if (layout.later.windows) {
+    fields.push_back(std::to_string(row.windows));
   }
   fields.push_back(row.hash == Hash128{} ? "" : to_hex(row.hash));
   fields.push_back(row.duplicate_of ? std::to_string(*row.duplicate_of) : "");

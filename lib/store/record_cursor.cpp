@@ -108,7 +108,7 @@ RecordCursor::RecordCursor(CsvReader table, const StoreLayout& layout, Rows rows
                            std::string remedy)
     : table_(std::move(table)),
       columns_(record_columns(layout)),
-      gaps_column_(layout.gaps_column),
+      later_(layout.later),
       rows_(rows),
       remedy_(std::move(remedy)) {}
 
@@ -136,8 +136,9 @@ std::string RecordCursor::read(RecordRow& row) const {
   const std::string_view truncated = take();
   row.truncated = truncated == "true";
   if (!length || (!row.truncated && truncated != "false") ||
-      !read_number(take(), row.substituted) || (gaps_column_ && !read_number(take(), row.gaps))) {
-    return "has no valid length, truncated, substituted or gaps";
+      !read_number(take(), row.substituted) || (later_.gaps && !read_number(take(), row.gaps)) ||
+      (later_.windows && !read_number(take(), row.windows))) {
+    return "has no valid length, truncated, substituted, gaps or windows";
   }
   if (const std::string_view hash = take(); !hash.empty()) {
     const std::optional<Hash128> value = hash128_from_hex(hash);
@@ -231,9 +232,10 @@ bool RejectCursor::next(RecordRow& row) {
 }
 
 std::optional<StoreLayout> layout_of_columns(const std::vector<std::string>& columns) {
-  for (const bool gaps : {true, false}) {
+  for (const LaterColumns& later :
+       {LaterColumns{}, LaterColumns{.gaps = true, .windows = false}, LaterColumns{false, false}}) {
     StoreLayout layout;
-    layout.gaps_column = gaps;
+    layout.later = later;
     const std::vector<std::string> ours = record_columns(layout);
     if (columns.size() >= ours.size() && std::equal(ours.begin(), ours.end(), columns.begin())) {
       layout.kept_columns.assign(columns.begin() + static_cast<std::ptrdiff_t>(ours.size()),

@@ -43,7 +43,7 @@ class RecordCursor {
 
   CsvReader table_;
   std::vector<std::string> columns_;
-  bool gaps_column_;
+  LaterColumns later_;
   Rows rows_;
   std::string remedy_;
   std::uint64_t lines_ = 0;     // given

@@ -16,11 +16,11 @@ constexpr std::string_view kNextEnding = ".next";
 }  // namespace
 
 StoreLayout single_vector(std::uint32_t dimension, OutputDtype dtype,
-                          std::vector<std::string> kept_columns, bool gaps_column) {
+                          std::vector<std::string> kept_columns, const LaterColumns& later) {
   OutputSpec output;
   output.dimension = dimension;
   output.dtype = dtype;
-  return {{std::move(output)}, std::move(kept_columns), gaps_column};
+  return {{std::move(output)}, std::move(kept_columns), later};
 }
 
 std::string array_file(const OutputSpec& output) {

@@ -10,17 +10,26 @@
 
 namespace longhaul::store {
 
+// Columns of records.csv that it did not always have: false where it was begun before there was
+// one.
+struct LaterColumns {
+  bool gaps = true;
+  bool windows = true;
+  friend bool operator==(const LaterColumns&, const LaterColumns&) = default;
+};
+
 struct StoreLayout {
   // In the order in which a row's checksum covers them. At least one.
   std::vector<OutputSpec> outputs;
   std::vector<std::string> kept_columns;
-  bool gaps_column = true;  // false: records.csv was begun before there was one
+  LaterColumns later = {};
   friend bool operator==(const StoreLayout&, const StoreLayout&) = default;
 };
 
 // One vector a record, in embeddings.npy.
 StoreLayout single_vector(std::uint32_t dimension, OutputDtype dtype = OutputDtype::kFp32,
-                          std::vector<std::string> kept_columns = {}, bool gaps_column = true);
+                          std::vector<std::string> kept_columns = {},
+                          const LaterColumns& later = {});
 
 // The names in an output directory. clear() deletes these and no other.
 namespace store_files {

@@ -98,25 +98,25 @@ std::optional<Defect> ImagePreprocessor::prepare_image(prepare::Prepared& prepar
   }
 }
 
-prepare::Assembled ImagePreprocessor::assemble(std::span<prepare::Prepared* const> records,
-                                               std::uint32_t, std::uint32_t rows) const {
+prepare::Assembled ImagePreprocessor::assemble(std::span<const prepare::Row> images, std::uint32_t,
+                                               std::uint32_t filled) const {
   const std::size_t image_bytes = std::size_t{3} * settings_.image.size * settings_.image.size;
-  const std::size_t total_rows = std::max<std::size_t>(rows, records.size());
+  const std::size_t total_rows = std::max<std::size_t>(filled, images.size());
   prepare::Assembled assembled;
   encode::HostBatch& batch = assembled.batch;
   batch.pixels.resize(total_rows * image_bytes);
-  std::vector<std::optional<Defect>> defects(records.size());
-  workers_.run(records.size(), [&](std::size_t i) {
-    defects[i] =
-        prepare_image(*records[i], std::span(batch.pixels).subspan(i * image_bytes, image_bytes));
+  std::vector<std::optional<Defect>> defects(images.size());
+  workers_.run(images.size(), [&](std::size_t i) {
+    defects[i] = prepare_image(*images[i].prepared,
+                               std::span(batch.pixels).subspan(i * image_bytes, image_bytes));
   });
-  for (std::size_t i = 0; i < records.size(); ++i) {
+  for (std::size_t i = 0; i < images.size(); ++i) {
     if (defects[i]) {
       assembled.rejected.push_back({static_cast<std::uint32_t>(i), std::move(*defects[i])});
       continue;
     }
     if (const std::optional<std::uint64_t> first =
-            settings_.duplicate_of ? settings_.duplicate_of(*records[i]) : std::nullopt) {
+            settings_.duplicate_of ? settings_.duplicate_of(*images[i].prepared) : std::nullopt) {
       assembled.duplicates.push_back({static_cast<std::uint32_t>(i), *first});
       continue;
     }
@@ -127,7 +127,7 @@ prepare::Assembled ImagePreprocessor::assemble(std::span<prepare::Prepared* cons
     assembled.accepted.push_back(static_cast<std::uint32_t>(i));
   }
   batch.used_rows = static_cast<std::uint32_t>(assembled.accepted.size());
-  batch.rows = std::max(rows, batch.used_rows);
+  batch.rows = std::max(filled, batch.used_rows);
   batch.pixels.resize(batch.rows * image_bytes);
   std::fill(batch.pixels.begin() + static_cast<std::ptrdiff_t>(batch.used_rows * image_bytes),
             batch.pixels.end(), std::uint8_t{0});

@@ -19,8 +19,8 @@ class ImagePreprocessor : public prepare::Preprocessor {
   explicit ImagePreprocessor(const prepare::ImageSettings& settings);
 
   prepare::Prepared measure(Record record) const override;
-  prepare::Assembled assemble(std::span<prepare::Prepared* const> records, std::uint32_t width,
-                              std::uint32_t rows) const override;
+  prepare::Assembled assemble(std::span<const prepare::Row> images, std::uint32_t width,
+                              std::uint32_t filled) const override;
   nlohmann::json report() const override;
 
  private:

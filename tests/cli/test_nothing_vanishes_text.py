@@ -199,7 +199,7 @@ def test_gaps_are_rejected_or_removed_and_counted(embed, tmp_path):
     done = embed("a.fasta", "--gaps", "remove")
     assert done.code == 0, done
     assert [r["gaps"] for r in done.records] == ["0", "2", "3", "2"]
-    assert list(done.records[0])[5:9] == ["truncated", "substituted", "gaps", "hash"]
+    assert list(done.records[0])[5:10] == ["truncated", "substituted", "gaps", "windows", "hash"]
     assert len({row.tobytes() for row in done.vectors}) == 1
     assert done.report["counts"]["gaps_removed"] == 7
     assert done.report["counts"]["gapped_records"] == 3
@@ -223,7 +223,8 @@ def test_settings_that_find_records_are_part_of_what_a_run_is(embed, tmp_path, l
 
 
 def journal_without(folder, names):
-    """The journal as a version wrote it that did not know these settings and the column gaps."""
+    """The journal as a version wrote it that did not know these settings and the columns gaps and
+    windows."""
     library = ctypes.CDLL(ctypes.util.find_library("xxhash"))
     library.XXH3_64bits.restype = ctypes.c_uint64
     library.XXH3_64bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
@@ -232,6 +233,7 @@ def journal_without(folder, names):
         line = json.loads(text)
         if line["kind"] == "begin":
             line["layout"].pop("gaps_column")
+            line["layout"].pop("windows_column")
             for name in names:
                 line["run"]["fingerprint"].pop(name)
         body = json.dumps({k: v for k, v in line.items() if k != "crc"}, separators=(",", ":"))[1:]
@@ -245,7 +247,7 @@ def test_an_output_of_before_these_settings_were_recorded_still_resumes(embed, t
     texts = sequences(40)
     (tmp_path / "a.csv").write_text("sequence\n" + "\n".join(texts) + "\nMK?LV\n")
     assert embed("a.csv").code == 3
-    journal_without(tmp_path / "out", ["skip-lines", "delimiter", "gaps"])
+    journal_without(tmp_path / "out", ["skip-lines", "delimiter", "gaps", "window-overlap"])
     done = embed("a.csv", fresh=False)
     assert done.code == 3 and "nothing to do" in done.err, done
     done = embed("a.csv", "--skip-lines", "1", fresh=False)

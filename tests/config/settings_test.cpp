@@ -32,7 +32,7 @@ TEST_CASE("every setting has a unique name, a short flag of its own and help") {
     CHECK((setting.short_flag.empty() || short_flags.insert(setting.short_flag).second));
     CHECK(!setting.help.empty());
   }
-  CHECK(names.size() == 55);
+  CHECK(names.size() == 56);
 }
 
 TEST_CASE("what get() writes, set() reads to the same value") {
@@ -50,7 +50,8 @@ TEST_CASE("what get() writes, set() reads to the same value") {
            {"max-rejects", "0.1%"},       {"time-limit", "2d"},
            {"skip-duplicates", "dhash"},  {"progress", "json"},
            {"log-level", "warning"},      {"on-leak", "recycle"},
-           {"mps-high-watermark", "0.7"}, {"strict", "yes"}}) {
+           {"mps-high-watermark", "0.7"}, {"strict", "yes"},
+           {"too-long", "window"},        {"window-overlap", "0"}}) {
     INFO(name << " " << text);
     const json value = read_back(name, text);
     const std::string again = value.is_string() ? value.get<std::string>() : value.dump();
@@ -94,7 +95,8 @@ TEST_CASE("a value that is not allowed is named with what is") {
         std::string::npos);
   CHECK(message("dtype", "float16") ==
         "'float16' is not one of its values; allowed: fp32, bf16, fp16");
-  CHECK(message("too-long", "cut") == "'cut' is not one of its values; allowed: reject, truncate");
+  CHECK(message("too-long", "cut") ==
+        "'cut' is not one of its values; allowed: reject, truncate, window");
   CHECK(message("commit-every", "soon").find("'soon' is not a duration") == 0);
   CHECK(message("time-limit", "0").find("'0' leaves no time") == 0);
   CHECK(message("memory-limit", "80%").find("'80%' is not a size") == 0);

@@ -21,6 +21,7 @@ namespace longhaul::fakes {
 namespace {
 
 constexpr std::int64_t kPad = 1;
+constexpr std::uint32_t kFirstResidue = 1;
 constexpr std::size_t kSpecialTokens = 2;  // of a row: its first and its last
 // encode() calls of check_contract(), of a model whose vectors are their own.
 constexpr std::uint64_t kContractCalls = 3;
@@ -207,8 +208,11 @@ encode::EncodedBatch FakeEncoder::encode_part(const encode::HostBatch& batch) {
     block.rows = batch.used_rows;
     block.dimension = output.dimension;
     for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
-      const std::vector<float> numbers =
-          numbers_of(output, row_of(batch, row).first(batch.lengths[row]), batch.width, batch.rows);
+      const auto tokens = row_of(batch, row).first(batch.lengths[row]);
+      std::vector<float> numbers = numbers_of(output, tokens, batch.width, batch.rows);
+      if (!batch.own.empty()) {
+        take_own(batch.own[row], output, numbers, block.sums);
+      }
       if (output.kind == ArrayKind::kTokens) {
         block.firsts.push_back(block.values.size() / output.dimension);
       }
@@ -220,6 +224,28 @@ encode::EncodedBatch FakeEncoder::encode_part(const encode::HostBatch& batch) {
     misbehave(batch, block.values);
   }
   return encoded;
+}
+
+void FakeEncoder::take_own(const encode::Columns& own, const OutputSpec& output,
+                           std::vector<float>& numbers, std::vector<double>& sums) {
+  const std::uint32_t dimension = output.dimension;
+  const std::uint32_t first = own.count() > 0 ? own.first - kFirstResidue : 0;
+  if (output.kind == ArrayKind::kTokens) {
+    if (own.count() > 0) {
+      const auto at = [&](std::uint32_t residue) {
+        return numbers.begin() + std::ptrdiff_t{residue} * dimension;
+      };
+      numbers = {at(first), at(first + own.count())};
+    }
+    return;
+  }
+  const std::size_t row = sums.size();
+  sums.resize(row + dimension);
+  for (std::uint32_t residue = first; residue < first + own.count(); ++residue) {
+    for (std::uint32_t d = 0; d < dimension; ++d) {
+      sums[row + d] += static_cast<double>(numbers[d] + static_cast<float>(residue));
+    }
+  }
 }
 
 void FakeEncoder::misbehave(const encode::HostBatch& batch, std::span<float> values) {

@@ -84,6 +84,10 @@ class FakeEncoder : public encode::Encoder {
  private:
   void check(const encode::HostBatch& batch) const;
   void misbehave();
+  // Of a row that may be a segment: its own residues, which are the row's vector plus their place,
+  // and their sum.
+  static void take_own(const encode::Columns& own, const OutputSpec& output,
+                       std::vector<float>& numbers, std::vector<double>& sums);
   void misbehave(const encode::HostBatch& batch, std::span<float> values);
   encode::EncodedBatch encode_part(const encode::HostBatch& batch);
   // The row's numbers in any output: those of vector_of(), then, of other outputs, others.

@@ -162,7 +162,7 @@ TEST_CASE("long sequences are rejected, or cut to the first residues and the app
   CHECK(rejected.defect->message == "3 residues; the limit is 2");
   CHECK(rejected.length == 3);
   CHECK(remedy(*rejected.defect) ==
-        "use --retry-rejects --too-long truncate, or embed into another --output with a "
+        "use --retry-rejects --too-long truncate or window, or embed into another --output with a "
         "higher --max-length");
   const SequencePolicy highest{.max_tokens = 4, .limit_is_models = true};
   CHECK(remedy(*measured("ACD", highest).defect).find("--max-length") == std::string_view::npos);
@@ -185,7 +185,7 @@ TEST_CASE("a batch is padded to its width and filled with dummy rows") {
   const SequencePreprocessor preprocessor(small_alphabet(), {});
   Prepared first = measured("ACD");
   Prepared second = measured("A");
-  Prepared* const records[] = {&first, &second};
+  const Row records[] = {{&first}, {&second}};
   const Assembled made = preprocessor.assemble(records, 6, 3);
   CHECK(made.batch.rows == 3);
   CHECK(made.batch.used_rows == 2);
@@ -226,4 +226,39 @@ TEST_CASE("a sequence of bases alone is noticed, unless nucleotides are expected
   CHECK_FALSE(measured("AAAAAAAAAAAAAAAAAAAAAAAAA").looks_like_nucleotides);  // poly-alanine
   CHECK_FALSE(measured("GAGAGAGAGAGAGTGAGAGAGAGA").looks_like_nucleotides);   // a silk
   CHECK_FALSE(measured(dna + "K").looks_like_nucleotides);
+}
+
+TEST_CASE("a sequence that is too long is cut into windows when asked") {
+  const SequencePolicy windows{.max_tokens = 6, .windows = true};  // of four residues, one shared
+  const SequencePreprocessor preprocessor(small_alphabet(), windows);
+  Prepared fits = measured("ACDA", windows);
+  CHECK(fits.segments == 0);
+  Prepared cut = measured("ACDAACC*", windows);
+  REQUIRE_FALSE(cut.defect);
+  CHECK(cut.segments == 2);
+  CHECK(cut.length == 7);
+  CHECK(cut.tokens == 6);
+  CHECK_FALSE(cut.truncated);
+  const Row rows[] = {{&cut, 1}, {&fits}};
+  const Assembled made = preprocessor.assemble(rows, 8, 3);
+  CHECK(made.batch.tokens == std::vector<std::int64_t>{2, 4, 4, 5, 5, 3, 0, 0, 2, 4, 5, 6,
+                                                       4, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+  CHECK(made.batch.lengths == std::vector<std::uint32_t>{6, 6, 0});
+  REQUIRE(made.batch.own.size() == 3);
+  CHECK(made.batch.own[0].first == 2);  // the shared residue is as near to the edge of either
+  CHECK(made.batch.own[0].last == 5);
+  CHECK(made.batch.own[1].count() == 0);
+  CHECK(measured("ACDAAC!", windows).defect->reason == Reason::kInvalidCharacter);
+}
+
+TEST_CASE("windows that overlap as far as they reach are refused") {
+  const auto preprocessor = [](std::uint32_t overlap) {
+    return SequencePreprocessor(small_alphabet(),
+                                {.max_tokens = 6, .windows = true, .overlap = overlap});
+  };
+  CHECK_NOTHROW(preprocessor(3));
+  CHECK_THROWS_WITH(preprocessor(4), "--window-overlap 4 is not less than a window's 4 residues");
+  // Without a limit nothing is too long.
+  CHECK_NOTHROW(
+      SequencePreprocessor(small_alphabet(), {.max_tokens = {}, .windows = true, .overlap = 4}));
 }

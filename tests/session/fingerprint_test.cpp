@@ -36,6 +36,7 @@ const std::map<std::string_view, std::string> kOther{
     {"dtype", "bf16"},
     {"max-length", "77"},
     {"too-long", "truncate"},
+    {"window-overlap", "0"},
     {"unknown", "token"},
     {"gaps", "remove"},
     {"allow-batch-dependent", "true"},
@@ -123,7 +124,8 @@ TEST_CASE("the fingerprint follows from the table of settings", "[session]") {
 TEST_CASE("what an earlier version did not record was left at its default", "[session]") {
   config::RunConfig config;
   json recorded = fingerprint_of(config, Modality::kImage);
-  for (const char* name : {"skip-lines", "gaps", "max-pixels", "skip-duplicates", "tokens"}) {
+  for (const char* name :
+       {"skip-lines", "gaps", "max-pixels", "skip-duplicates", "tokens", "window-overlap"}) {
     recorded.erase(name);
   }
   CHECK_NOTHROW(

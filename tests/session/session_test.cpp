@@ -16,9 +16,26 @@ nlohmann::json three_outputs() {
   return {{"fake", true}, {"layers", {"early"}}, {"tokens", true}};
 }
 
+// The same, and most records are longer than it takes.
+nlohmann::json short_windows() {
+  nlohmann::json model = three_outputs();
+  model["max_tokens"] = 12;
+  return model;
+}
+
+// Batches then end within a record.
+void use(Scene& scene, const nlohmann::json& model) {
+  scene.set_model(model);
+  if (model.contains("max_tokens")) {
+    scene.config.too_long = TooLong::kWindow;
+    scene.config.batch_size = 2;
+  }
+}
+
 std::vector<std::string> undisturbed(const nlohmann::json& model = {{"fake", true}}) {
   Scene scene;
-  scene.set_model(model);
+  use(scene, model);
+  scene.config.batch_size.reset();
   REQUIRE(scene.run().code == ExitCode::kDone);
   return scene.results();
 }
@@ -66,13 +83,14 @@ TEST_CASE("a finished run whose input is another now is a mismatch", "[session]"
 }
 
 TEST_CASE("a run that is killed at any operation goes on to the same bytes", "[session]") {
+  const auto which = static_cast<std::size_t>(GENERATE(0, 1, 2));
   const nlohmann::json model =
-      GENERATE(0, 1) == 0 ? nlohmann::json{{"fake", true}} : three_outputs();
+      std::vector{nlohmann::json{{"fake", true}}, three_outputs(), short_windows()}[which];
   const std::vector<std::string> expected = undisturbed(model);
   std::uint64_t kills = 0;
   for (std::uint64_t at = 1;; ++at) {
     Scene scene;
-    scene.set_model(model);
+    use(scene, model);
     scene.files.kill_at(at);
     bool killed = false;
     try {
@@ -137,6 +155,7 @@ TEST_CASE("a setting that makes the numbers may not change between sessions", "[
       {"tokens-dtype", [](auto& config) { config.tokens_dtype = OutputDtype::kFp32; }},
       {"max-length", [](auto& config) { config.max_length = 30; }},
       {"too-long", [](auto& config) { config.too_long = TooLong::kTruncate; }},
+      {"too-long", [](auto& config) { config.too_long = TooLong::kWindow; }},
       {"unknown", [](auto& config) { config.unknown = Unknown::kToken; }},
       {"gaps", [](auto& config) { config.gaps = Gaps::kRemove; }},
   };

@@ -10,7 +10,8 @@ using namespace longhaul::store;
 TEST_CASE("a layout of one vector is spelt as it always was") {
   const StoreLayout layout = single_vector(5, OutputDtype::kFp16, {"label"});
   CHECK(to_json(layout).dump() ==
-        R"({"dimension":5,"dtype":"fp16","kept_columns":["label"],"gaps_column":true})");
+        R"({"dimension":5,"dtype":"fp16","kept_columns":["label"],"gaps_column":true,)"
+        R"("windows_column":true})");
   CHECK(layout_from_json(to_json(layout)) == layout);
 }
 

@@ -117,8 +117,9 @@ TEST_CASE("a record that does not fit is refused with its line and the reader's 
   for (const Damage& damage :
        {Damage{"\n6,id 6", "\n7,id 6", "holds row 7 where row 6 belongs"},
         Damage{",ok,", ",fine,", "no valid row or status"},
-        Damage{",false,", ",no,", "no valid length"}, Damage{",in.csv,ok", ",ok", "fields, not"},
-        Damage{",0,0,", ",0,0,q", "no valid hash"},
+        Damage{",false,", ",no,", "no valid length"},
+        Damage{",0,0,0,", ",0,0,x,", "gaps or windows"}, Damage{",in.csv,ok", ",ok", "fields, not"},
+        Damage{",0,0,0,", ",0,0,0,q", "no valid hash"},
         Damage{"row,id", "id,row", "line 1: is not the header"}}) {
     FaultFiles files = stopped(kNever);
     change(files, "records.csv", damage.from, damage.to);

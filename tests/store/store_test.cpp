@@ -137,8 +137,8 @@ TEST_CASE("lines that no commit claims are cut when the run continues") {
   store->complete_window(std::vector{good(1, "b")});
   store->commit({2, 2, 2, "", {}, 0, {}, {}});
   CHECK(files.content("out/records.csv") ==
-        "row,id,source,status,length,truncated,substituted,gaps,hash,duplicate_of\n"
-        "0,a,in.fa,ok,3,false,0,0,,\n1,b,in.fa,ok,3,false,0,0,,\n");
+        "row,id,source,status,length,truncated,substituted,gaps,windows,hash,duplicate_of\n"
+        "0,a,in.fa,ok,3,false,0,0,0,,\n1,b,in.fa,ok,3,false,0,0,0,,\n");
 }
 
 TEST_CASE("a kept column whose name is taken becomes input.NAME") {
@@ -151,18 +151,21 @@ TEST_CASE("a kept column whose name is taken becomes input.NAME") {
   row.kept = {"1", "x\ny", "z"};
   row.truncated = true;
   row.gaps = 2;
+  row.windows = 5;
   row.hash = hash128("abc");
   store->complete_window(std::vector{row});
   store->commit({1, 1, 1, "", {}, 0, {}, {}});
-  CHECK(files.content("out/records.csv") ==
-        "row,id,source,status,length,truncated,substituted,gaps,hash,duplicate_of,label,input.id,"
-        "input.input.id\n0,\"a,\"\"b\"\"\",in.fa,ok,3,true,0,2,06b05ab6733a618578af5f94892f3950,,1,"
-        "\"x\ny\",z\n");
+  CHECK(
+      files.content("out/records.csv") ==
+      "row,id,source,status,length,truncated,substituted,gaps,windows,hash,duplicate_of,label,"
+      "input.id,"
+      "input.input.id\n0,\"a,\"\"b\"\"\",in.fa,ok,3,true,0,2,5,06b05ab6733a618578af5f94892f3950,,1,"
+      "\"x\ny\",z\n");
 }
 
 TEST_CASE("an output begun before gaps were counted goes on without their column") {
   FaultFiles files;
-  const StoreLayout old = single_vector(2, OutputDtype::kFp32, {"x"}, false);
+  const StoreLayout old = single_vector(2, OutputDtype::kFp32, {"x"}, {false, false});
   {
     const auto out = open_store(files, "out");
     const auto store = out->begin(old, {});
@@ -173,7 +176,7 @@ TEST_CASE("an output begun before gaps were counted goes on without their column
     store->commit({1, 1, 1, "", {}, 0, {}, {}});
   }
   const auto out = open_store(files, "out");
-  CHECK_FALSE(out->state()->layout.gaps_column);
+  CHECK(out->state()->layout.later == LaterColumns{false, false});
   const auto store = out->resume(out->state()->layout);
   CHECK(store->put(1, only(kVector)));
   RecordRow row = good(1, "b");

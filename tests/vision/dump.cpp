@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
     longhaul::Record record;
     record.payload = argv[i];
     longhaul::prepare::Prepared prepared = preprocessor.measure(record);
-    longhaul::prepare::Prepared* const one = &prepared;
+    const longhaul::prepare::Row one{&prepared};
     const longhaul::prepare::Assembled assembled = preprocessor.assemble({&one, 1}, 1, 0);
     if (!assembled.rejected.empty()) {
       const longhaul::Defect& defect = assembled.rejected.front().defect;

@@ -83,11 +83,11 @@ Batch assemble(const ImagePreprocessor& preprocessor, const std::vector<std::str
     record.payload = payload;
     batch.prepared.push_back(preprocessor.measure(record));
   }
-  std::vector<prepare::Prepared*> records;
+  std::vector<prepare::Row> rows_of;
   for (prepare::Prepared& prepared : batch.prepared) {
-    records.push_back(&prepared);
+    rows_of.push_back({&prepared});
   }
-  batch.assembled = preprocessor.assemble(records, 1, rows);
+  batch.assembled = preprocessor.assemble(rows_of, 1, rows);
   return batch;
 }
 

@@ -167,8 +167,7 @@ at::Tensor column_mask(const encode::EncoderCard& card, const encode::HostBatch&
   at::Tensor mask = at::zeros({batch.rows, batch.width}, c10::kBool);
   auto* cell = mask.mutable_data_ptr<bool>();
   for (std::uint32_t row = 0; row < batch.used_rows; ++row, cell += batch.width) {
-    const encode::Columns columns =
-        pooled_columns(pooling, card.alphabet, batch.lengths[row], batch.width);
+    const encode::Columns columns = pooled_columns(pooling, card.alphabet, batch, row);
     std::fill_n(cell + columns.first, columns.count(), true);
   }
   return mask;
@@ -193,6 +192,25 @@ std::vector<float> host_values(const at::Tensor& tensor) {
   const at::Tensor host = tensor.to(c10::kCPU, c10::kFloat).contiguous();
   const float* first = host.const_data_ptr<float>();
   return {first, first + host.numel()};
+}
+
+// In double, on the host where the device has none; of all rows, as above.
+std::vector<double> sum_on_device(const encode::HostBatch& batch, const at::Tensor& output) {
+  at::Tensor outside = at::ones({batch.rows, batch.width}, c10::kBool);
+  for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
+    const encode::Columns& own = batch.own[row];
+    std::fill_n(outside.mutable_data_ptr<bool>() + std::size_t{row} * batch.width + own.first,
+                own.count(), false);
+  }
+  const at::Tensor states = output.is_mps() ? output.to(c10::kCPU) : output;
+  const at::Tensor sums = states.to(c10::kDouble)
+                              .masked_fill(outside.to(states.device()).unsqueeze(2), 0.0)
+                              .sum(1)
+                              .narrow(0, 0, batch.used_rows)
+                              .to(c10::kCPU)
+                              .contiguous();
+  const double* first = sums.const_data_ptr<double>();
+  return {first, first + sums.numel()};
 }
 
 at::Tensor pooled_map(const at::Tensor& used, Pooling pooling) {
@@ -271,11 +289,15 @@ encode::EmbeddingBlock pooled_block(const encode::EncoderCard& card, OutputKind 
     block.values = host_values(used_rows(pooled_map(output, pooling)));
   } else if (used.is_cpu()) {
     const at::Tensor states = used.to(c10::kFloat).contiguous();
-    block.values =
-        pool_tokens({states.const_data_ptr<float>(), static_cast<std::size_t>(states.numel())},
-                    batch, block.dimension, pooling, card.alphabet);
+    const std::span numbers(states.const_data_ptr<float>(),
+                            static_cast<std::size_t>(states.numel()));
+    block.values = pool_tokens(numbers, batch, block.dimension, pooling, card.alphabet);
+    block.sums = sum_segments(numbers, batch, block.dimension);
   } else {
     block.values = host_values(used_rows(pool_on_device(card, batch, output, pooling)));
+    if (!batch.own.empty()) {
+      block.sums = sum_on_device(batch, output);
+    }
   }
   if (normalize == Normalize::kL2) {
     encode::normalize_rows(block.values, block.dimension);
@@ -291,7 +313,7 @@ encode::EmbeddingBlock token_block(const encode::EncoderCard& card, const encode
   block.firsts = {0};
   std::vector<std::int64_t> places;  // of the output's rows x width vectors
   for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
-    const encode::Columns columns = residue_columns(card.alphabet, batch.lengths[row]);
+    const encode::Columns columns = residue_columns(card.alphabet, batch, row);
     for (std::uint32_t column = columns.first; column < columns.last; ++column) {
       places.push_back(std::int64_t{row} * batch.width + column);
     }
