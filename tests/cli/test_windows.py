@@ -203,7 +203,7 @@ def test_layers_and_unit_length(t):
     late = (t.out / "embeddings.late.npy").read_bytes()
     t.works(*t.embed(*WINDOW, "--layer", "late", "--overwrite"), code=3)
     assert (t.out / "embeddings.npy").read_bytes() == late
-    t.works(*t.embed(*WINDOW, "--normalize", "l2", "--layer", "early", "--overwrite"), code=3)
+    t.works(*t.embed(*WINDOW, "--normalize", "l2", "--overwrite"), code=3)
     ok = np.array([row["status"] == "ok" for row in rows_of(t.out)])
     assert np.abs(np.linalg.norm(t.vectors()[ok], axis=1) - 1).max() < 1e-6
 
