@@ -138,8 +138,8 @@ std::vector<Row> make_table() {
                         "longest record in tokens, special ones included (default: the card's)",
                         v::count(&C::max_length, kPositive, "card"))),
       makes_numbers(row(kNumbers, {"too-long"}, "POLICY",
-                        "what to do with longer records: reject, truncate to the first residues, "
-                        "or window: compute all of them in overlapping windows of that length",
+                        "longer records: reject, truncate to the first residues, or window: all, "
+                        "in overlapping windows",
                         v::choice(&C::too_long))),
       makes_numbers(row(kNumbers, {"window-overlap"}, "N",
                         "residues that two windows of a --too-long window record share (default: a "
