@@ -105,7 +105,8 @@ Lines counts_in_words(const json& counts) {
       " characters read as another or the unknown token, in " + records_of("substituted_records") +
           of);
   add("gaps", "gaps_removed", " removed, from " + records_of("gapped_records") + of);
-  add("windows", "windows", " for " + records_of("windowed") + " longer than the model takes" + of);
+  add("windows", "windows",
+      " for " + records_of("windowed") + " longer than what is computed at once" + of);
   add("stops", "stops_dropped", " final '*' left out" + of);
   add("nucleotides", "looks_like_nucleotides", " of bases alone, like DNA or RNA" + of);
   add("reshaped", "reshaped", " rows computed in pieces, for want of memory");

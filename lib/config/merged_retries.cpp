@@ -12,8 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-// Values with which a retry accepts more records. Of one setting the first that a retry has counts:
-// no record is left to the other.
+// Values with which a retry accepts more records. No two of one setting meet: RetryMode refuses it.
 constexpr std::array<std::pair<const char*, const char*>, 3> kAllowing{
     {{"too-long", "truncate"}, {"too-long", "window"}, {"unknown", "token"}}};
 // Those of memory: the last retry's let fit what fitted.

@@ -71,7 +71,7 @@ void check_windows(const RunConfig& config) {
   if (config.too_long != TooLong::kWindow) {
     if (config.window_overlap) {
       contradiction("--window-overlap has no meaning without --too-long window",
-                    "add --too-long window, or leave it out");
+                    "add --too-long window, or give --window-overlap quarter, which is none");
     }
     return;
   }

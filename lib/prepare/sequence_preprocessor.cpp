@@ -223,6 +223,7 @@ Prepared SequencePreprocessor::measure(Record record) const {
   if (out.defect) {
     out.token_ids = {};
     out.tokens = 0;
+    out.segments = 0;
   }
   return out;
 }

@@ -150,6 +150,7 @@ class Pipeline {
         return;
       }
       EncodedJob encoded = encoder_.encode(std::move(*job));
+      got_on_ = got_on_ || encoded.last || (settings_.commit_inside_windows && encoded.count > 0);
       const RunSnapshot snapshot = encoder_.snapshot(encoded);
       {
         const Stopwatch waiting(hooks_.now, report_.seconds_waiting_for_output);
@@ -169,8 +170,10 @@ class Pipeline {
       report_.end = RunEnd::kInterrupted;
       return true;
     }
-    if (encoder_.leak_action() == LeakAction::kRecycle ||
-        (settings_.stop_after_batches && report_.batches >= *settings_.stop_after_batches)) {
+    // A session that adds nothing would be begun again for ever.
+    if (got_on_ &&
+        (encoder_.leak_action() == LeakAction::kRecycle ||
+         (settings_.stop_after_batches && report_.batches >= *settings_.stop_after_batches))) {
       report_.end = RunEnd::kRecycle;
       return true;
     }
@@ -188,6 +191,7 @@ class Pipeline {
   BoundedQueue<BatchJob> batches_;
   BoundedQueue<EncodedJob> results_;
   std::optional<RunSnapshot> last_snapshot_;
+  bool got_on_ = false;  // a record was completed, which a commit can claim
 };
 
 }  // namespace

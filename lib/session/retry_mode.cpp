@@ -69,6 +69,7 @@ class RetryMode : public Mode {
     require_no_shard(run_begin_from_json(finished().begin).shard, config.output);
     follows_ = begin_again();
     report_ = store::read_report(host.files, config.output);
+    require_one_way_with_long_records();
     describe();
     if (rejected() > 0) {
       require_room_for_residues_anew(host.files, config.output, finished().layout);
@@ -131,6 +132,7 @@ class RetryMode : public Mode {
   }
 
   void describe();
+  void require_one_way_with_long_records() const;
   // What a file's size or time gives away; the rest is seen when the retry has read it all.
   void look_at(const input::RecordReader& whole,
                const std::function<std::unique_ptr<input::RecordReader>()>& again) const;
@@ -188,6 +190,31 @@ RunBegin RetryMode::begin_again() const {
   }
   begin.retry = RetryBegin{finished().retries, settings};
   return begin;
+}
+
+// Rows do not say which of two ways with long records they are of: none could be computed again.
+void RetryMode::require_one_way_with_long_records() const {
+  const json rows = fingerprint_as_retried(finished().begin.at("fingerprint"), report_);
+  const json retry = retry_settings(config_);
+  const auto in_words = [](const json& settings) {
+    const json overlap = settings.value("window-overlap", json());
+    return "--too-long " + settings.value("too-long", "reject") +
+           (overlap.is_null() ? "" : " --window-overlap " + overlap.dump());
+  };
+  const std::string before = in_words(rows);
+  const std::string now = in_words(retry);
+  if (before != now && rows.value("too-long", "reject") != "reject" &&
+      config_.too_long != TooLong::kReject) {
+    throw Error(ExitCode::kUsage,
+                config_.output + " was made with " + before + ", which a retry with " + now +
+                    " would mix with another way",
+                "give " + before + ", or embed the whole input into another --output");
+  }
+  if (config_.too_long == TooLong::kWindow && follows_->choices.order == Order::kInput) {
+    throw Error(ExitCode::kUsage,
+                config_.output + " was made with --order input, which knows no windows",
+                "use --too-long truncate, or embed the whole input into another --output");
+  }
 }
 
 void RetryMode::open_retry() {

@@ -153,6 +153,7 @@ void ShardMode::open(const std::optional<Continuation>& continuation) {
     return;
   }
   follows_ = run_begin_from_json(directory_->state()->begin);
+  facts_.later_columns = directory_->state()->layout.later;
   index_.require(follows_->index);
   if (follows_->shard != shard_) {
     throw Error(ExitCode::kMismatch,

@@ -110,7 +110,7 @@ def test_each_residue_is_that_of_one_window(t, overlap):
     assert counts["windowed"] == len(long) and counts["windows"] == sum(map(len, starts))
     assert counts["residues"] == 5 + C + sum(map(len, long))
     shown = " ".join(t.works("inspect", t.out).out.split())
-    assert f"windows {counts['windows']} for {len(long)} records longer than" in shown
+    assert f"windows {counts['windows']} for {len(long)} records longer than what" in shown
     t.works("verify", t.out, "--recompute", 7)
     # Each window as a record of its own.
     parts = Trial(t.program, t.folder)
@@ -180,6 +180,58 @@ def test_batches_kills_shards_and_retries_change_no_byte(t):
     assert contents(t.out) == expected
 
 
+@pytest.mark.parametrize("batches", [1, 3])
+def test_a_session_that_completes_no_record_is_not_recycled(t, batches):
+    t.input = write(t.folder / "in.csv", [sequence(i, 700) for i in range(9)])
+    t.works(*t.embed(*WINDOW, *TOKENS))
+    expected = contents(t.out)
+    t.works(*t.embed(*WINDOW, *TOKENS, "--overwrite", "-b", 2, "--recycle-every", batches),
+            timeout=60)
+    assert contents(t.out) == expected
+    assert len(json.loads((t.out / "run.json").read_text())["sessions"]) > 2
+
+
+@follows("lib/session/retry_mode.cpp", "would mix with another way", "which knows no windows")
+def test_a_retry_goes_one_way_with_long_records(t):
+    texts = ["ACD", "A?" + sequence(1, 698), sequence(2, 700)]
+    t.input = write(t.folder / "in.csv", texts)
+    truncate, token = ["--too-long", "truncate"], ["--unknown", "token", "--retry-rejects"]
+    t.works(*t.embed(*truncate), code=3)
+    assert [row["windows"] for row in rows_of(t.out)] == ["0", "0", "0"]
+    t.fails(2, "give --too-long truncate, or embed the whole input into another --output",
+            *t.embed(*WINDOW, *token))
+    t.works(*t.embed(*truncate, *token))
+    t.works(*t.embed(*WINDOW, "--window-overlap", 3, "--overwrite"), code=3)
+    assert [row["windows"] for row in rows_of(t.out)] == ["0", "0", "19"]
+    t.fails(2, "give --too-long window --window-overlap 3, or embed", *t.embed(*WINDOW, *token))
+    t.works(*t.embed(*WINDOW, "--window-overlap", 3, *token))
+    t.works(*t.embed("--order", "input", "--overwrite"), code=3)
+    t.fails(2, "use --too-long truncate, or embed the whole input into another --output",
+            *t.embed(*WINDOW, "--retry-rejects"))
+    t.works(*t.embed(*truncate, "--retry-rejects"), code=3)
+
+
+def test_shards_of_before_windows_go_on_and_are_merged(t):
+    from test_nothing_vanishes_text import journal_without
+    t.input = write(t.folder / "in.csv", [sequence(i, 3 + i % C) for i in range(400)])
+    t.works(*t.embed())
+    vectors = (t.out / "embeddings.npy").read_bytes()
+    expected = [{**row, "windows": "0"} for row in rows_of(t.out)]
+    t.out = t.folder / "shards"
+    for index in (1, 2):
+        t.works(*t.embed("--shard", f"{index}/2"))
+    first = t.out / "shards" / "1-of-2"
+    journal_without(first, ["window-overlap"])
+    table = (first / "records.csv").read_text().splitlines()
+    later = [table[0].split(",").index(name) for name in ("gaps", "windows")]
+    (first / "records.csv").write_text("".join(
+        ",".join(cell for i, cell in enumerate(line.split(",")) if i not in later) + "\n"
+        for line in table))
+    t.works("merge", t.out)
+    assert (t.out / "embeddings.npy").read_bytes() == vectors
+    assert [{**row, "windows": "0"} for row in rows_of(t.out)] == expected
+
+
 def test_records_that_fit_have_the_bits_of_a_run_without(t):
     t.input = write(t.folder / "in.csv", [sequence(i, 1 + i % C) for i in range(120)])
     t.works(*t.embed(*TOKENS))
@@ -247,7 +299,8 @@ def test_a_model_without_a_limit_has_nothing_too_long(t):
 def test_what_cannot_be_is_refused(t):
     leave_out = "leave it out"
     t.input = write(t.folder / "in.csv", ["ACD", sequence(1, 700)])
-    t.fails(2, "add --too-long window, or leave it out", *t.embed("--window-overlap", 3))
+    t.fails(2, "add --too-long window, or give --window-overlap quarter",
+            *t.embed("--window-overlap", 3))
     for overlap in (C, 100_000):
         t.fails(2, f"give at most {C - 1}, or leave it out for a quarter",
                 *t.embed(*WINDOW, "--window-overlap", overlap))
@@ -258,7 +311,7 @@ def test_what_cannot_be_is_refused(t):
                 *t.embed(*WINDOW, "--pooling", pooling))
     t.fails(2, leave_out, *t.embed(*WINDOW, "--format", "images"))
     assert not t.out.exists()
-    t.works(*t.embed("--too-long", "truncate", "--pooling", "max"))
+    t.works(*t.embed("--too-long", "truncate", "--pooling", "max", "--window-overlap", "quarter"))
     t.works(*t.embed(*WINDOW, "--window-overlap", C - 1, "--overwrite"))
     from test_layers import card
     pooled = {**card(), "max_tokens": C + 2, "outputs": [
