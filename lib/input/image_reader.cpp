@@ -228,6 +228,8 @@ class ImageReader : public RecordReader {
     return true;
   }
 
+  void leave_uncounted() override { counter_.reset(); }
+
   InputProgress progress() const override {
     InputProgress progress;
     progress.records_total = counter_ ? counter_->total() : std::nullopt;

@@ -10,7 +10,9 @@ namespace longhaul::input {
 
 IndexedReader::IndexedReader(std::unique_ptr<RecordReader> input, const InputIndex& index,
                              ShardBlocks own, std::string name, Log* log)
-    : input_(std::move(input)), index_(index), own_(own), name_(std::move(name)), log_(log) {}
+    : input_(std::move(input)), index_(index), own_(own), name_(std::move(name)), log_(log) {
+  input_->leave_uncounted();  // the index knows
+}
 
 std::optional<Record> IndexedReader::next() {
   if (!hold_next()) {

@@ -64,6 +64,9 @@ class RecordReader {
   // False where these may be as they were and records changed all the same: folders, lists of
   // images.
   virtual bool sources_tell_all() const { return true; }
+  // InputProgress::records_total is not asked for: an input that is looked through for it need not
+  // be.
+  virtual void leave_uncounted() {}
 };
 
 enum class InputFormat { kFasta, kCsv, kTsv, kJsonLines, kParquet, kImages };

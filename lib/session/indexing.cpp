@@ -52,6 +52,9 @@ class Indexing {
   }
 
  private:
+  static constexpr const char* kInItsPlace =
+      "name another --output, or give --overwrite to index this input in its place";
+
   std::string journal() const {
     return store::path_in(config_.output, store::store_files::kJournal);
   }
@@ -79,10 +82,14 @@ class Indexing {
     if (files_.exists(path_) && !config_.overwrite) {
       const auto index = read_output_index(files_, config_.output);
       require_same(*index);
+      if (!reader_->sources_tell_all() && !files_.exists(journal())) {
+        return make(identity_of(*index));  // only a look at all of it can tell
+      }
       host_.log.info(printable(path_, 400) + " is complete: nothing to do");
       return *index;
     }
-    if (files_.exists(journal())) {
+    // Where shards go by one that is lost it is made again, though their merge has begun.
+    if (files_.exists(journal()) && !choices) {
       throw Error(ExitCode::kMismatch,
                   printable(config_.output, 400) +
                       " holds an output already, and an index is of use before that",
@@ -96,25 +103,27 @@ class Indexing {
       require_same_reading(index.header, reading_settings(config_), reader_->sources(),
                            printable(path_, 400));
     } catch (const Error& error) {
-      throw Error(error.code(), error.what(),
-                  "name another --output, or give --overwrite to index this input in its place");
+      throw Error(error.code(), error.what(), kInItsPlace);
     }
   }
 
-  // `wanted`: what shards go by already.
+  // `wanted`: what is there, or what shards go by, already.
   input::InputIndex make(const std::optional<IndexIdentity>& wanted) {
     const std::string aside = store::path_in(config_.output, store::kIndexAside);
     try {
       write(aside);
       input::InputIndex index = input::read_index(files_, aside, "give the same command again");
       if (wanted && *wanted != identity_of(index)) {
+        const bool shards = store::has_shards(files_, config_.output);
         throw Error(ExitCode::kMismatch,
-                    "the shards in " + printable(config_.output, 400) +
-                        " go by the index of another input, or of other settings: of " +
-                        format_count(wanted->records) + " records, and this one has " +
-                        format_count(index.records()) +
+                    (shards ? "the shards in " + printable(config_.output, 400) +
+                                  " go by the index of another input"
+                            : printable(path_, 400) + " is the index of another input") +
+                        ", or of other settings: of " + format_count(wanted->records) +
+                        " records, and this one has " + format_count(index.records()) +
                         (wanted->records == index.records() ? ", with other content" : ""),
-                    "restore the input, or index and embed it into another --output");
+                    shards ? "restore the input, or index and embed it into another --output"
+                           : kInItsPlace);
       }
       files_.rename(aside, path_);
       files_.sync_directory(config_.output);

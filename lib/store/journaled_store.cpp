@@ -149,6 +149,7 @@ void JournaledStore::commit(const Progress& progress) {
       misuse("a commit at record " + std::to_string(progress.window_start) + " after " +
              std::to_string(completed_) + " complete records");
     }
+    require_own();  // before tables are written to that may be another's by now
     rows_.sync();
     records_.sync();
     rejects_.sync();

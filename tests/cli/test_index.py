@@ -126,6 +126,15 @@ def test_images_are_indexed_in_folders_lists_and_tars(longhaul, tiny_image_model
                          "list": ["--files-from", folder / "names.txt"]}.items():
         planned, _ = check_index(longhaul, [tiny_image_model, *inputs], 2, folder / name)
         assert planned["records"] == 13 and planned["cost"] > 1000
+    # A folder's name tells nothing of what is in it.
+    command = ["plan", tiny_image_model, images, "-o", folder / "again", "--index"]
+    assert longhaul(*command).code == 0
+    again = longhaul(*command)
+    assert again.code == 0 and "13 records" in again.err, again
+    Image.fromarray(picture(40, 30, 99)).save(images / "new.png")
+    other = longhaul(*command)
+    assert other.code == 73 and "give --overwrite to index this input" in other.err, other
+    assert longhaul(*command, "--overwrite").code == 0
 
 
 def test_only_its_own_stretches_are_read(longhaul_fake, model, folder):
