@@ -34,7 +34,7 @@ ENCODERS = {"t5": transformers.T5EncoderModel, "bert": transformers.BertModel,
             "roberta": transformers.RobertaModel, "electra": transformers.ElectraModel}
 
 
-def read_type(folder):
+def read_config(folder):
     try:
         values = json.loads((folder / "config.json").read_text())
     except FileNotFoundError:
@@ -43,16 +43,17 @@ def read_type(folder):
                                  "download OWNER/NAME --local-dir FOLDER") from None
     except ValueError as error:
         raise export.ExportError(f"{folder}/config.json: not JSON: {error}") from None
-    kind = values.get("model_type")
+    kind = values.get("model_type") if isinstance(values, dict) else None
     if kind not in {*ENCODERS, *towers.OWN_VECTOR, "esm"}:
         raise export.ExportError(f"{folder}: a model of type {kind!r}; known here are "
                                  f"{', '.join([*ENCODERS, *towers.OWN_VECTOR])}")
-    return kind
+    return values
 
 
 def read_model(folder, kind, **options):
     """transformers' model at float32, complete."""
-    cls = ENCODERS.get(kind) or towers.model_class(kind)
+    architectures = read_config(folder).get("architectures") or ()
+    cls = ENCODERS.get(kind) or towers.model_class(kind, architectures)
     if kind in ("bert", "roberta", "vit"):
         options["add_pooling_layer"] = False
     if kind == "clip":
@@ -170,7 +171,7 @@ def main(given=None):
     arguments = parse(given)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    kind = read_type(arguments.folder)
+    kind = read_config(arguments.folder)["model_type"]
     if kind == "esm":
         return export_esm.main(esm_arguments(arguments))
     return (export_sequences if kind in ENCODERS else export_images)(arguments, kind)
@@ -178,6 +179,9 @@ def main(given=None):
 
 def esm_arguments(arguments):
     """The same for export_esm.py."""
+    for flag, usual in (("rare", "x"), ("prepend", None), ("vector", None)):
+        if getattr(arguments, flag) != usual:
+            raise export.ExportError(f"--{flag} has no meaning with an ESM model: leave it out")
     passed = [str(arguments.folder), str(arguments.out), "--name", arguments.name,
               "--layer", str(arguments.layer)]
     for flag in ("layers", "max_tokens", "licence"):

@@ -59,7 +59,10 @@ def clip_config(folder):
     return whole.vision_config
 
 
-def model_class(kind):
+def model_class(kind, architectures=()):
+    """`architectures` is what the folder's config.json says: a tower may have a projection."""
+    if kind == "clip_vision_model" and "CLIPVisionModelWithProjection" in architectures:
+        return transformers.CLIPVisionModelWithProjection
     return {"dinov2": transformers.Dinov2Model,
             "dinov2_with_registers": transformers.Dinov2WithRegistersModel,
             "vit": transformers.ViTModel,

@@ -248,7 +248,8 @@ def test_what_cannot_be_exported_is_said(made, place, tmp_path, capsys):
 
 IMAGES = {"dinov2": folders.dinov2, "dinov2 registers": lambda f: folders.dinov2(f, True),
           "dinov2 swiglu": lambda f: folders.dinov2(f, use_swiglu_ffn=True),
-          "siglip": folders.siglip, "clip": folders.clip, "vit": folders.vit}
+          "siglip": folders.siglip, "clip": folders.clip,
+          "clip tower": folders.clip_tower, "vit": folders.vit}
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +272,8 @@ def processed(folder, paths, backend):
 def vision_model(folder, name):
     if name == "siglip":
         return transformers.SiglipModel.from_pretrained(folder).vision_model.eval()
+    if name == "clip tower":
+        return transformers.CLIPVisionModelWithProjection.from_pretrained(folder).eval()
     if name == "clip":
         return transformers.CLIPModel.from_pretrained(folder).eval()
     return transformers.AutoModel.from_pretrained(folder).eval()
@@ -282,14 +285,16 @@ def own_vectors(model, name, pixels):
         if name == "clip":
             given = model.get_image_features(pixel_values=pixels)
             given = getattr(given, "pooler_output", given)
+        elif name == "clip tower":
+            given = model(pixel_values=pixels).image_embeds
         else:
             given = model(pixel_values=pixels)
             given = given.pooler_output if name == "siglip" else given.last_hidden_state[:, 0]
         return (given / given.norm(dim=1, keepdim=True)
-                if name in ("siglip", "clip") else given).numpy()
+                if name in ("siglip", "clip", "clip tower") else given).numpy()
 
 
-@pytest.mark.parametrize("name", ["dinov2", "dinov2 registers", "siglip",
+@pytest.mark.parametrize("name", ["dinov2", "dinov2 registers", "siglip", "clip tower",
                                   *long("dinov2 swiglu", "clip", "vit")])
 def test_images_are_embedded_as_by_transformers(name, longhaul, made, photos, tmp_path):
     folder, archive = made(name, build=IMAGES[name])

@@ -139,6 +139,14 @@ def clip(folder):
                                                    crop_size={"height": 32, "width": 32}))
 
 
+def clip_tower(folder):
+    """As diffusers' image encoders: a tower alone, and its projection."""
+    config = transformers.CLIPVisionConfig(**VISION, projection_dim=24)
+    return save(folder, randomise(transformers.CLIPVisionModelWithProjection(config)),
+                transformers.CLIPImageProcessorPil(size={"shortest_edge": 32},
+                                                   crop_size={"height": 32, "width": 32}))
+
+
 def vit(folder):
     processor = transformers.ViTImageProcessorPil(size={"height": 32, "width": 32})
     return save(folder, randomise(transformers.ViTModel(transformers.ViTConfig(**VISION))),
