@@ -47,6 +47,8 @@ longhaul_room(vision
           image_kind.cpp image_preprocessor.cpp resample.cpp tiff_header.cpp
   LINKS base domain input encode prepare
   PRIVATE JPEG::JPEG PNG::PNG longhaul_opencv longhaul_image_codecs Threads::Threads)
+# Each decoder has a source of its own library, of the same name.
+set_target_properties(longhaul_vision PROPERTIES UNITY_BUILD OFF)
 if(NOT LONGHAUL_SANITIZE)
   # A second build of the inner loops for newer processors; the sanitizers start too late for it.
   set_source_files_properties("${PROJECT_SOURCE_DIR}/lib/vision/resample.cpp" PROPERTIES

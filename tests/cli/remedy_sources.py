@@ -52,7 +52,7 @@ def messages():
                 for match in re.finditer(rf"(?<!void )\b{helper}\(", text):
                     found.append((name, " | ".join(arguments_at(text, match.end())[:place + 1])))
             if name == "lib/domain/outcome.cpp":
-                for match in re.finditer(r"ReasonText\{(Reason::\w+,)", text):
+                for match in re.finditer(r"ReasonText\{\s*(Reason::\w+,)", text):
                     found.append((name, " | ".join(arguments_at(text, match.start(1)))))
     return found
 

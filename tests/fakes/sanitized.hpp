@@ -10,4 +10,7 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
+// Of a campaign over all operations of a run, each or every fifth.
+constexpr unsigned kEach = kSanitized ? 5 : 1;
+
 }  // namespace longhaul::fakes

@@ -14,6 +14,7 @@
 #include "encode/model_file.hpp"
 #include "fakes/fake_encoder.hpp"
 #include "fakes/recording_log.hpp"
+#include "fakes/sanitized.hpp"
 #include "fakes/vector_reader.hpp"
 #include "prepare/sequence_preprocessor.hpp"
 #include "session/encoder_options.hpp"
