@@ -3,6 +3,8 @@ a version that nobody knows is refused by every command by name."""
 
 import ctypes
 import ctypes.util
+import csv
+import io
 import json
 import pathlib
 import re
@@ -122,8 +124,11 @@ def test_an_unfinished_one_starts_anew(longhaul_fake, kept):
     result = longhaul_fake(*embed("stopped", "--overwrite"), cwd=kept)
     assert result.code == 3, result
     again = bytes_of(kept / "stopped")
-    for name in ("embeddings.npy", "checksums.npy", "records.csv", "rejects.csv"):
+    for name in ("embeddings.npy", "checksums.npy", "rejects.csv"):
         assert again[name] == expected[name]
+    rows = list(csv.DictReader(io.StringIO(again["records.csv"].decode())))
+    assert {row.pop("windows") for row in rows} == {"0"}  # a column that is new since
+    assert rows == list(csv.DictReader(io.StringIO(expected["records.csv"].decode())))
     assert b'"version":2,' in again["journal.jsonl"].split(b"\n")[0]
     assert longhaul_fake("verify", "stopped", cwd=kept).code == 0
 
