@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/chained_lines.hpp"
 #include "base/error.hpp"
 #include "base/file_lines.hpp"
 #include "base/text.hpp"
@@ -16,26 +17,15 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
-constexpr std::string_view kStart = "{\"crc\":\"";
-constexpr std::size_t kCrcDigits = 16;
-constexpr std::size_t kBodyAt = kStart.size() + kCrcDigits + 2;  // after `",`
-
-std::string crc_of(std::string_view previous, std::string_view body) {
-  RunningHash64 hash;
-  hash.add(previous);
-  hash.add(body);
-  return to_hex(hash.value());
-}
 
 class LineWriter {
  public:
   explicit LineWriter(File& file) : file_(file) {}
 
   void write(const ordered_json& object) {
-    using Handler = ordered_json::error_handler_t;
-    const std::string body = object.dump(-1, ' ', false, Handler::replace).substr(1);
-    crc_ = crc_of(crc_, body);
-    text_ += std::string(kStart) + crc_ + "\"," + body + "\n";
+    const std::string line = chained_line(crc_, object);
+    crc_ = chained_crc(line);
+    text_ += line;
     constexpr std::size_t kGathered = 1U << 16;
     if (text_.size() >= kGathered) {
       flush();
@@ -93,15 +83,15 @@ class Reader {
 
   void line(std::string_view text, bool terminated) {
     ++lines_;
-    if (!terminated || !is_next(text)) {
+    if (!terminated || !is_chained(crc_, text)) {
       damaged("line " + format_count(lines_) + " does not match its checksum");
     }
-    crc_ = text.substr(kStart.size(), kCrcDigits);
+    crc_ = chained_crc(text);
     if (ended_) {
       damaged("line " + format_count(lines_) + " comes after its end");
     }
     try {
-      take(json::parse("{" + std::string(text.substr(kBodyAt))));
+      take(json::parse("{" + std::string(chained_body(text))));
     } catch (const json::exception& error) {
       damaged("line " + format_count(lines_) + ": " + error.what());
     }
@@ -120,12 +110,6 @@ class Reader {
  private:
   [[noreturn]] void damaged(const std::string& why) const {
     throw Error(ExitCode::kBadData, printable(path_, 400) + " is damaged: " + why, remedy_);
-  }
-
-  bool is_next(std::string_view text) const {
-    return text.size() > kBodyAt && text.starts_with(kStart) &&
-           text.substr(kBodyAt - 2, 2) == "\"," &&
-           text.substr(kStart.size(), kCrcDigits) == crc_of(crc_, text.substr(kBodyAt));
   }
 
   void take(const json& line) {

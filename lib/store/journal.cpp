@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/chained_lines.hpp"
 #include "base/error.hpp"
 #include "base/file_lines.hpp"
 #include "base/hash.hpp"
@@ -12,16 +13,6 @@
 
 namespace longhaul::store {
 namespace {
-
-constexpr std::size_t kCrcDigits = 16;
-constexpr std::size_t kBodyAt = kJournalStart.size() + kCrcDigits + 2;  // after `",`
-
-std::string crc_of(std::string_view previous, std::string_view body) {
-  RunningHash64 hash;
-  hash.add(previous);
-  hash.add(body);
-  return to_hex(hash.value());
-}
 
 // The kind of a line whose checksum was right.
 std::string_view kind_of(std::string_view line) {
@@ -44,12 +35,12 @@ class Scanner {
     if (end_.torn) {
       damaged();
     }
-    if (!terminated || !is_next(text)) {
+    if (!terminated || !is_chained(end_.crc, text)) {
       end_.torn = true;
       return;
     }
     visit_({end_.lines, end_.bytes, kind_of(text), text});
-    end_.crc = text.substr(kJournalStart.size(), kCrcDigits);
+    end_.crc = chained_crc(text);
     end_.last_line_at = end_.bytes;
     end_.bytes += text.size() + 1;
     ++end_.lines;
@@ -58,12 +49,6 @@ class Scanner {
   const JournalEnd& end() const { return end_; }
 
  private:
-  bool is_next(std::string_view text) const {
-    return text.size() > kBodyAt && text.starts_with(kJournalStart) &&
-           text.substr(kBodyAt - 2, 2) == "\"," &&
-           text.substr(kJournalStart.size(), kCrcDigits) == crc_of(end_.crc, text.substr(kBodyAt));
-  }
-
   [[noreturn]] void damaged() const {
     throw Error(ExitCode::kBadData,
                 name_ + " is damaged: line " + std::to_string(end_.lines + 1) + " (byte " +
@@ -100,23 +85,20 @@ Journal::Journal(std::unique_ptr<File> file, const JournalEnd& end)
 void Journal::append(std::string_view kind, const nlohmann::ordered_json& fields) {
   nlohmann::ordered_json object = {{"n", end_.lines}, {"kind", kind}};
   object.update(fields);
-  using Handler = nlohmann::ordered_json::error_handler_t;
-  const std::string body = object.dump(-1, ' ', false, Handler::replace).substr(1);
-  const std::string crc = crc_of(end_.crc, body);
-  const std::string line = std::string(kJournalStart) + crc + "\"," + body + "\n";
+  const std::string line = chained_line(end_.crc, object);
   file_->write_at(end_.bytes, bytes_of(line));
   file_->sync();
   end_.last_line_at = end_.bytes;
   end_.bytes += line.size();
   ++end_.lines;
-  end_.crc = crc;
+  end_.crc = chained_crc(line);
 }
 
 // The checksum of the last line is of all lines.
 void require_own_journal(Files& files, const std::string& path, const JournalEnd& end) {
   if (files.kind(path) == PathKind::kFile) {
     const std::unique_ptr<File> file = files.open(path, OpenMode::kRead);
-    std::string crc(end.lines > 0 ? kCrcDigits : 0, '\0');
+    std::string crc(end.lines > 0 ? kChainedDigits : 0, '\0');
     crc.resize(file->read_at(end.last_line_at + kJournalStart.size(),
                              std::as_writable_bytes(std::span(crc.data(), crc.size()))));
     if (file->size() == end.bytes && (end.lines == 0 || crc == end.crc)) {

@@ -30,6 +30,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/chained_lines.hpp"
 #include "base/files.hpp"
 
 namespace longhaul::store {
@@ -54,7 +55,7 @@ JournalEnd scan_journal(File& file, const std::string& name,
                         const std::function<void(const JournalLine&)>& visit);
 
 // The start of every journal: tells ours from another file of that name.
-constexpr std::string_view kJournalStart = "{\"crc\":\"";
+constexpr std::string_view kJournalStart = kChainedStart;
 
 class Journal {
  public:
