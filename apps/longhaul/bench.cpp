@@ -229,7 +229,7 @@ class Bench {
     const auto files = posix_files();
     const auto opened =
         store::open_store(*files, directory.path(), {.holder = "bench", .adopt = {}});
-    const auto store = opened->begin({encoder_->outputs(), {}, true}, {{"bench", true}});
+    const auto store = opened->begin({encoder_->outputs(), {}, {}}, {{"bench", true}});
     input::SelectedReader reader(std::make_unique<GeneratedReader>(model_.card, options_),
                                  std::make_unique<input::AllRecords>());
     plan::MemoryGovernor governor(session::governor_settings(config_, model_.card, settings_,

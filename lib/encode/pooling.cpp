@@ -39,6 +39,11 @@ void greatest_of_columns(const float* row, const Columns& columns, std::uint32_t
   }
 }
 
+// Those of a segment; none of a whole record.
+Columns own_columns(const HostBatch& batch, std::uint32_t row) {
+  return batch.own.empty() ? Columns{} : batch.own[row];
+}
+
 }  // namespace
 
 Columns residue_columns(const Alphabet& alphabet, std::uint32_t length) {
@@ -48,7 +53,7 @@ Columns residue_columns(const Alphabet& alphabet, std::uint32_t length) {
 }
 
 Columns residue_columns(const Alphabet& alphabet, const HostBatch& batch, std::uint32_t row) {
-  const Columns own = batch.own.empty() ? Columns{} : batch.own[row];
+  const Columns own = own_columns(batch, row);
   return own.count() > 0 ? own : residue_columns(alphabet, batch.lengths[row]);
 }
 
@@ -70,7 +75,7 @@ Columns pooled_columns(Pooling pooling, const Alphabet& alphabet, std::uint32_t 
 
 Columns pooled_columns(Pooling pooling, const Alphabet& alphabet, const HostBatch& batch,
                        std::uint32_t row) {
-  const Columns own = batch.own.empty() ? Columns{} : batch.own[row];
+  const Columns own = own_columns(batch, row);
   return own.count() > 0 ? own : pooled_columns(pooling, alphabet, batch.lengths[row], batch.width);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "plan/window.hpp"
+#include "session/encoder_options.hpp"
 
 namespace longhaul::session {
 namespace {
@@ -60,7 +61,7 @@ run::PipelineSettings pipeline_settings(const config::RunConfig& config,
   settings.window.order.order = choices.order;
   settings.window.order.max_tokens = card.max_tokens;
   settings.parts = choices.rows_policy();
-  settings.normalize = config.normalize.value_or(card.normalize);
+  settings.normalize = normalize_of(config, card);
   settings.window.order.group_rows = choices.group_rows.value_or(settings.parts.rows_fixed);
   const std::uint64_t parts = std::uint64_t{kPartsAhead} * concurrency;
   if (choices.group_rows) {

@@ -12,7 +12,7 @@ encode::EncoderOptions encoder_options(const config::RunConfig& config,
   options.card_path = config.card;
   options.model_sha256 = config.model_sha256;
   options.pooling = config.pooling.value_or(card.pooling);
-  options.normalize = config.normalize.value_or(card.normalize);
+  options.normalize = normalize_of(config, card);
   options.dtype = config.dtype;
   options.threads = threads;
   options.cpu_kernels = config.cpu_kernels;
@@ -21,6 +21,10 @@ encode::EncoderOptions encoder_options(const config::RunConfig& config,
   options.layers = config.layers;
   options.tokens = config.tokens || options.pooling == Pooling::kNone;
   return options;
+}
+
+Normalize normalize_of(const config::RunConfig& config, const encode::EncoderCard& card) {
+  return config.normalize.value_or(card.normalize);
 }
 
 std::optional<std::uint32_t> max_tokens(const config::RunConfig& config,

@@ -15,6 +15,9 @@ namespace longhaul::session {
 encode::EncoderOptions encoder_options(const config::RunConfig& config,
                                        const encode::EncoderCard& card, std::uint32_t threads);
 
+// The run's, else the card's.
+Normalize normalize_of(const config::RunConfig& config, const encode::EncoderCard& card);
+
 // Tokens per record that --max-length and the card allow; nothing: unlimited. Throws Error(kUsage)
 // for a --max-length above the card's.
 std::optional<std::uint32_t> max_tokens(const config::RunConfig& config,

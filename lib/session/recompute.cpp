@@ -30,11 +30,12 @@ RecordAgain embed_again(const Recipe& recipe, Record record) {
   run::BatchEncoder encoder(recipe.encoder, recipe.fp32_fallback, governor, log, {});
   run::RecordGatherer gatherer(recipe.encoder.outputs(), recipe.normalize);
   const std::uint32_t rows = recipe.rows.rows(width);
+  const std::uint32_t at_a_time = std::max(rows, 1U);
   const std::uint32_t segments = std::max(prepared.segments, 1U);
   RecordAgain again{{}, false};
-  for (std::uint32_t first = 0; first < segments; first += std::max(rows, 1U)) {
+  for (std::uint32_t first = 0; first < segments; first += at_a_time) {
     std::vector<prepare::Row> part;
-    for (std::uint32_t i = first; i < std::min(first + std::max(rows, 1U), segments); ++i) {
+    for (std::uint32_t i = first; i < std::min(first + at_a_time, segments); ++i) {
       part.push_back({&prepared, i});
     }
     const prepare::Assembled assembled = recipe.preprocessor.assemble(part, width, rows);

@@ -26,8 +26,7 @@ struct RecordAgain {
 };
 
 // In a part of the rows it had, filled up with dummies (a long one in as many as its windows take);
-// and once more, as the run did, where that
-// gives no numbers.
+// and once more, as the run did, where that gives no numbers.
 RecordAgain embed_again(const Recipe& recipe, Record record);
 
 }  // namespace longhaul::session
