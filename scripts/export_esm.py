@@ -405,12 +405,7 @@ def main(given=None):
     if arguments.layers:
         card = export.layered_card(card, layers)
 
-    def reference(tokens, mask=None):
-        mask = torch.ones_like(tokens) if mask is None else mask
-        states = model(input_ids=tokens, attention_mask=mask, output_hidden_states=True)
-        hidden = [states.hidden_states[layer] for layer in layers]
-        return hidden if arguments.layers else hidden[0]
-
+    reference = export.hidden_states(model, layers, bool(arguments.layers))
     with torch.inference_mode(False):
         module = EsmLayers(model, layers) if arguments.layers else Esm(model, layers[0])
     export.finish(module, card, reference, arguments.out)

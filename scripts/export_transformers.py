@@ -50,10 +50,10 @@ def read_config(folder):
     return values
 
 
-def read_model(folder, kind, **options):
-    """transformers' model at float32, complete."""
-    architectures = read_config(folder).get("architectures") or ()
-    cls = ENCODERS.get(kind) or towers.model_class(kind, architectures)
+def read_model(folder, read, **options):
+    """transformers' model at float32, complete; `read` is its config.json."""
+    kind = read["model_type"]
+    cls = ENCODERS.get(kind) or towers.model_class(kind, read.get("architectures") or ())
     if kind in ("bert", "roberta", "vit"):
         options["add_pooling_layer"] = False
     if kind == "clip":
@@ -81,8 +81,8 @@ def source_of(arguments, layers):
             "exported_with": f"export_transformers.py, torch {torch.__version__}"}
 
 
-def export_sequences(arguments, kind):
-    model = read_model(arguments.folder, kind, attn_implementation="eager")
+def export_sequences(arguments, read):
+    model = read_model(arguments.folder, read, attn_implementation="eager")
     config = model.config
     encoders.check_config(config)
     layers = export.chosen_layers(arguments, encoders.layer_count(config))
@@ -102,12 +102,7 @@ def export_sequences(arguments, kind):
     if arguments.layers:
         card = export.layered_card(card, layers)
 
-    def reference(tokens, mask=None):
-        mask = torch.ones_like(tokens) if mask is None else mask
-        states = model(input_ids=tokens, attention_mask=mask, output_hidden_states=True)
-        hidden = [states.hidden_states[layer] for layer in layers]
-        return hidden if arguments.layers else hidden[0]
-
+    reference = export.hidden_states(model, layers, bool(arguments.layers))
     with torch.inference_mode(False):
         make = encoders.EncoderLayers if arguments.layers else encoders.Encoder
         module = make(model, layers)
@@ -116,8 +111,9 @@ def export_sequences(arguments, kind):
         print(f"{', '.join(alphabet['replace'])} are read as X; --rare own: as themselves")
 
 
-def export_images(arguments, kind):
-    model = read_model(arguments.folder, kind, attn_implementation="sdpa")
+def export_images(arguments, read):
+    kind = read["model_type"]
+    model = read_model(arguments.folder, read, attn_implementation="sdpa")
     vector = towers.chosen_vector(arguments, kind)
     layers = export.chosen_layers(arguments, towers.vision_config(model.config).num_hidden_layers)
     spec = towers.image_spec(arguments.folder)
@@ -171,10 +167,11 @@ def main(given=None):
     arguments = parse(given)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    kind = read_config(arguments.folder)["model_type"]
+    read = read_config(arguments.folder)
+    kind = read["model_type"]
     if kind == "esm":
         return export_esm.main(esm_arguments(arguments))
-    return (export_sequences if kind in ENCODERS else export_images)(arguments, kind)
+    return (export_sequences if kind in ENCODERS else export_images)(arguments, read)
 
 
 def esm_arguments(arguments):

@@ -173,6 +173,17 @@ def listed(states):
     return [states] if isinstance(states, torch.Tensor) else list(states)
 
 
+def hidden_states(model, layers, several):
+    """The reference of `golden` and `finish` for a model of transformers': the hidden states of
+    `layers`, as a list where they are `several`."""
+    def reference(tokens, mask=None):
+        mask = torch.ones_like(tokens) if mask is None else mask
+        states = model(input_ids=tokens, attention_mask=mask, output_hidden_states=True)
+        hidden = [states.hidden_states[layer] for layer in layers]
+        return hidden if several else hidden[0]
+    return reference
+
+
 def golden(reference, card):
     """Residue means of the reference, one sequence at a time, without a mask.
 
