@@ -82,6 +82,13 @@ def longhaul_fake():
     return runner(built("longhaul-fake"))
 
 
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of the test's own, in memory where that can be."""
+    from fake_run import quick_folder
+    yield from quick_folder(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def antiberty():
     """The AntiBERTy archive, exported once."""

@@ -14,12 +14,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from fake_run import LONG, Job, quick_folder, strace
-
-
-@pytest.fixture
-def folder(tmp_path):
-    yield from quick_folder(tmp_path)
+from fake_run import LONG, Job, strace
 
 
 @pytest.fixture(scope="module")

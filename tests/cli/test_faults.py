@@ -26,11 +26,6 @@ def figures(pytestconfig):
         print("\nfaults fired:", json.dumps(dict(FIGURES)))
 
 
-@pytest.fixture
-def folder(tmp_path):
-    yield from quick_folder(tmp_path)
-
-
 @pytest.fixture(scope="module")
 def shared_folder(tmp_path_factory):
     yield from quick_folder(tmp_path_factory.mktemp("jobs"))

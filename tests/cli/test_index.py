@@ -15,16 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from fake_run import Job, contents, journal, quick_folder
+from fake_run import Job, contents, journal
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 STRETCH = 4096
 RECORDS = STRETCH * 4 + 77
-
-
-@pytest.fixture
-def folder(tmp_path):
-    yield from quick_folder(tmp_path)
 
 
 @pytest.fixture

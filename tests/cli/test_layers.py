@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from fake_run import Job, quick_folder
+from fake_run import Job
 from remedies import Trial, follows
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -30,11 +30,6 @@ def card(dimension=16):
             "alphabet": {"tokens": ["<cls>", "<pad>", "<eos>", "<unk>", *LETTERS], "pad": "<pad>",
                          "unknown": "<unk>", "prepend": "<cls>", "append": "<eos>",
                          "allowed": LETTERS}}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    yield from quick_folder(tmp_path)
 
 
 def contents(out):

@@ -11,14 +11,9 @@ import time
 import pytest
 
 from conftest import clean_environment
-from fake_run import DATA, Job, contents, journal, quick_folder
+from fake_run import DATA, Job, contents, journal
 
 LEFT = sorted([*DATA, "journal.jsonl", "memory.jsonl", "run.json"])
-
-
-@pytest.fixture
-def folder(tmp_path):
-    yield from quick_folder(tmp_path)
 
 
 @pytest.fixture

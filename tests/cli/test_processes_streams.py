@@ -6,12 +6,7 @@ import subprocess
 import pytest
 
 from conftest import clean_environment
-from fake_run import Job, quick_folder
-
-
-@pytest.fixture
-def folder(tmp_path):
-    yield from quick_folder(tmp_path)
+from fake_run import Job
 
 
 @pytest.fixture

@@ -6,16 +6,11 @@ import signal
 import numpy as np
 import pytest
 
-from fake_run import Job, quick_folder
+from fake_run import Job
 from remedies import Trial, follows
 
 ALONE = ["checksums.npy", "records.csv", "rejects.csv", "tokens.npy", "token_offsets.npy"]
 NONE = ["--pooling", "none"]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    yield from quick_folder(tmp_path)
 
 
 @pytest.fixture

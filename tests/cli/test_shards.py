@@ -14,15 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from fake_run import Job, journal, quick_folder
+from fake_run import Job, journal
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 RECORDS = 64 * 5 + 20
-
-
-@pytest.fixture
-def folder(tmp_path):
-    yield from quick_folder(tmp_path)
 
 
 @pytest.fixture

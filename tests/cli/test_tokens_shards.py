@@ -7,16 +7,11 @@ import signal
 import numpy as np
 import pytest
 
-from fake_run import Job, quick_folder
+from fake_run import Job
 
 PARTS = ["embeddings.npy", "checksums.npy", "records.csv", "rejects.csv", "tokens.npy",
          "token_offsets.npy"]
 SHARDS = 3
-
-
-@pytest.fixture
-def folder(tmp_path):
-    yield from quick_folder(tmp_path)
 
 
 def contents(out):

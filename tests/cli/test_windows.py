@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from fake_run import quick_folder
 from measured import MIB, run_measured
 from remedies import Trial, follows
 
@@ -77,11 +76,6 @@ def residues_of(out):
     offsets = np.load(out / "token_offsets.npy")
     tokens = np.load(out / "tokens.npy")
     return [tokens[first:last] for first, last in zip(offsets, offsets[1:])]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    yield from quick_folder(tmp_path)
 
 
 @pytest.fixture

@@ -34,6 +34,15 @@ inline std::vector<Record> generated_records(std::uint64_t count, std::uint32_t 
   return records;
 }
 
+// The same, every seventh of them bad.
+inline std::vector<Record> mixed_records(std::uint64_t count) {
+  std::vector<Record> records = generated_records(count, 30);
+  for (std::size_t i = 0; i < records.size(); i += 7) {
+    records[i].defect = Defect{Reason::kEmpty, "bad ones are counted as good ones are"};
+  }
+  return records;
+}
+
 class VectorReader : public input::RecordReader {
  public:
   // With `passes_over` one thing is left out before each record.

@@ -21,14 +21,6 @@ namespace {
 
 constexpr std::uint64_t kStretch = 8;
 
-std::vector<Record> mixed_records(std::uint64_t count) {
-  std::vector<Record> records = generated_records(count, 30);
-  for (std::size_t i = 0; i < records.size(); i += 7) {
-    records[i].defect = Defect{Reason::kEmpty, "bad ones are counted as good ones are"};
-  }
-  return records;
-}
-
 // Counts what is read of it; of several source files, each may be gone to at its beginning.
 class Watched : public VectorReader {
  public:

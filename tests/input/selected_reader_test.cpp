@@ -13,14 +13,6 @@ using namespace longhaul::input;
 
 namespace {
 
-std::vector<Record> mixed_records(std::uint64_t count) {
-  std::vector<Record> records = generated_records(count, 30);
-  for (std::size_t i = 0; i < records.size(); i += 7) {
-    records[i].defect = Defect{Reason::kEmpty, "bad ones are counted as good ones are"};
-  }
-  return records;
-}
-
 // Wants what a coin that remembers says.
 class SomeRecords : public Selection {
  public:

@@ -164,15 +164,8 @@ TEST_CASE("a shard by an index that is killed at any operation goes on to the sa
   for (std::uint64_t at = 1;; at += fakes::kEach) {
     IndexScene scene;
     scene.index();
-    scene.files.kill_at(at);
-    bool killed = false;
-    try {
-      scene.run_shard(2);
-    } catch (const Killed&) {
-      killed = true;
-      ++kills;
-    }
-    scene.files.kill_at(UINT64_MAX);
+    const bool killed = scene.files.kills(at, [&] { scene.run_shard(2); });
+    kills += killed ? 1U : 0U;
     INFO("killed at operation " << at);
     REQUIRE(scene.run_shard(2).code == ExitCode::kDone);
     REQUIRE(scene.results() == expected);
@@ -195,15 +188,8 @@ TEST_CASE("indexing that is killed at any operation is done by the next start", 
   std::uint64_t kills = 0;
   for (std::uint64_t at = 1;; at += fakes::kEach) {
     IndexScene scene;
-    scene.files.kill_at(at);
-    bool killed = false;
-    try {
-      scene.index();
-    } catch (const Killed&) {
-      killed = true;
-      ++kills;
-    }
-    scene.files.kill_at(UINT64_MAX);
+    const bool killed = scene.files.kills(at, [&] { scene.index(); });
+    kills += killed ? 1U : 0U;
     INFO("killed at operation " << at);
     // There is a whole index or none.
     if (scene.files.exists(scene.path())) {

@@ -122,15 +122,8 @@ TEST_CASE("a merge that is killed once, anywhere, goes on to the same bytes", "[
   for (std::uint64_t at = 1; killed; at += fakes::kEach) {
     MergeScene scene(2);
     scene.embed_shards();
-    scene.files.kill_at(at);
-    killed = false;
-    try {
-      scene.merge(remove);
-    } catch (const Killed&) {
-      killed = true;
-      ++kills;
-    }
-    scene.files.kill_at(UINT64_MAX);
+    killed = scene.files.kills(at, [&] { scene.merge(remove); });
+    kills += killed ? 1U : 0U;
     INFO("killed at operation " << at);
     REQUIRE(scene.merge(remove) == ExitCode::kRejected);
     REQUIRE(scene.results() == expected);

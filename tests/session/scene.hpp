@@ -34,6 +34,19 @@ class KillingFiles : public Files {
     operations_ = 0;
     fired_ = false;
   }
+  // Whether that killed `action` at operation `at`; what comes after it is not killed.
+  template <typename Action>
+  bool kills(std::uint64_t at, Action action) {
+    kill_at(at);
+    bool killed = false;
+    try {
+      action();
+    } catch (const Killed&) {
+      killed = true;
+    }
+    at_ = UINT64_MAX;
+    return killed;
+  }
   std::uint64_t operations() const { return operations_; }
   bool fired() const { return fired_; }
   std::optional<std::uint64_t> free;  // what the disk is said to have

@@ -203,15 +203,8 @@ TEST_CASE("a shard that is killed at any operation goes on to the same bytes", "
   std::uint64_t kills = 0;
   for (std::uint64_t at = 1;; at += fakes::kEach) {
     ShardScene scene;
-    scene.files.kill_at(at);
-    bool killed = false;
-    try {
-      scene.run_shard(2);
-    } catch (const Killed&) {
-      killed = true;
-      ++kills;
-    }
-    scene.files.kill_at(UINT64_MAX);
+    const bool killed = scene.files.kills(at, [&] { scene.run_shard(2); });
+    kills += killed ? 1U : 0U;
     INFO("killed at operation " << at);
     REQUIRE(scene.run_shard(2).code == ExitCode::kDone);
     REQUIRE(scene.results() == expected);
