@@ -74,7 +74,7 @@ void require_space(Files& files, const store::OutputReader& output, const Export
   }
 }
 
-std::string in_words(const export_room::ExportSummary& done, const ExportOptions& options) {
+std::string closing_words(const export_room::ExportSummary& done, const ExportOptions& options) {
   std::string text =
       "exported " + format_count(done.rows) + " rows to " + printable(options.file, 400) +
       (options.rows_per_file
@@ -113,7 +113,7 @@ ExitCode export_table(const ExportOptions& options, Context& context) {
       export_output(output, request,
                     {*files, format.make_sink, lock_holder(context.environment),
                      &StopSignals::requested, tell_now_and_then(*context.console, "exported")});
-  context.console->info(in_words(done, options));
+  context.console->info(closing_words(done, options));
   if (options.json) {
     std::cout << nlohmann::ordered_json{{"output", printable(options.output, 4096)},
                                         {"file", printable(options.file, 4096)},
