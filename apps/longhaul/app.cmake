@@ -24,7 +24,7 @@ set(app_sources
   probe_fit.cpp probe_labels.cpp probe_predict.cpp process_setup.cpp progress.cpp progress_text.cpp
   recycle.cpp registry.cpp replay_paths.cpp 
   run_environment.cpp session_display.cpp signals.cpp
-  terminal_text.cpp usable_threads.cpp verify.cpp version.cpp vision_module.cpp)
+  terminal_text.cpp usable_threads.cpp verify.cpp verify_report.cpp version.cpp vision_module.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
 add_library(longhaul_app OBJECT ${app_sources})
 longhaul_compile_together(longhaul_app)

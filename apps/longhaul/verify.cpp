@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <random>
@@ -33,6 +34,7 @@
 #include "session/session_checks.hpp"
 #include "store/output_reader.hpp"
 #include "usable_threads.hpp"
+#include "verify_report.hpp"
 
 namespace longhaul::app {
 namespace {
@@ -45,23 +47,6 @@ struct VerifyOptions {
   std::optional<std::uint64_t> seed;
   bool json = false;
 };
-
-// What is outside the directory: it may have gone, which is said and is no fault.
-enum class AtHand { kMatches, kAbsent, kDiffers, kNotAsked };
-
-std::string_view to_string(AtHand found) {
-  switch (found) {
-    case AtHand::kMatches:
-      return "matches";
-    case AtHand::kAbsent:
-      return "not at hand";
-    case AtHand::kDiffers:
-      return "differs";
-    case AtHand::kNotAsked:
-      break;
-  }
-  return "not checked";
-}
 
 class VerifyCommand {
  public:
@@ -83,18 +68,23 @@ class VerifyCommand {
       require_report();
       settings.recompute = [this](std::span<const std::uint64_t> rows) { return embed(rows); };
     }
-    result_ = verify_store(*files_, options_.output, settings);
-    intact_ = result_.good();
-    if (result_.finished && config_) {
+    found_.store = verify_store(*files_, options_.output, settings);
+    found_.intact = found_.store.good();
+    if (found_.store.finished && config_) {
       check_model();
-      if (input_ == AtHand::kNotAsked) {
+      if (found_.input == AtHand::kNotAsked) {
         check_input();
       }
     }
     if (other_input_) {
-      result_.add(other_input_->where, other_input_->what);
+      found_.store.add(other_input_->where, other_input_->what);
     }
-    return options_.json ? print_json() : print_text();
+    found_.output = options_.output;
+    found_.recompute = options_.recompute > 0;
+    found_.from_stream = config_ && from_stream();
+    options_.json ? print_json(found_, std::cout) : print_text(found_, std::cout);
+    require_good(found_);
+    return ExitCode::kDone;
   }
 
  private:
@@ -156,7 +146,7 @@ class VerifyCommand {
       return std::nullopt;
     }
     std::vector<Record> records = read_input(model.card, rows);
-    if (input_ != AtHand::kMatches) {
+    if (found_.input != AtHand::kMatches) {
       return std::nullopt;
     }
     encode::EncoderOptions options = session::encoder_options(*config_, model.card, threads_);
@@ -168,9 +158,9 @@ class VerifyCommand {
         workshop_.models.make_encoder(model, options, log);
     const std::unique_ptr<prepare::Preprocessor> preprocessor =
         make_preprocessor(*config_, model.card, 1, {});
-    exact_ = report_.value("bits", "numeric") == "exact" &&
-             state_->begin.value("bits_machine", json(nullptr)) ==
-                 describe_bits_machine(encoder->device(), environment_);
+    found_.claims_bits = report_.value("bits", "numeric") == "exact";
+    bool exact = found_.claims_bits && state_->begin.value("bits_machine", json(nullptr)) ==
+                                           describe_bits_machine(encoder->device(), environment_);
     const session::Recipe recipe{*preprocessor,
                                  *encoder,
                                  session::fp32_fallback(workshop_, model, options, log),
@@ -180,24 +170,25 @@ class VerifyCommand {
     store::RecomputedRows again;
     for (Record& record : records) {
       session::RecordAgain once = session::embed_again(recipe, std::move(record));
-      exact_ = exact_ && !once.reshaped;
+      exact = exact && !once.reshaped;
       again.rows.push_back(std::move(once.outputs));
     }
-    again.tolerance = exact_ ? 0 : encode::contract_tolerance(encoder->report());
+    found_.exact = exact;
+    again.tolerance = exact ? 0 : encode::contract_tolerance(encoder->report());
     return again;
   }
 
   void check_model() {
     if (!files_->exists(config_->model)) {
-      model_ = AtHand::kAbsent;
+      found_.model = AtHand::kAbsent;
       return;
     }
     const std::string found = sha256_file(config_->model);
     const std::string recorded = report_.at("model").at("sha256");
-    model_ = found == recorded ? AtHand::kMatches : AtHand::kDiffers;
+    found_.model = found == recorded ? AtHand::kMatches : AtHand::kDiffers;
     if (found != recorded) {
-      result_.add(config_->model,
-                  "has SHA-256 " + found + "; the model of this run had " + recorded);
+      found_.store.add(config_->model,
+                       "has SHA-256 " + found + "; the model of this run had " + recorded);
     }
   }
 
@@ -212,7 +203,7 @@ class VerifyCommand {
     const bool at_hand = std::all_of(config_->inputs.begin(), config_->inputs.end(),
                                      [this](const auto& input) { return files_->exists(input); });
     if (from_stream() || !at_hand) {
-      input_ = AtHand::kAbsent;
+      found_.input = AtHand::kAbsent;
       return;
     }
     encode::EncoderCard card;
@@ -252,7 +243,7 @@ class VerifyCommand {
       if (!same && records == expected && !reader.sources_tell_all() && reader.seek(beginning)) {
         same = !session::first_other_image(reader, *files_, options_.output, own);
       }
-      input_ = same ? AtHand::kMatches : AtHand::kDiffers;
+      found_.input = same ? AtHand::kMatches : AtHand::kDiffers;
       if (!same) {
         other_input_ = {join(config_->inputs, ", "),
                         "is not the input of this run: it holds " + format_count(records) +
@@ -269,100 +260,8 @@ class VerifyCommand {
   }
 
   void unreadable(const Error& error) {
-    input_ = AtHand::kDiffers;
+    found_.input = AtHand::kDiffers;
     other_input_ = {"the input", std::string("can no longer be read as it was: ") + error.what()};
-  }
-
-  ExitCode print_json() const {
-    json findings = json::array();
-    for (const store::Finding& finding : result_.findings) {
-      findings.push_back({{"where", printable(finding.where, 4096)}, {"what", finding.what}});
-    }
-    json out = {{"output", printable(options_.output, 4096)},
-                {"good", result_.good()},
-                {"finished", result_.finished},
-                {"committed", result_.committed},
-                {"rows", result_.rows},
-                {"ok", result_.ok},
-                {"rejected", result_.rejected},
-                {"duplicates", result_.duplicates},
-                {"model", to_string(model_)},
-                {"input", to_string(input_)},
-                {"findings", std::move(findings)},
-                {"finding_count", result_.finding_count}};
-    if (options_.recompute > 0) {
-      out["recomputed"] = {{"rows", result_.recomputed},
-                           {"equal", result_.recomputed_equal},
-                           {"greatest_difference", result_.greatest_difference},
-                           {"asked", exact_ ? "same bits" : "within tolerance"},
-                           {"tolerance", result_.tolerance}};
-    }
-    std::cout << out.dump() << '\n';
-    return verdict();
-  }
-
-  ExitCode print_text() const {
-    // The only one is what the last line on standard error says.
-    for (const store::Finding& finding : result_.findings) {
-      if (result_.finding_count > 1) {
-        std::cout << printable(finding.where, 4096) << ": " << finding.what << '\n';
-      }
-    }
-    if (result_.finding_count > result_.findings.size()) {
-      std::cout << "... and " << format_count(result_.finding_count - result_.findings.size())
-                << " more\n";
-    }
-    std::cout << options_.output << ": ";
-    if (!result_.finished) {
-      std::cout << "not finished, " << format_count(result_.committed)
-                << " records committed; checked in complete windows: ";
-    }
-    std::cout << format_count(result_.rows) << " rows, " << format_count(result_.ok) << " ok, "
-              << format_count(result_.rejected) << " rejected, " << format_count(result_.duplicates)
-              << " duplicates; model " << to_string(model_) << ", input " << to_string(input_)
-              << '\n';
-    if (options_.recompute > 0 && (input_ == AtHand::kDiffers || model_ == AtHand::kDiffers)) {
-      std::cout << "no row was recomputed: that takes the model and the input of the run\n";
-    } else if (options_.recompute > 0) {
-      std::cout << "recomputed " << format_count(result_.recomputed)
-                << " rows: " << format_count(result_.recomputed_equal)
-                << " the same bits, greatest difference "
-                << short_number(result_.greatest_difference) << "; asked for: "
-                << (exact_ ? std::string("the same bits, on the machine that made them")
-                           : "within " + short_number(result_.tolerance) + ", since " + why_not())
-                << '\n';
-    }
-    return verdict();
-  }
-
-  std::string why_not() const {
-    return report_.value("bits", "numeric") == "exact"
-               ? "this is another machine, binary or setting of libraries"
-               : "the output is marked as numeric";
-  }
-
-  ExitCode verdict() const {
-    if (!result_.good()) {
-      const store::Finding& first = result_.findings.front();
-      throw Error(ExitCode::kBadData,
-                  options_.output + " does not verify: " + format_count(result_.finding_count) +
-                      (result_.finding_count == 1 ? " problem: " : " problems, the first: ") +
-                      printable(first.where, 400) + ": " + first.what,
-                  result_.finished ? remedy() : "");
-    }
-    return ExitCode::kDone;
-  }
-
-  std::string remedy() const {
-    if (!intact_) {
-      return "restore the files from a copy, or embed again with --overwrite";
-    }
-    if (model_ == AtHand::kDiffers) {
-      return "the output is as it was written: restore the model that made it";
-    }
-    return "the output is as it was written: " +
-           std::string(from_stream() ? "give the input again on standard input"
-                                     : "restore the input that it was made of");
   }
 
   VerifyOptions options_;
@@ -373,12 +272,8 @@ class VerifyCommand {
   json report_;
   std::optional<config::RunConfig> config_;
   std::optional<store::StoreState> state_;
-  store::Verification result_;
   std::optional<store::Finding> other_input_;
-  bool intact_ = true;  // as far as the directory itself tells
-  bool exact_ = false;  // recomputed rows must be the same bits
-  AtHand model_ = AtHand::kNotAsked;
-  AtHand input_ = AtHand::kNotAsked;
+  VerifyReport found_;
 };
 
 }  // namespace

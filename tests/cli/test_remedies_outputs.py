@@ -266,7 +266,7 @@ def test_too_many_rejects(t):
     t.works(*t.embed("--overwrite", "--unknown", "token"))
 
 
-@follows(VERIFY, "does not verify")
+@follows("apps/longhaul/verify_report.cpp", "does not verify")
 @follows("lib/store/record_cursor.cpp", "is not the header of these records", "table_.where()")
 @follows("lib/store/array_reader.cpp", "the file ends before it", "is damaged: its header")
 @follows(SCORE, "does not have one vector", "is said to be ok", "kReport")
