@@ -1,6 +1,8 @@
 """The shipped files for Snakemake and Kubernetes. No cluster of Kubernetes is here: its file is
-checked for structure, and its command is run with the variable that Kubernetes would set."""
+checked against the schemas of its API and for what they cannot tell, and its command is run with the
+variable that Kubernetes would set."""
 
+import copy
 import json
 import subprocess
 import sys
@@ -53,6 +55,33 @@ def test_snakemake_tries_again_where_a_job_died(longhaul_fake, tmp_path):
 def job_of_kubernetes():
     yaml = pytest.importorskip("yaml")
     return yaml.safe_load((ROOT / "configs/kubernetes_indexed_job.yaml").read_text())
+
+
+def test_kubernetes_job_fits_the_schemas_of_its_api():
+    """Those of every version that the file is said to be for, without unknown fields."""
+    schemas = pytest.importorskip("kubernetes_validate", reason="no schemas of Kubernetes here "
+                                  "(scripts/requirements.txt)")
+    job = job_of_kubernetes()
+    first, last = 29, int(schemas.latest_version().split(".")[1])
+    assert f"(1.{first} or later" in (ROOT / "configs/kubernetes_indexed_job.yaml").read_text()
+    assert last >= 37
+    for minor in range(first, last + 1):
+        schemas.validate(job, f"1.{minor}", strict=True)
+
+    def spoilt(change):
+        other = copy.deepcopy(job)
+        change(other["spec"])
+        return other
+
+    for change in (lambda spec: spec.update(podFailurePolicies={}),
+                   lambda spec: spec.update(completions="8"),
+                   lambda spec: spec["template"]["spec"]["containers"][0].pop("name"),
+                   lambda spec: spec["podFailurePolicy"]["rules"][0].pop("action"),
+                   lambda spec: spec["podFailurePolicy"]["rules"][0]["onExitCodes"].update(value=[2])):
+        with pytest.raises(schemas.ValidationError):
+            schemas.validate(spoilt(change), "1.31", strict=True)
+    with pytest.raises(schemas.ValidationError):  # which has no podReplacementPolicy
+        schemas.validate(job, f"1.{first - 2}", strict=True)
 
 
 def test_kubernetes_job_has_the_structure_of_its_api():
