@@ -92,8 +92,12 @@ ExitCode Merge::run(std::optional<store::JournalState> state) {
   for (const ShardOutput& shard : set_.shards) {
     shards.push_back(&shard.output);
   }
-  const MergedOutput::Parts parts{
-      layout, set_.whole().records, {set_.count(), set_.block()}, shards, kMendShard};
+  const MergedOutput::Parts parts{.layout = layout,
+                                  .rows = set_.whole().records,
+                                  .deal = {set_.count(), set_.block()},
+                                  .shards = shards,
+                                  .remedy = kMendShard,
+                                  .holder = host_.lock_holder};
   host_.log.info((state ? "going on merging " : "merging ") + format_count(set_.count()) +
                  " shards with " + format_count(parts.rows) + " records in " + name());
   MergedOutput output = state ? MergedOutput(files_, out(), parts, *state)

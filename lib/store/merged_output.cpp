@@ -88,13 +88,22 @@ std::size_t chunk_of(std::size_t shards) {
   return std::clamp(kAll / (2 * std::max<std::size_t>(shards, 1)), kLeast, kMost);
 }
 
-Journal begin_journal(Files& files, const std::string& directory, const StoreLayout& layout,
+Journal begin_journal(Files& files, const std::string& directory, const MergedOutput::Parts& parts,
                       const json& run) {
   Journal journal(files.open(path_in(directory, store_files::kJournal), OpenMode::kCreate),
                   JournalEnd{});
-  journal.append("begin",
-                 {{"version", kJournalVersion}, {"layout", to_json(layout)}, {"run", run}});
+  journal.append("begin", {{"version", kJournalVersion},
+                           {"layout", to_json(parts.layout)},
+                           {"run", run},
+                           {"session", parts.holder}});
   files.sync_directory(directory);
+  return journal;
+}
+
+Journal go_on(Files& files, const std::string& directory, const MergedOutput::Parts& parts,
+              const JournalEnd& end) {
+  Journal journal(files.open(path_in(directory, store_files::kJournal), OpenMode::kReadWrite), end);
+  journal.append("note", {{"note", {{"session", parts.holder}}}});
   return journal;
 }
 
@@ -120,7 +129,7 @@ MergedOutput::MergedOutput(Files& files, std::string directory, const Parts& par
     : files_(files),
       directory_(std::move(directory)),
       parts_(parts),
-      journal_(begin_journal(files, directory_, parts.layout, run)),
+      journal_(begin_journal(files, directory_, parts, run)),
       arrays_(files, directory_, parts.layout, parts.rows, parts.deal, parts.remedy) {
   files_.sync_directory(directory_);
 }
@@ -130,7 +139,7 @@ MergedOutput::MergedOutput(Files& files, std::string directory, const Parts& par
     : files_(files),
       directory_(std::move(directory)),
       parts_(parts),
-      journal_(files.open(in(store_files::kJournal), OpenMode::kReadWrite), state.end),
+      journal_(go_on(files, directory_, parts, state.end)),
       arrays_(files, directory_, parts.layout, parts.rows, parts.deal, parts.remedy) {
   files_.sync_directory(directory_);
 }

@@ -46,6 +46,9 @@ class MergedOutput {
     Deal deal;
     std::span<const OutputReader* const> shards;  // all, in order; they outlive this
     std::string remedy = {};                      // for one that is damaged
+    // Who merges, in the journal: of two, where locks do not keep them apart, the first finds the
+    // other one's line at its next claim, and ends with Error(kUnavailable).
+    std::string holder = {};
   };
   // What the row of a record holds in the whole.
   enum class Vector { kOwn, kOriginals, kNone };

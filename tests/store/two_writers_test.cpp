@@ -4,6 +4,8 @@
 
 #include "base/error.hpp"
 #include "store/journal.hpp"
+#include "store/merged_output.hpp"
+#include "store/shard_driver.hpp"
 #include "store/store_driver.hpp"
 #include "store/verify.hpp"
 
@@ -66,7 +68,83 @@ void check_refused(Unlocked& files, const Action& action) {
   CHECK(files.content("out/journal.jsonl") == before);
 }
 
+// Two shards of 8 records.
+DealtPlan two_shards() {
+  DealtPlan plan;
+  plan.records = 8;
+  plan.deal = {2, 4};
+  return plan;
+}
+
+// A merge of them, step by step.
+struct Merger {
+  Merger(Files& disk, std::string name) : files(disk), holder(std::move(name)) {
+    for (std::uint64_t i = 1; i <= plan.deal.shards; ++i) {
+      shards.emplace_back(files, shard_path("out", plan, i));
+    }
+    for (const OutputReader& shard : shards) {
+      pointers.push_back(&shard);
+    }
+  }
+  MergedOutput::Parts parts() const {
+    return {plan.layout, plan.records, plan.deal, pointers, "", holder};
+  }
+  void begin() { output.emplace(files, "out", parts(), nlohmann::json{{"shards", 2}}); }
+  void go_on() {
+    const auto file = files.open("out/journal.jsonl", OpenMode::kRead);
+    output.emplace(files, "out", parts(), read_journal(*file, "out/journal.jsonl").value());
+  }
+  void take(std::uint64_t shard) {
+    output->take(shard, [](std::uint64_t) {});
+  }
+  void write_tables() {
+    output->write_tables([](RecordRow&) { return MergedOutput::Vector::kOwn; }, [] {});
+  }
+  void finish() { output->finish({{"state", "complete"}}, {{"code", 3}}); }
+
+  Files& files;
+  std::string holder;
+  DealtPlan plan = two_shards();
+  std::vector<OutputReader> shards;
+  std::vector<const OutputReader*> pointers;
+  std::optional<MergedOutput> output;
+};
+
 }  // namespace
+
+TEST_CASE("of two that merge the same shards the first ends, and claims nothing more") {
+  Unlocked files;
+  files.make_directory("out");
+  write_shards(files, "out", two_shards());
+  Merger first(files, "first");
+  Merger second(files, "second");
+  SECTION("one that goes on after the other") {
+    first.begin();
+    first.take(1);
+    second.go_on();
+    check_refused(files, [&] { first.take(2); });
+  }
+  SECTION("two that begin at once") {
+    first.begin();
+    second.begin();
+    check_refused(files, [&] { first.take(1); });
+    second.take(1);
+  }
+  SECTION("at the claim of the tables, and at the end") {
+    first.begin();
+    first.take(1);
+    first.take(2);
+    first.write_tables();
+    second.go_on();
+    check_refused(files, [&] { first.output->commit(at(8)); });
+    check_refused(files, [&] { first.finish(); });
+  }
+  second.take(2);
+  second.write_tables();
+  second.output->commit(at(8));
+  second.finish();
+  CHECK(verify_store(files, "out").good());
+}
 
 TEST_CASE("of two that go on with one run the first ends, and claims nothing more") {
   Unlocked files;
