@@ -72,19 +72,24 @@ class ImageFolder : public ImageSource {
 
   bool seek(std::string_view cursor) override {
     const std::string path = unescape_bytes(cursor);
-    levels_.resize(1);
-    restart(levels_.front());
+    Record ignored;
+    if (levels_.empty() && !enter("", ignored)) {
+      return false;
+    }
     given_ = path;
+    left_out_ = {};
     std::size_t start = 0;
-    for (;;) {
+    for (std::size_t depth = 0;; ++depth) {
       const std::size_t slash = path.find('/', start);
-      levels_.back().last = path.substr(start, slash - start);
-      if (slash == std::string::npos) {
-        return true;
-      }
+      stand_behind(levels_[depth], path.substr(start, slash - start));
       start = slash + 1;
-      Record ignored;
-      if (start == path.size() || !enter(path.substr(0, slash), ignored)) {
+      const bool within = slash != std::string::npos && start < path.size();
+      const std::string folder = within ? path.substr(0, start) : "";
+      if (within && depth + 1 < levels_.size() && levels_[depth + 1].path == folder) {
+        continue;
+      }
+      levels_.resize(depth + 1);
+      if (!within || !enter(path.substr(0, slash), ignored)) {
         return true;
       }
     }
@@ -106,10 +111,16 @@ class ImageFolder : public ImageSource {
     bool complete = false;     // nothing comes after these names
   };
 
-  static void restart(Level& level) {
-    level.last.clear();
-    level.names.clear();
-    level.complete = false;
+  // Names that are held and come later are kept: a folder is not listed for each place in it.
+  static void stand_behind(Level& level, const std::string& name) {
+    if (name < level.last) {
+      level.names.clear();
+      level.complete = false;
+    }
+    while (!level.names.empty() && level.names.back().name <= name) {
+      level.names.pop_back();
+    }
+    level.last = name;
   }
 
   Defect system_defect(const char* doing) {

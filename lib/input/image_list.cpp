@@ -35,6 +35,7 @@ class ImageList : public ImageSource {
   bool next(Record& record) override {
     std::optional<ListedPath> listed = paths_->next();
     if (!listed) {
+      ended_ = true;
       return false;
     }
     ++given_;
@@ -62,14 +63,13 @@ class ImageList : public ImageSource {
   std::string cursor() const override { return std::to_string(given_); }
   LeftOut left_out() const override { return paths_->left_out().since(before_); }
 
-  // A list is short beside what it lists: it is read up to the place, from the beginning where it
-  // has one.
+  // A list is short beside what it lists: it is read up to the place.
   bool seek(std::string_view cursor) override {
     const std::optional<std::uint64_t> count = parse_count(cursor);
     if (!count || (stream_ && *count < given_)) {
       return false;
     }
-    if (!stream_) {
+    if (*count < given_ || (ended_ && !stream_)) {  // what was passed over at its end was counted
       restart();
     }
     while (given_ < *count && paths_->next()) {
@@ -84,12 +84,14 @@ class ImageList : public ImageSource {
     paths_ = std::make_unique<PathList>(*settings_.files_from, settings_.keep_columns,
                                         settings_.id_column, settings_.stop);
     given_ = 0;
+    ended_ = false;
   }
 
   InputSettings settings_;
   bool stream_;  // read once: what it gave is gone
   std::unique_ptr<PathList> paths_;
   std::uint64_t given_ = 0;
+  bool ended_ = false;
   LeftOut before_;  // of the list, up to where it was entered
 };
 

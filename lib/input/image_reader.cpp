@@ -215,9 +215,15 @@ class ImageReader : public RecordReader {
       if (*number == sources_) {
         return false;
       }
-      entered = take_source(*number);
-      if (!entered->seek(cursor.substr(after + kAfter.size()))) {
+      const bool stands_in_it = current_ && *number == source_;
+      if (!stands_in_it) {
+        entered = take_source(*number);
+      }
+      if (!(stands_in_it ? current_ : entered)->seek(cursor.substr(after + kAfter.size()))) {
         return false;
+      }
+      if (stands_in_it) {
+        entered = std::move(current_);
       }
     }
     first_.reset();

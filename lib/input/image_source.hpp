@@ -19,14 +19,15 @@ class ImageSource {
   virtual ~ImageSource() = default;
   // Fills id, payload, stamp, line, kept and defect of a fresh record. False at the end.
   virtual bool next(Record& record) = 0;
-  // What was passed over before cursor(), since the source was opened or entered; all of it at the
-  // end.
+  // What was passed over before cursor(), since the source was opened or sent to a place; all of it
+  // at the end.
   virtual LeftOut left_out() const = 0;
   // At the end: what there is to say of the source as a whole; mostly nothing.
   virtual std::string warning() const { return {}; }
   // What seek() needs to go on behind the record that was given last; printable ASCII.
   virtual std::string cursor() const = 0;
-  // False where that is not a cursor of such a source.
+  // To a place ahead without reading again what lies before it. False, with nothing moved, where
+  // that is not a cursor of such a source, or a pipe's that lies behind.
   virtual bool seek(std::string_view cursor) = 0;
 };
 

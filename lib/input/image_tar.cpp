@@ -89,6 +89,10 @@ class ImageTar : public ImageSource {
     }
     at_ = *at;
     ended_ = at_ >= archive_.size();
+    cut_ = false;
+    no_end_mark_ = false;
+    recent_ = {};  // of what is passed over, hard links may mean a later member of that name
+    left_out_ = {};
     return true;
   }
 

@@ -132,6 +132,31 @@ def test_images_are_indexed_in_folders_lists_and_tars(longhaul, tiny_image_model
     assert longhaul(*command, "--overwrite").code == 0
 
 
+def test_a_flat_folder_and_a_list_are_read_once_for_all_stretches(longhaul, tiny_image_model, folder,
+                                                                  needs_strace):
+    """Files without a byte: where they are is the question here."""
+    count = STRETCH * 9 + 5
+    images, listed = folder / "images", folder / "images.txt"
+    images.mkdir()
+    for i in range(count):
+        os.close(os.open(images / f"{i:06}.png", os.O_CREAT | os.O_WRONLY))
+    listed.write_text("".join(f"{images}/{i:06}.png\n" for i in range(count)))
+    for name, inputs, calls, place in (
+            ("folder", [images], "getdents64", images),
+            ("list", ["--files-from", listed], "read,pread64", listed)):
+        out, log = folder / name, folder / "calls"
+        assert longhaul("plan", tiny_image_model, *inputs, "-o", out, "--index", "-q").code == 0
+        subprocess.run(["strace", "-f", "-y", "--seccomp-bpf", "-e", f"trace={calls}", "-o", log,
+                        longhaul.path, "embed", tiny_image_model, *inputs, "-o", out, "-q",
+                        "--shard", "1/1"], check=False)
+        assert journal(out / "shards/1-of-1")[-1]["rows"] == count
+        read = sum(map(int, re.findall(rf"\(\d+<{re.escape(str(place))}/?>,.* = (\d+)\n",
+                                       log.read_text())))
+        # Once by who reads, and at most once by who counts for the progress display.
+        each = 32 if name == "folder" else len(f"{images}/000000.png") + 1
+        assert each * count <= read <= 2.5 * each * count, (name, read / count)
+
+
 def test_only_its_own_stretches_are_read(longhaul_fake, model, folder):
     rows = sequences(STRETCH * 16)
     path = folder / "many.csv"
@@ -208,6 +233,37 @@ def test_what_inspect_says(longhaul_fake, folder):
     assert told["index"]["records"] == STRETCH + 9
     assert [shard["of"] for shard in told["shards"]] == [STRETCH, 9]
     assert longhaul_fake("verify", out / "shards/2-of-2", "--recompute", 3).code == 0
+
+
+def test_a_format_that_is_seen_may_be_said(longhaul_fake, model, folder):
+    rows = sequences(300)
+    text = "sequence\n" + "".join(f"{row}\n" for row in rows)
+    (folder / "a.csv").write_text(text)
+    (folder / "a.txt").write_text(text)
+    (folder / "a.fasta").write_text("".join(f">{i}\n{row}\n" for i, row in enumerate(rows)))
+    (folder / "both").mkdir()
+    for name in ("a.csv", "a.fasta"):
+        shutil.copy(folder / name, folder / "both")
+    for name, one, other in (("a.csv", [], ["--format", "csv"]), ("a.csv", ["--format", "csv"], []),
+                             ("a.txt", [], ["--format", "csv"]),
+                             ("a.fasta", ["--format", "fasta"], [])):
+        out = folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        plan = ["plan", model, folder / name, "-o", out, "--index"]
+        assert longhaul_fake(*plan, *one).code == 0
+        again = longhaul_fake(*plan, *other)
+        assert again.code == 0 and "nothing to do" in again.err, again
+        done = longhaul_fake("embed", model, folder / name, "-o", out, "--shard", "1/1", *other)
+        assert done.code == 0, done
+    for name, one, other, said in (("a.csv", [], ["--format", "tsv"], '"csv", this run has "tsv"'),
+                                   ("both", [], ["--format", "fasta"],
+                                    '"csv, fasta", this run has "fasta"')):
+        shutil.rmtree(out)
+        plan = ["plan", model, folder / name, "-o", out, "--index"]
+        assert longhaul_fake(*plan, *one).code == 0
+        for command in plan, ["embed", model, folder / name, "-o", out, "--shard", "1/1"]:
+            refused = longhaul_fake(*command, *other)
+            assert refused.code == 73 and "made with format " + said in refused.err, refused
 
 
 def spoil_byte(lines, chance):

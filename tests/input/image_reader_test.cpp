@@ -102,6 +102,88 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a source that was read can be sent on, and back") {
+  const Folder folder;
+  std::string lines = "path,id\n";
+  std::string members;
+  for (int i = 0; i < 40; ++i) {
+    const std::string number = std::to_string(i);
+    folder.file("in/x" + number + ".png");
+    folder.file("in/m/" + number + ".png");
+    folder.file("in/m.d/a/" + number + ".png");
+    folder.file("in/m/" + number + ".json");
+    lines += "there/" + number + ".png," + number + "\n,\n";
+    members += tar_member("n" + number + ".txt", "a") + tar_member(number + ".png", "b");
+  }
+  folder.file("list.csv", lines);
+  folder.file("t.tar", members + std::string(1024, '\0'));
+  InputSettings list = settings_of({});
+  list.files_from = folder.path("list.csv");
+  const auto open = [&](int kind) {
+    return kind == 0   ? longhaul::input::open_image_folder(folder.path("in"), 7)
+           : kind == 1 ? longhaul::input::open_image_list(list)
+                       : longhaul::input::open_image_tar(folder.path("t.tar"));
+  };
+  for (const int kind : {0, 1, 2}) {
+    CAPTURE(kind);
+    std::vector<std::string> cursors;
+    std::vector<std::string> whole;
+    const auto first = open(kind);
+    for (Record record;; record = {}) {
+      cursors.push_back(first->cursor());
+      if (!first->next(record)) {
+        break;
+      }
+      whole.push_back(record.id);
+    }
+    REQUIRE(whole.size() == (kind == 0 ? 120 : 40));
+    const auto source = open(kind);
+    const std::size_t places = cursors.size();
+    for (std::size_t i = 0, at = 0; i < 300; ++i) {
+      at = i % 5 == 4 ? (at + 61) % places : (at + i % 9) % places;
+      REQUIRE(source->seek(cursors[at]));
+      REQUIRE(source->left_out().empty());
+      const auto fresh = open(kind);
+      REQUIRE(fresh->seek(cursors[at]));
+      for (std::size_t k = 0; k < 3; ++k) {
+        Record record;
+        Record again;
+        const bool more = source->next(record);
+        REQUIRE(more == (at + k < whole.size()));
+        REQUIRE(fresh->next(again) == more);
+        if (more) {
+          REQUIRE(record.id == whole[at + k]);
+          REQUIRE(again.payload == record.payload);
+        }
+        REQUIRE(source->left_out() == fresh->left_out());
+        REQUIRE(source->cursor() == fresh->cursor());
+      }
+    }
+  }
+}
+
+TEST_CASE("a hard link behind a place that was gone to means the member before it") {
+  const Folder folder;
+  const std::string path = folder.file(
+      "t.tar", tar_member("a.png", "old") + tar_member("b.png", "x") + tar_member("a.png", "new!") +
+                   tar_member("c.png", "y") + tar_member("l.png", "", '1', "a.png"));
+  const auto source = longhaul::input::open_image_tar(path);
+  std::vector<std::string> cursors;
+  std::vector<Record> records;
+  for (Record record; cursors.push_back(source->cursor()), source->next(record); record = {}) {
+    records.push_back(record);
+  }
+  REQUIRE(records.size() == 5);
+  const auto again = longhaul::input::open_image_tar(path);
+  Record record;
+  REQUIRE(again->next(record));
+  REQUIRE(again->seek(cursors[4]));
+  record = {};
+  REQUIRE(again->next(record));
+  CHECK(record.payload == records[4].payload);
+  CHECK(record.stamp.value().size == 4);
+}
+
 TEST_CASE("a walk goes on behind a place that is no longer there") {
   const Folder folder;
   for (const char* name : {"a/1.jpg", "a/2.jpg", "b/1.jpg"}) {
