@@ -108,8 +108,8 @@ SequenceReader::SequenceReader(const InputSettings& settings, const InputBackend
   look_ahead();
 }
 
-std::unique_ptr<SourceReader> SequenceReader::open(std::size_t source) const {
-  const InputFile& file = files_[source];
+std::unique_ptr<SourceReader> SequenceReader::open(std::size_t source) {
+  InputFile& file = files_[source];
   SourceSettings settings;
   settings.path = file.path;
   settings.name = file.path;
@@ -131,7 +131,7 @@ std::unique_ptr<SourceReader> SequenceReader::open(std::size_t source) const {
   check_unchanged(file);
   auto bytes = open_text(std::move(stored), file.format.compression, settings, backends_);
   if (file.by_content) {
-    settings.format = recognised(*bytes, file, settings);
+    settings.format = file.format.format = recognised(*bytes, file, settings);
   }
   if (settings.delimiter && settings.format != InputFormat::kCsv &&
       settings.format != InputFormat::kTsv) {
@@ -337,6 +337,7 @@ std::vector<SourceIdentity> SequenceReader::sources() const {
   std::vector<SourceIdentity> identities;
   for (const InputFile& file : files_) {
     identities.push_back(file.identity);
+    identities.back().format = to_string(file.format.format);
   }
   return identities;
 }

@@ -38,7 +38,7 @@ class SequenceReader : public RecordReader {
 
   void check_sources();
   void look_ahead();
-  std::unique_ptr<SourceReader> open(std::size_t source) const;
+  std::unique_ptr<SourceReader> open(std::size_t source);
   bool read(Ahead& into, LeftOut* left_out = nullptr);
   LeftOut left_out_so_far() const;
   bool can_enter(std::size_t source, const SourceCursor& cursor) const;

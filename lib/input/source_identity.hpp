@@ -15,7 +15,8 @@ struct SourceIdentity {
   std::int64_t modified_ns = 0;
   std::int64_t changed_ns = 0;  // of the file's entry (ctime), which nobody can set back
   std::uint64_t inode = 0;
-  bool regular = false;  // false: a stream, which cannot be looked at twice
+  bool regular = false;     // false: a stream, which cannot be looked at twice
+  std::string format = {};  // in which its records are read; empty where that is no question
 };
 
 // None of them a stream.

@@ -9,7 +9,6 @@
 #include "base/text.hpp"
 #include "session/input_hashes.hpp"
 #include "session/session_checks.hpp"
-#include "session/shard_choices.hpp"
 #include "session/shard_index.hpp"
 #include "store/embedding_store.hpp"
 #include "store/shards.hpp"
@@ -72,8 +71,8 @@ class Indexing {
   }
 
   input::InputIndex locked() {
-    const auto choices = read_shard_choices(files_, config_.output);
-    if (choices ? !choices->index : store::has_shards(files_, config_.output)) {
+    const std::optional<BegunShards> shards = begun_shards(files_, config_.output);
+    if (shards && !shards->index) {
       throw Error(ExitCode::kMismatch,
                   "shards were begun in " + printable(config_.output, 400) + " without an index",
                   "go on with them as they are, name another --output, or remove the folder shards "
@@ -89,18 +88,19 @@ class Indexing {
       return *index;
     }
     // Where shards go by one that is lost it is made again, though their merge has begun.
-    if (files_.exists(journal()) && !choices) {
+    if (files_.exists(journal()) && !shards) {
       throw Error(ExitCode::kMismatch,
                   printable(config_.output, 400) +
                       " holds an output already, and an index is of use before that",
                   "name another --output");
     }
-    return make(choices ? choices->index : std::nullopt);
+    return make(shards ? shards->index : std::nullopt);
   }
 
   void require_same(const input::InputIndex& index) const {
     try {
-      require_same_reading(index.header, reading_settings(config_), reader_->sources(),
+      const std::vector<input::SourceIdentity> sources = reader_->sources();
+      require_same_reading(index.header, reading_settings(config_, sources), sources,
                            printable(path_, 400));
     } catch (const Error& error) {
       throw Error(error.code(), error.what(), kInItsPlace);
@@ -145,7 +145,7 @@ class Indexing {
     file->truncate(0);
     input::write_index(
         *reader_,
-        {stretch_, card_.modality == Modality::kImage, reading_settings(config_),
+        {stretch_, card_.modality == Modality::kImage, reading_settings(config_, sources),
          sizes_of(sources)},
         *file,
         [this](std::uint64_t records) {

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "input/indexed_reader.hpp"
 #include "input/selected_reader.hpp"
+#include "session/shard_choices.hpp"
+#include "store/embedding_store.hpp"
 #include "store/shards.hpp"
 #include "store/store_layout.hpp"
 
@@ -21,16 +24,38 @@ Error other_input_than(const std::string& name, const std::string& why) {
   return {ExitCode::kMismatch, name + " is of another input: " + why, kOtherOutput};
 }
 
+std::string shown(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace
 
-std::map<std::string, std::string> reading_settings(const config::RunConfig& config) {
+std::map<std::string, std::string> reading_settings(
+    const config::RunConfig& config, const std::vector<input::SourceIdentity>& sources) {
   std::map<std::string, std::string> settings;
   for (const char* name :
-       {"format", "sequence-column", "id-column", "keep-column", "skip-lines", "delimiter"}) {
-    settings[name] = config::find_setting(name)->get(config).dump(
-        -1, ' ', false, nlohmann::json::error_handler_t::replace);
+       {"sequence-column", "id-column", "keep-column", "skip-lines", "delimiter"}) {
+    settings[name] = shown(config::find_setting(name)->get(config));
   }
+  std::set<std::string> formats;
+  for (const input::SourceIdentity& source : sources) {
+    formats.insert(source.format);
+  }
+  settings["format"] = shown(join({formats.begin(), formats.end()}, ", "));
   return settings;
+}
+
+std::optional<BegunShards> begun_shards(Files& files, const std::string& output) {
+  if (const auto choices = read_shard_choices(files, output)) {
+    return BegunShards{choices->index};
+  }
+  for (const Shard& shard : store::list_shards(files, output)) {
+    const auto state = store::read_store_if_begun(files, store::shard_directory(output, shard));
+    if (state) {
+      return BegunShards{run_begin_from_json(state->begin).index};
+    }
+  }
+  return std::nullopt;
 }
 
 void require_same_reading(const input::IndexHeader& index,
@@ -130,7 +155,8 @@ std::unique_ptr<input::DigestedReader> ShardIndex::reader(
         std::move(whole), std::make_unique<input::ShardBlocks>(shard.index, shard.count));
   }
   const std::string name = printable(index_path(output_), 400);
-  require_same_reading(index_->header, reading_settings(config), whole->sources(), name);
+  const std::vector<input::SourceIdentity> sources = whole->sources();
+  require_same_reading(index_->header, reading_settings(config, sources), sources, name);
   return std::make_unique<input::IndexedReader>(
       std::move(whole), *index_,
       input::ShardBlocks(shard.index, shard.count, index_->header.stretch), name, log);

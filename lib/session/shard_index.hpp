@@ -20,8 +20,10 @@
 
 namespace longhaul::session {
 
-// The settings that find and read an input, each as it is shown.
-std::map<std::string, std::string> reading_settings(const config::RunConfig& config);
+// The settings that find and read an input, each as it is shown. The format is that of the files,
+// whether it was given or seen in them.
+std::map<std::string, std::string> reading_settings(
+    const config::RunConfig& config, const std::vector<input::SourceIdentity>& sources);
 
 // Throws Error(kMismatch) where the index was made with other settings, or of files of other sizes.
 // `name` is the index's, for the message.
@@ -29,6 +31,13 @@ void require_same_reading(const input::IndexHeader& index,
                           const std::map<std::string, std::string>& settings,
                           const std::vector<input::SourceIdentity>& sources,
                           const std::string& name);
+
+// How the shards of an output were begun: by an index, or without one.
+struct BegunShards {
+  std::optional<IndexIdentity> index;
+};
+// By choices.json, or, where it is lost, by their journals. Nothing where none was begun.
+std::optional<BegunShards> begun_shards(Files& files, const std::string& output);
 
 std::vector<std::uint64_t> sizes_of(const std::vector<input::SourceIdentity>& sources);
 

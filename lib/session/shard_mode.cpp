@@ -146,6 +146,9 @@ void ShardMode::open(const std::optional<Continuation>& continuation) {
   if (config_.overwrite) {
     directory_->clear();
   }
+  if (const auto begun = settled_ ? std::nullopt : begun_shards(files, config_.output)) {
+    index_.require(begun->index);
+  }
   if (!directory_->state()) {
     if (settled_) {
       follow_choices();

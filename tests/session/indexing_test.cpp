@@ -259,6 +259,32 @@ TEST_CASE("with an index and without do not mix", "[index]") {
   CHECK(says(mixed, "without an index"));
 }
 
+TEST_CASE("where choices are lost, shards that were begun say whether they go by an index",
+          "[index]") {
+  IndexScene scene;
+  scene.index();
+  scene.run_shard(1);
+  std::filesystem::remove(store::shards_directory(scene.whole_) + "/choices.json");
+  scene.config.shard.reset();
+  scene.index();  // nothing to do
+  std::filesystem::remove(scene.path());
+  const Error missing = scene.shard_failure(2);
+  CHECK(missing.code() == ExitCode::kMismatch);
+  CHECK(says(missing, "which is missing"));
+  CHECK_FALSE(read_shard_choices(scene.files, scene.whole_));
+  scene.config.shard.reset();
+  scene.index();  // as the remedy says
+  CHECK(scene.run_shard(2).code == ExitCode::kDone);
+  CHECK(read_shard_choices(scene.files, scene.whole_)->index);
+
+  IndexScene without;
+  without.run_shard(1);
+  std::filesystem::remove(store::shards_directory(without.whole_) + "/choices.json");
+  CHECK(says(without.index_failure(), "without an index"));
+  std::filesystem::copy_file(scene.path(), without.path());
+  CHECK(says(without.shard_failure(2), "begun without an index"));
+}
+
 TEST_CASE("an index of another input or of other settings is refused by name", "[index]") {
   IndexScene scene;
   scene.index();
