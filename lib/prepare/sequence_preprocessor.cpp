@@ -190,7 +190,7 @@ SequencePreprocessor::SequencePreprocessor(const encode::Alphabet& alphabet,
   }
   if (policy.windows && policy.max_tokens) {
     const std::uint32_t length = *policy.max_tokens - special_tokens_;
-    segments_ = {.length = length, .overlap = policy.overlap.value_or(length / 4)};
+    segments_ = {.length = length, .overlap = policy.overlap.value_or(usual_overlap(length))};
     if (segments_->overlap >= length) {
       throw Error(ExitCode::kUsage,
                   "--window-overlap " + std::to_string(segments_->overlap) +

@@ -16,6 +16,11 @@
 
 namespace longhaul::prepare {
 
+// Residues that two windows of `length` share where nobody says how many.
+constexpr std::uint32_t usual_overlap(std::uint32_t length) {
+  return length / 4;
+}
+
 struct SequencePolicy {
   std::optional<std::uint32_t> max_tokens;    // special tokens included
   bool limit_is_models = false;               // max_tokens cannot be raised

@@ -41,6 +41,19 @@ std::optional<std::uint32_t> max_tokens(const config::RunConfig& config,
   return config.max_length ? config.max_length : card.max_tokens;
 }
 
+std::optional<std::uint32_t> told_overlap(const config::RunConfig& config,
+                                          const encode::EncoderCard& card) {
+  const std::optional<std::uint32_t> limit = max_tokens(config, card);
+  if (config.too_long != TooLong::kWindow || card.modality == Modality::kImage || !limit) {
+    return config.window_overlap;
+  }
+  const std::uint32_t special =
+      (card.alphabet.prepend ? 1U : 0U) + (card.alphabet.append ? 1U : 0U);
+  const bool goes_without_saying =
+      *limit > special && config.window_overlap == prepare::usual_overlap(*limit - special);
+  return goes_without_saying ? std::nullopt : config.window_overlap;
+}
+
 prepare::SequencePolicy sequence_policy(const config::RunConfig& config,
                                         const encode::EncoderCard& card) {
   const std::optional<std::uint32_t> limit = max_tokens(config, card);

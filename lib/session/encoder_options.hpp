@@ -23,6 +23,11 @@ Normalize normalize_of(const config::RunConfig& config, const encode::EncoderCar
 std::optional<std::uint32_t> max_tokens(const config::RunConfig& config,
                                         const encode::EncoderCard& card);
 
+// Residues that two windows of a long record share, where they are not the quarter of a window that
+// goes without saying.
+std::optional<std::uint32_t> told_overlap(const config::RunConfig& config,
+                                          const encode::EncoderCard& card);
+
 // How records become tokens.
 prepare::SequencePolicy sequence_policy(const config::RunConfig& config,
                                         const encode::EncoderCard& card);

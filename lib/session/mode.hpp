@@ -55,7 +55,8 @@ class Mode {
   virtual ~Mode() = default;
 
   virtual const RunFacts& facts() const = 0;
-  // That of facts().path, locked unless its run is finished. Null when there is nothing to do.
+  // That of facts().path, locked unless its run is finished. Null when there is nothing to do, and
+  // of a retry before require_same_settings().
   virtual store::StoreDirectory* directory() = 0;
   // What was decided before this session: by the run that it continues, or the output it is about.
   virtual const std::optional<RunBegin>& follows() const = 0;

@@ -69,11 +69,9 @@ class RetryMode : public Mode {
     require_no_shard(run_begin_from_json(finished().begin).shard, config.output);
     follows_ = begin_again();
     report_ = store::read_report(host.files, config.output);
-    require_one_way_with_long_records();
     describe();
     if (rejected() > 0) {
       require_room_for_residues_anew(host.files, config.output, finished().layout);
-      open_retry();
     }
   }
 
@@ -86,7 +84,15 @@ class RetryMode : public Mode {
     return code;
   }
   void require_same_settings(const json& fingerprint) override {
+    // What was given may be what goes without saying, as the card tells.
+    for (json* settings : {&follows_->fingerprint, &follows_->retry->settings}) {
+      (*settings)["window-overlap"] = fingerprint.value("window-overlap", json());
+    }
+    require_one_way_with_long_records();
     require_same_fingerprint(follows_->fingerprint, fingerprint, config_.output);
+    if (!directory_) {
+      open_retry();
+    }
   }
 
   bool settle(const json&, const Choices&) override { return true; }
@@ -195,7 +201,7 @@ RunBegin RetryMode::begin_again() const {
 // Rows do not say which of two ways with long records they are of: none could be computed again.
 void RetryMode::require_one_way_with_long_records() const {
   const json rows = fingerprint_as_retried(finished().begin.at("fingerprint"), report_);
-  const json retry = retry_settings(config_);
+  const json& retry = follows_->retry->settings;
   const auto in_words = [](const json& settings) {
     const json overlap = settings.value("window-overlap", json());
     return "--too-long " + settings.value("too-long", "reject") +
@@ -337,9 +343,11 @@ std::unique_ptr<Mode> retry_mode(const config::RunConfig& config, const Host& ho
 
 json fingerprint_as_retried(json fingerprint, const nlohmann::ordered_json& report) {
   const config::MergedRetries merged = config::merge_retries(report);
+  // What windows share is then as it was: a retry goes the same way with long records.
+  const bool in_windows = fingerprint.value("too-long", json()) == "window";
   for (const auto& [name, value] : merged.settings.items()) {
     // One of before windows has no overlap.
-    if (fingerprint.contains(name) || name == "window-overlap") {
+    if (name == "window-overlap" ? !in_windows : fingerprint.contains(name)) {
       fingerprint[name] = value;
     }
   }

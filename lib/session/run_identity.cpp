@@ -66,6 +66,7 @@ nlohmann::json fingerprint(const config::RunConfig& config, const encode::Encode
                                     {"normalize", to_string(options.normalize)},
                                     {"layer", layer_names(card, options)},
                                     {"tokens", options.tokens},
+                                    {"window-overlap", or_null(told_overlap(config, card))},
                                     {"max-length", or_null(max_tokens(config, card))},
                                     {"device", device_kind}};
   nlohmann::json fields = {{"model_sha256", model_sha256},

@@ -205,6 +205,27 @@ def test_a_retry_goes_one_way_with_long_records(t):
     t.works(*t.embed(*truncate, "--retry-rejects"), code=3)
 
 
+def test_an_overlap_that_goes_without_saying_may_be_said(t):
+    t.input = write(t.folder / "in.csv", ["ACD", "A?" + sequence(1, 698), sequence(2, 700)])
+    said, token = ["--window-overlap", C // 4], ["--unknown", "token", "--retry-rejects"]
+    for first, then in ([], said), (said, []):
+        t.works(*t.embed(*WINDOW, *first, "--overwrite"), code=3)
+        t.works(*t.embed(*WINDOW, *then), code=3)
+        t.fails(73, "use the same setting", *t.embed(*WINDOW, "--window-overlap", C // 4 + 1))
+        t.works(*t.embed(*WINDOW, *then, *token))
+        for again in first, then:
+            assert "nothing to do" in t.program(*(
+                word for word in t.embed(*WINDOW, *again, "--unknown", "token") if word != "-q")).err
+        t.works(*t.embed("--overwrite"), code=3)
+        t.works(*t.embed(*WINDOW, *first, "--retry-rejects"), code=3)
+        t.works(*t.embed(*WINDOW, *then, *token))
+        t.works(*t.embed(*WINDOW, *then, "--unknown", "token"))
+    t.out = t.folder / "shards"
+    t.works(*t.embed(*WINDOW, "--shard", "1/2"))
+    t.works(*t.embed(*WINDOW, *said, "--shard", "2/2"))
+    t.works("merge", t.out, code=3)
+
+
 def test_shards_of_before_windows_go_on_and_are_merged(t):
     from test_nothing_vanishes_text import journal_without
     t.input = write(t.folder / "in.csv", [sequence(i, 3 + i % (C - 3)) for i in range(400)])
