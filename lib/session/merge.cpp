@@ -235,7 +235,7 @@ store::Progress Merge::claim(const Counters& counters) const {
 
 ExitCode Merge::finish(MergedOutput& output, const Counters& counters) {
   const ExitCode code = completed_code(counters, limit_.limited());
-  write_memory_log(files_, out(), set_);
+  write_memory_log(files_, out(), set_, host_.log);
   json merge = host_.session;
   merge["longhaul"] = host_.versions;
   merge["stop"] = host_.utc_now();

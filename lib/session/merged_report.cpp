@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/file_lines.hpp"
+#include "base/text.hpp"
 #include "session/run_report.hpp"
 #include "store/store_layout.hpp"
 #include "store/text_file.hpp"
@@ -128,15 +129,17 @@ ordered_json merged_report(const ShardSet& set, const std::vector<ordered_json>&
   return report;
 }
 
-void write_memory_log(Files& files, const std::string& output, const ShardSet& set) {
+void write_memory_log(Files& files, const std::string& output, const ShardSet& set, Log& log) {
   store::TextFile to(
       files.open(store::path_in(output, store::store_files::kMemory), OpenMode::kCreate), 0);
   for (const ShardOutput& shard : set.shards) {
-    if (!shard.output.has(store::store_files::kMemory)) {
+    const std::string path = shard.output.path_of(store::store_files::kMemory);
+    if (!files.exists(path)) {
+      log.warning(path + " is missing: what memory did in that shard is not told");
       continue;
     }
-    const auto file =
-        files.open(shard.output.path_of(store::store_files::kMemory), OpenMode::kRead);
+    const auto file = files.open(path, OpenMode::kRead);
+    std::uint64_t damaged = 0;
     for_each_line(*file, [&](std::string_view text, bool terminated) {
       const ordered_json line =
           terminated ? ordered_json::parse(text, nullptr, false) : ordered_json();
@@ -144,8 +147,14 @@ void write_memory_log(Files& files, const std::string& output, const ShardSet& s
         ordered_json with = {{"shard", shard.shard.index}};
         with.update(line);
         to.append(with.dump() + "\n");
+      } else {
+        ++damaged;
       }
     });
+    if (damaged > 0) {
+      log.warning(path + ": " + format_count(damaged) + (damaged == 1 ? " line is" : " lines are") +
+                  " torn or damaged, and left out");
+    }
   }
   to.sync();
 }

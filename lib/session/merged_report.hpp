@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/files.hpp"
+#include "base/log.hpp"
 #include "config/run_config.hpp"
 #include "domain/counters.hpp"
 #include "session/shard_set.hpp"
@@ -32,8 +33,9 @@ nlohmann::ordered_json merged_report(const ShardSet& set,
                                      const std::vector<nlohmann::ordered_json>& reports,
                                      const MergedRun& run);
 
-// The shards' curves one after another, each line with its "shard"; lines that a kill tore are left
-// out. Durable when it returns.
-void write_memory_log(Files& files, const std::string& output, const ShardSet& set);
+// The shards' curves one after another, each line with its "shard". What memory did is no part of
+// the result: lines that a kill tore, or damage, are left out, and `log` is warned of them and of a
+// file that is gone. Durable when it returns.
+void write_memory_log(Files& files, const std::string& output, const ShardSet& set, Log& log);
 
 }  // namespace longhaul::session
