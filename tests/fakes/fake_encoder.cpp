@@ -1,6 +1,7 @@
 #include "fakes/fake_encoder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -38,6 +39,13 @@ std::span<const std::int64_t> row_of(const encode::HostBatch& batch, std::uint32
   return std::span(batch.tokens).subspan(std::size_t{row} * batch.width, batch.width);
 }
 
+// Of a row of images: a hash of its pixels; of tokens: nothing.
+std::int64_t picture_of(const encode::HostBatch& batch, std::uint32_t row) {
+  const std::size_t bytes = batch.pixels.size() / batch.rows;
+  return static_cast<std::int64_t>(
+      hash64(std::as_bytes(std::span(batch.pixels).subspan(row * bytes, bytes))));
+}
+
 }  // namespace
 
 FakeEncoderSettings fake_encoder_settings(const nlohmann::json& model) {
@@ -63,6 +71,7 @@ FakeEncoderSettings fake_encoder_settings(const nlohmann::json& model) {
   settings.width_matters = model.value("width_matters", settings.width_matters);
   settings.rows_matter = model.value("rows_matter", settings.rows_matter);
   settings.part_tokens = model.value("part_tokens", settings.part_tokens);
+  settings.part_rows = model.value("part_rows", settings.part_rows);
   settings.layers = model.value("layers", settings.layers);
   settings.tokens = model.value("tokens", settings.tokens);
   settings.random = model.value("random", settings.random);
@@ -103,6 +112,12 @@ std::vector<float> FakeEncoder::vector_of(std::span<const std::int64_t> tokens, 
 }
 
 void FakeEncoder::check(const encode::HostBatch& batch) const {
+  if (!batch.pixels.empty()) {
+    if (batch.used_rows > batch.rows || batch.pixels.size() % batch.rows != 0) {
+      throw Error(ExitCode::kInternal, "the batch's sizes do not agree");
+    }
+    return;
+  }
   const bool sizes_agree = batch.used_rows <= batch.rows && batch.rows > 0 &&
                            batch.lengths.size() == batch.rows &&
                            batch.tokens.size() == std::size_t{batch.rows} * batch.width;
@@ -208,7 +223,9 @@ encode::EncodedBatch FakeEncoder::encode_part(const encode::HostBatch& batch) {
     block.rows = batch.used_rows;
     block.dimension = output.dimension;
     for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
-      const auto tokens = row_of(batch, row).first(batch.lengths[row]);
+      const std::array<std::int64_t, 1> picture{picture_of(batch, row)};
+      const auto tokens = batch.pixels.empty() ? row_of(batch, row).first(batch.lengths[row])
+                                               : std::span<const std::int64_t>(picture);
       std::vector<float> numbers = numbers_of(output, tokens, batch.width, batch.rows);
       if (!batch.own.empty()) {
         take_own(batch.own[row], output, numbers, block.sums);

@@ -1,7 +1,7 @@
-// An encoder without a model: a row's vector is a pure function of its tokens and, as with a real
-// one, of its padded length; with rows_matter also of the number of rows. All parts of a call are
-// in its FakeDevice's memory at a time, which decides what fits. It checks what it is given: a
-// batch that breaks the contract is Error(kInternal). One thread, like any encoder.
+// An encoder without a model: a row's vector is a pure function of its tokens, or pixels, and, as
+// with a real one, of its padded length; with rows_matter also of the number of rows. All parts of
+// a call are in its FakeDevice's memory at a time, which decides what fits. It checks what it is
+// given: a batch that breaks the contract is Error(kInternal). One thread, like any encoder.
 //
 // Its "model file" is JSON. All keys but "fake" are optional; those of the device are the fields of
 // FakeDeviceSettings.
@@ -14,7 +14,8 @@
 //    "rows_per_second": 1000, "error_at": 7, "kill_at": 7,
 //    "width_matters": true,   a vector depends on its padded length
 //    "rows_matter": false,    and on the rows of its part
-//    "part_tokens": 0,        tokens of a part; 0: every part has one row
+//    "part_tokens": 0,        tokens of a part; 0: every part has "part_rows" rows
+//    "part_rows": 1,
 //    "layers": ["early"],     other vectors beside the first one: "embeddings.early"
 //    "tokens": true,          and a vector for each residue
 //    "random": false, "neighbours_matter": false}   what no model may do
@@ -50,6 +51,7 @@ struct FakeEncoderSettings {
   bool width_matters = true;
   bool rows_matter = false;
   std::uint64_t part_tokens = 0;
+  std::uint32_t part_rows = 1;
   std::string first_layer;          // the name of what "embeddings" is
   std::string default_layer;        // whose numbers are those of vector_of()
   std::vector<std::string> layers;  // beside the first
@@ -72,7 +74,7 @@ class FakeEncoder : public encode::Encoder {
   FakeDevice& device() override { return device_; }
   std::uint32_t concurrency() const override { return std::numeric_limits<std::uint32_t>::max(); }
   plan::RowsPolicy rows_policy() const override {
-    return {.part_tokens = settings_.part_tokens, .rows_fixed = 1};
+    return {.part_tokens = settings_.part_tokens, .rows_fixed = settings_.part_rows};
   }
   nlohmann::json choices() const override;
   nlohmann::json report() const override;
