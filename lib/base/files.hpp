@@ -51,6 +51,11 @@ class Files {
   // Gives the file at `from` the name `to` where there is none yet, and tells whether it did; of
   // several processes that try, on one machine or many, one succeeds. `from` is gone afterwards.
   virtual bool publish(const std::string& from, const std::string& to) = 0;
+  // Gives two directories, which lie beside one another, each other's name, at one moment. False,
+  // and nothing is changed, where the file system cannot.
+  virtual bool exchange(const std::string&, const std::string&) { return false; }
+  // Whether a file system begins at this directory, so that it cannot be renamed.
+  virtual bool is_mount_point(const std::string&) { return false; }
   virtual void remove(const std::string& path) = 0;  // an absent file is no error
   virtual void sync_directory(const std::string& path) = 0;
   virtual std::vector<std::string> list(const std::string& path) = 0;  // names, sorted bytewise

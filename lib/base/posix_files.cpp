@@ -240,6 +240,28 @@ class PosixFiles : public Files {
     }
   }
 
+  bool exchange(const std::string& a, const std::string& b) override {
+#if defined(__linux__) && defined(RENAME_EXCHANGE)
+    if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) {
+      return true;
+    }
+    if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP) {
+      fail("exchange " + printable(a, 400) + " with", b, errno);
+    }
+#else
+    static_cast<void>(a);
+    static_cast<void>(b);
+#endif
+    return false;
+  }
+
+  bool is_mount_point(const std::string& path) override {
+    struct stat here {};
+    struct stat above {};
+    return ::stat(path.c_str(), &here) == 0 && ::stat((path + "/..").c_str(), &above) == 0 &&
+           here.st_dev != above.st_dev;
+  }
+
   bool publish(const std::string& from, const std::string& to) override {
     const bool linked = ::link(from.c_str(), to.c_str()) == 0;
     const int code = linked ? 0 : errno;

@@ -25,7 +25,8 @@ namespace {
 // What a run leaves behind beside its arrays; the journal comes into being first and goes last.
 constexpr std::array kData{store_files::kRecords, store_files::kRejects, store_files::kReport};
 constexpr std::array kOther{store_files::kReportTemporary, store_files::kMemory,
-                            store_files::kRecordsNext, store_files::kRejectsNext};
+                            store_files::kStamps, store_files::kRecordsNext,
+                            store_files::kRejectsNext};
 
 constexpr const char* kAnew = "restore it from a copy, or start anew with --overwrite";
 
@@ -305,6 +306,14 @@ bool is_output_directory(Files& files, const std::string& directory) {
                   (journal ? " (its journal.jsonl is not longhaul's)" : "") + ": it holds " +
                   join(shown, ", ") + (names.size() > shown.size() ? ", ..." : ""),
               "name a new or empty directory");
+}
+
+bool is_run_file(const std::string& name) {
+  const auto in = [&](const auto& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  return is_array_file(name) || in(kData) || in(kOther) || name == store_files::kJournal ||
+         name == store_files::kLock || path_in("", name) == retry_directory("");
 }
 
 void remove_run_files(Files& files, const std::string& directory) {

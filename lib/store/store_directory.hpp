@@ -17,6 +17,8 @@ bool is_output_directory(Files& files, const std::string& directory);
 std::unique_ptr<FileLock> lock_output(Files& files, const std::string& directory,
                                       const LockRequest& request);
 
+// Whether a run leaves something of this name in its directory.
+bool is_run_file(const std::string& name);
 // Deletes the files that a run leaves in a directory, its journal last. Throws Error(kIo).
 void remove_run_files(Files& files, const std::string& directory);
 

@@ -35,6 +35,7 @@ StoreLayout single_vector(std::uint32_t dimension, OutputDtype dtype = OutputDty
 namespace store_files {
 constexpr const char* kEmbeddings = "embeddings.npy";
 constexpr const char* kChecksums = "checksums.npy";
+constexpr const char* kStamps = "stamps.npy";  // of images
 constexpr const char* kRecords = "records.csv";
 constexpr const char* kRejects = "rejects.csv";
 constexpr const char* kReport = "run.json";

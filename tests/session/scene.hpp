@@ -50,6 +50,8 @@ class KillingFiles : public Files {
   std::uint64_t operations() const { return operations_; }
   bool fired() const { return fired_; }
   std::optional<std::uint64_t> free;  // what the disk is said to have
+  bool exchanges = true;              // whether the file system is said to be able to
+  bool mounted = false;               // whether each directory is said to be another disk's
 
   std::unique_ptr<File> open(const std::string& path, OpenMode mode) override {
     if (mode == OpenMode::kCreate) {
@@ -69,6 +71,16 @@ class KillingFiles : public Files {
   }
   void rename(const std::string& from, const std::string& to) override {
     step(), files_->rename(from, to);
+  }
+  bool exchange(const std::string& a, const std::string& b) override {
+    if (!exchanges) {
+      return false;
+    }
+    step();
+    return files_->exchange(a, b);
+  }
+  bool is_mount_point(const std::string& path) override {
+    return mounted || files_->is_mount_point(path);
   }
   bool publish(const std::string& from, const std::string& to) override {
     step();

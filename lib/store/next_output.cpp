@@ -1,0 +1,151 @@
+#include "store/next_output.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "store/journal_state.hpp"
+#include "store/output_reader.hpp"
+#include "store/retry_merge.hpp"
+#include "store/store_directory.hpp"
+
+namespace longhaul::store {
+namespace {
+
+// OUT while its two renames are under way.
+std::string aside(const std::string& output) {
+  return output + ".replaced";
+}
+
+// Nothing where there is no journal of ours, or not a whole line of it.
+std::optional<JournalState> journal_of(Files& files, const std::string& directory) {
+  const std::string path = path_in(directory, store_files::kJournal);
+  if (!files.exists(path)) {
+    return std::nullopt;
+  }
+  return read_journal(*files.open(path, OpenMode::kRead), path);
+}
+
+bool follows(const JournalState& next, const JournalState& output) {
+  const nlohmann::json reuse = next.run.begin.value("reuse", nlohmann::json::array());
+  return next.run.begin.contains("generation") && !reuse.empty() &&
+         reuse.front().value("state", "") == output.end.crc;
+}
+
+bool follows(Files& files, const std::string& next, const std::string& output) {
+  const auto new_one = journal_of(files, next);
+  const auto old_one = journal_of(files, output);
+  return new_one && old_one && follows(*new_one, *old_one);
+}
+
+// The exchange was done: the old generation lies where the next one was made.
+void remove_replaced(Files& files, const std::string& output, const std::string& old) {
+  for (const std::string& name : files.list(old)) {
+    if (is_run_file(name)) {
+      continue;
+    }
+    if (files.exists(path_in(output, name))) {
+      throw Error(ExitCode::kIo,
+                  printable(old, 400) + " and " + printable(output, 400) + " both hold " +
+                      printable(name, 400) + ", which is not longhaul's",
+                  "take one of the two away, and give the same command again");
+    }
+    files.rename(path_in(old, name), path_in(output, name));
+  }
+  files.sync_directory(output);
+  discard_retry(files, old);
+  remove_run_files(files, old);
+  files.remove(path_in(old, store_files::kLock));
+  files.remove_directory(old);
+  files.sync_directory(parent_directory(old));
+}
+
+void require_nobody(Files& files, const std::string& directory) {
+  if (const std::string holder = holder_of(files, directory); !holder.empty()) {
+    throw Error(ExitCode::kUnavailable,
+                "the output directory " + printable(directory, 400) + " is in use by " + holder,
+                "wait for it to end");
+  }
+}
+
+// What a process left that was killed before it wrote there, or when all but this was gone. More
+// than a lock is for who opens it.
+void remove_remains(Files& files, const std::string& next, const std::vector<std::string>& names) {
+  if (names.size() > 1 || (names.size() == 1 && names.front() != store_files::kLock) ||
+      !holder_of(files, next).empty()) {
+    return;
+  }
+  files.remove(path_in(next, store_files::kLock));
+  files.remove_directory(next);
+}
+
+}  // namespace
+
+std::string next_directory(const std::string& output) {
+  return output + ".update";
+}
+
+bool follows_output(Files& files, const std::string& next, const std::string& output) {
+  return follows(files, next, output);
+}
+
+void exchange_outputs(Files& files, const std::string& output, const std::string& next) {
+  if (!files.exchange(next, output)) {
+    files.rename(output, aside(output));
+    files.rename(next, output);
+    files.rename(aside(output), next);
+  }
+  files.sync_directory(parent_directory(output));
+  remove_replaced(files, output, next);
+}
+
+void finish_exchange(Files& files, const std::string& output, const std::string& holder) {
+  const std::string next = next_directory(output);
+  const std::string old = aside(output);
+  if (files.kind(old) == PathKind::kDirectory && !files.exists(output) &&
+      follows(files, next, old)) {
+    require_nobody(files, old);
+    files.rename(next, output);
+  }
+  if (files.kind(old) == PathKind::kDirectory && !files.exists(next) &&
+      follows(files, output, old)) {
+    require_nobody(files, old);
+    files.rename(old, next);
+    files.sync_directory(parent_directory(output));
+  }
+  if (files.kind(next) != PathKind::kDirectory) {
+    return;
+  }
+  if (files.kind(output) == PathKind::kDirectory && follows(files, output, next)) {
+    require_nobody(files, next);
+    remove_replaced(files, output, next);
+    return;
+  }
+  const std::optional<JournalState> made = journal_of(files, next);
+  if (!made) {
+    const std::vector<std::string> names = files.list(next);
+    if (std::all_of(names.begin(), names.end(), is_run_file)) {
+      remove_remains(files, next, names);
+      return;
+    }
+    throw Error(ExitCode::kMismatch,
+                printable(next, 400) + " holds " + printable(names.front()) +
+                    ", and --update needs that name",
+                "move it away, and give the same command again");
+  }
+  if (!made->run.begin.contains("generation")) {
+    throw Error(ExitCode::kMismatch,
+                printable(next, 400) + " is an output of its own, and --update needs that name",
+                "move it away, and give the same command again");
+  }
+  if (made->run.finish && follows(files, next, output)) {
+    require_nobody(files, next);
+    const auto lock = lock_output(files, output, {.holder = holder, .adopt = {}});
+    exchange_outputs(files, output, next);
+  }
+}
+
+}  // namespace longhaul::store
