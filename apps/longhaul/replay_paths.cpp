@@ -37,6 +37,9 @@ std::vector<PathUse> paths_of(config::ResolvedConfig& resolved, const ConfigOpti
   if (config.files_from) {
     paths.push_back({&*config.files_from, from_file("files-from")});
   }
+  for (std::string& output : config.reuse) {
+    paths.push_back({&output, from_file("reuse")});
+  }
   if (config.card) {
     paths.push_back({&*config.card, from_file("card")});
   }

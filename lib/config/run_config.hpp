@@ -34,6 +34,14 @@ struct Words<OnLeak> {
       {"warn", OnLeak::kWarn}, {"stop", OnLeak::kStop}, {"recycle", OnLeak::kRecycle}};
 };
 
+// How an image is found in an older output: by its path, size and time, else by its bytes; or all
+// of them by their bytes.
+enum class ReuseBy { kTime, kContent };
+template <>
+struct Words<ReuseBy> {
+  static constexpr Word<ReuseBy> all[] = {{"time", ReuseBy::kTime}, {"content", ReuseBy::kContent}};
+};
+
 template <>
 struct Words<LogLevel> {
   static constexpr Word<LogLevel> all[] = {
@@ -106,6 +114,9 @@ struct RunConfig {
   bool strict = false;
   bool retry_rejects = false;
   bool overwrite = false;
+  std::vector<std::string> reuse;  // older outputs, whose rows are taken in place of computed ones
+  ReuseBy reuse_by = ReuseBy::kTime;
+  bool update = false;
   std::optional<std::chrono::milliseconds> time_limit;
   std::optional<std::string> card;
   std::optional<std::string> model_sha256;

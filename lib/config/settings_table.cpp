@@ -113,6 +113,20 @@ std::vector<Row> make_table() {
               "start anew: delete what an earlier run left in the output directory (only our "
               "files, only by this flag)",
               v::toggle(&C::overwrite))),
+      repeatable(
+          row(kOutput, {"reuse"}, "DIR",
+              "compute only what has no row in this older output, by content and by the "
+              "settings that make the numbers, and take the other rows from it; may be given "
+              "several times. An index of its rows is held in memory, 32 bytes each",
+              v::texts(&C::reuse))),
+      row(kOutput, {"reuse-by"}, "HOW",
+          "time: images whose path, size and time are as in that output are not read again; "
+          "content: all are",
+          v::choice(&C::reuse_by)),
+      row(kOutput, {"update"}, "",
+          "make the output anew for an input that has changed, from its own rows where it has them "
+          "(--reuse), in DIR.update, and exchange the two when all is there",
+          v::toggle(&C::update)),
       row(kOutput, {"commit-every"}, "TIME", "what a kill can cost; 0 commits every batch",
           v::duration(&C::commit_every)),
       row(kOutput, {"time-limit"}, "TIME",

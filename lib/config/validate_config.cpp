@@ -86,6 +86,51 @@ void check_windows(const RunConfig& config) {
   }
 }
 
+// --skip-duplicates dhash looks at every picture, and batches of the input's order make a row
+// depend on rows that would not be computed beside it.
+void check_reuse(const RunConfig& config) {
+  if (config.reuse.empty() && !config.update) {
+    if (config.reuse_by != RunConfig{}.reuse_by) {
+      contradiction("--reuse-by has no meaning without --reuse or --update",
+                    "add one of them, or leave it out");
+    }
+    return;
+  }
+  const std::string what = config.update ? "--update" : "--reuse";
+  if (config.retry_rejects) {
+    contradiction(what + " and --retry-rejects exclude each other", "give one of them");
+  }
+  if (config.shard || config.processes.value_or(1) > 1 || names_several(config.device)) {
+    contradiction(what + " runs in one process, without shards",
+                  "leave out --shard and --processes, and name one --device");
+  }
+  if (config.pooling == Pooling::kMeanCompat || config.order == Order::kInput) {
+    contradiction(what + " does not go with --order input, where a row depends on its batch",
+                  "use --order length, or embed the whole input without " + what);
+  }
+  if (config.skip_duplicates == SkipDuplicates::kDhash) {
+    contradiction(what + " does not go with --skip-duplicates dhash, which decodes every image",
+                  "use --skip-duplicates exact, or embed without " + what);
+  }
+  std::vector<std::string> outputs = config.reuse;
+  std::sort(outputs.begin(), outputs.end());
+  if (const auto twice = std::adjacent_find(outputs.begin(), outputs.end());
+      twice != outputs.end()) {
+    contradiction("--reuse " + *twice + " is given twice", "give it once");
+  }
+}
+
+void check_update(const RunConfig& config) {
+  if (config.update && config.overwrite) {
+    contradiction("--update and --overwrite exclude each other",
+                  "the one takes the rows of an output, the other deletes it");
+  }
+  if (config.update && (config.recycle_every || config.on_leak == OnLeak::kRecycle)) {
+    contradiction("--update runs in one process, without recycling",
+                  "leave out --recycle-every and --on-leak recycle");
+  }
+}
+
 void check_report(const RunConfig& config) {
   const bool shows =
       config.progress != ProgressStyle::kAuto && config.progress != ProgressStyle::kNone;
@@ -191,6 +236,8 @@ void validate_config(const RunConfig& config) {
   check_rejects(config);
   check_outputs(config);
   check_windows(config);
+  check_reuse(config);
+  check_update(config);
   check_report(config);
   check_input(config);
   check_streams(config);

@@ -2,8 +2,34 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 namespace longhaul {
+namespace {
+
+nlohmann::json to_json(const ReuseCounts& counts) {
+  return {{"reused", counts.reused()},
+          {"new", counts.added},
+          {"changed", counts.changed},
+          {"removed", counts.removed},
+          {"from", counts.taken}};
+}
+
+ReuseCounts reuse_from_json(const nlohmann::json& json) {
+  ReuseCounts counts;
+  counts.taken = json.at("from").get<std::map<std::string, std::uint64_t>>();
+  counts.added = json.at("new");
+  counts.changed = json.at("changed");
+  counts.removed = json.at("removed");
+  return counts;
+}
+
+}  // namespace
+
+std::uint64_t ReuseCounts::reused() const {
+  return std::accumulate(taken.begin(), taken.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const auto& output) { return sum + output.second; });
+}
 
 void Counters::add(const RecordRow& row, const Noticed& noticed) {
   ++records;
@@ -41,27 +67,31 @@ std::uint64_t rejected_so_far(const Counters& counters, std::span<const LateOutc
 }
 
 nlohmann::json to_json(const Counters& counters) {
-  return {{"records", counters.records},
-          {"ok", counters.ok},
-          {"rejected", counters.rejected},
-          {"duplicates", counters.duplicates},
-          {"repeated_ids", counters.repeated_ids},
-          {"repeated_ids_at_least", !counters.repeated_ids_exact},
-          {"truncated", counters.truncated},
-          {"substituted_records", counters.substituted_records},
-          {"substituted_characters", counters.substituted_characters},
-          {"gapped_records", counters.gapped_records},
-          {"gaps_removed", counters.gaps_removed},
-          {"windowed", counters.windowed},
-          {"windows", counters.windows},
-          {"stops_dropped", counters.stops_dropped},
-          {"looks_like_nucleotides", counters.looks_like_nucleotides},
-          {"residues", counters.residues},
-          {"reshaped", counters.reshaped},
-          {"computed_alone", counters.computed_alone},
-          {"stayed_not_finite", counters.stayed_not_finite},
-          {"rejected_by_reason", counters.rejected_by_reason},
-          {"left_out", counters.left_out.counts()}};
+  nlohmann::json json = {{"records", counters.records},
+                         {"ok", counters.ok},
+                         {"rejected", counters.rejected},
+                         {"duplicates", counters.duplicates},
+                         {"repeated_ids", counters.repeated_ids},
+                         {"repeated_ids_at_least", !counters.repeated_ids_exact},
+                         {"truncated", counters.truncated},
+                         {"substituted_records", counters.substituted_records},
+                         {"substituted_characters", counters.substituted_characters},
+                         {"gapped_records", counters.gapped_records},
+                         {"gaps_removed", counters.gaps_removed},
+                         {"windowed", counters.windowed},
+                         {"windows", counters.windows},
+                         {"stops_dropped", counters.stops_dropped},
+                         {"looks_like_nucleotides", counters.looks_like_nucleotides},
+                         {"residues", counters.residues},
+                         {"reshaped", counters.reshaped},
+                         {"computed_alone", counters.computed_alone},
+                         {"stayed_not_finite", counters.stayed_not_finite},
+                         {"rejected_by_reason", counters.rejected_by_reason},
+                         {"left_out", counters.left_out.counts()}};
+  if (counters.reuse.any()) {
+    json["reuse"] = to_json(counters.reuse);
+  }
+  return json;
 }
 
 Counters counters_from_json(const nlohmann::json& json) {
@@ -87,6 +117,9 @@ Counters counters_from_json(const nlohmann::json& json) {
   counters.stayed_not_finite = json.value("stayed_not_finite", std::uint64_t{0});
   counters.rejected_by_reason =
       json.at("rejected_by_reason").get<std::map<std::string, std::uint64_t>>();
+  if (const auto reuse = json.find("reuse"); reuse != json.end()) {
+    counters.reuse = reuse_from_json(*reuse);
+  }
   counters.left_out = LeftOut(json.value("left_out", std::map<std::string, std::uint64_t>()));
   return counters;
 }

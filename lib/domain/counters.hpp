@@ -12,6 +12,17 @@
 
 namespace longhaul {
 
+// Of records that have a vector, where a run takes rows of older outputs.
+struct ReuseCounts {
+  std::map<std::string, std::uint64_t> taken;  // by the older output, as it was named
+  std::uint64_t added = 0;                     // computed, and their id has no row there
+  std::uint64_t changed = 0;                   // computed, and their id has one, of another content
+  std::uint64_t removed = 0;                   // ids of rows there that the input has no more
+
+  std::uint64_t reused() const;  // all that are taken
+  bool any() const { return reused() + added + changed + removed > 0; }
+};
+
 struct Counters {
   std::uint64_t records = 0;
   std::uint64_t ok = 0;
@@ -36,6 +47,7 @@ struct Counters {
   // Records that the encoder gave no numbers for, whatever was tried; of the window in hand too.
   std::uint64_t stayed_not_finite = 0;
   std::map<std::string, std::uint64_t> rejected_by_reason;
+  ReuseCounts reuse;
   LeftOut left_out;  // of the input, where it lies before the last record that is counted
 
   // What records.csv does not tell of a row.

@@ -29,6 +29,9 @@ struct RecordRow {
   std::uint32_t gaps = 0;     // removed
   std::uint32_t windows = 0;  // that it was computed in, where it was too long; 0: whole
   Hash128 hash;
+  // Of an image: what its file was, in a hash of path, id, size and time (input/image_place.hpp).
+  // No table has it.
+  std::optional<std::uint64_t> stamp;
   std::optional<std::uint64_t> duplicate_of;  // see LateOutcome
   std::optional<Defect> defect;
   std::vector<std::string> kept;

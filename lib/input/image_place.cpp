@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "input/image_source.hpp"
 
@@ -60,6 +61,20 @@ std::string unescape_bytes(std::string_view text) {
     }
   }
   return bytes;
+}
+
+std::optional<std::uint64_t> stamp_of(const Record& record) {
+  if (!record.stamp) {
+    return std::nullopt;
+  }
+  std::string text = place_from_payload(record.payload).path;
+  for (const std::string& part :
+       {record.id, std::to_string(record.stamp->size), std::to_string(record.stamp->seconds),
+        std::to_string(record.stamp->nanoseconds)}) {
+    text += '\0';
+    text += part;
+  }
+  return hash64(text);
 }
 
 bool has_image_extension(std::string_view name) {

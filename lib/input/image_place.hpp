@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "domain/record.hpp"
+
 namespace longhaul::input {
 
 struct ImagePlace {
@@ -22,6 +24,10 @@ struct ImagePlace {
 // "path", or "path\0offset:size": a path holds no zero byte.
 std::string to_payload(const ImagePlace& place);
 ImagePlace place_from_payload(std::string_view payload);
+
+// Of an image that was found: a hash of its path, id, size and time. Another one, where any of them
+// is another.
+std::optional<std::uint64_t> stamp_of(const Record& record);
 
 // jpg jpeg png webp bmp tif tiff gif avif heic heif, in any case.
 bool has_image_extension(std::string_view name);

@@ -31,7 +31,7 @@ constexpr const char* kLikenessColumn = "likeness";
 // Program and module are built together; two builds that differ in these types must not meet.
 constexpr std::uint64_t kImageModuleAbi =
     ((sizeof(ImageSettings) * 1009 + sizeof(Prepared)) * 1009 + sizeof(encode::HostBatch)) * 1009 +
-    sizeof(Record) + 1;
+    sizeof(Record) + 2;
 
 // The module's entry point. Returns nothing when `abi` is not the module's own; throws Error
 // (kBadData) for a card it cannot serve. The caller owns what it returns, and keeps the module

@@ -63,6 +63,9 @@ class Preprocessor {
  public:
   virtual ~Preprocessor() = default;
   virtual Prepared measure(Record record) const = 0;
+  // Gives those of `records` their content's hash that have none yet and no defect, before they are
+  // assembled, as far as it can be told: images are read for it.
+  virtual void identify(std::span<Prepared>) const {}
   // `width`: padded length in tokens; `filled`: 0, or the fixed number of rows to fill up to.
   // Records may be given a content hash here (images: while decoding).
   virtual Assembled assemble(std::span<const Row> rows, std::uint32_t width,

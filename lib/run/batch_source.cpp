@@ -2,17 +2,19 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace longhaul::run {
 
 BatchSource::BatchSource(WindowSource windows, const prepare::Preprocessor& preprocessor,
                          const plan::MemoryGovernor& governor, const CutSettings& cut,
-                         RejectPolicy& rejects, std::uint64_t skip)
+                         RejectPolicy& rejects, std::uint64_t skip, RepeatedRow repeated)
     : windows_(std::move(windows)),
       preprocessor_(preprocessor),
       governor_(governor),
       cut_(cut),
       rejects_(rejects),
+      repeated_(std::move(repeated)),
       skip_(skip),
       time_budget_(std::numeric_limits<double>::max()) {}
 
@@ -36,6 +38,18 @@ bool BatchSource::read_window() {
     records_ += ends_record(window_->order[position_]) ? 1U : 0U;
   }
   skip_ = 0;
+  computed_.clear();
+  places_.clear();
+  next_ = 0;
+  for (std::size_t i = position_; i < window_->order.size(); ++i) {
+    if (!window_->is_taken(window_->order[i].index)) {
+      computed_.push_back(window_->order[i]);
+      places_.push_back(i);
+      if (cut_.parts.rows_fixed > 0 && !window_->standings.empty()) {
+        computed_.back().group = 0;  // groups are of an order in which nothing is left out
+      }
+    }
+  }
   return true;
 }
 
@@ -46,10 +60,9 @@ bool BatchSource::ends_record(const plan::Slot& slot) const {
 void BatchSource::assemble(const plan::Part& part, BatchJob& job) {
   std::vector<prepare::Row> rows;
   rows.reserve(part.count);
-  const auto slot_of = [&](std::uint32_t i) { return window_->order[part.first + i]; };
+  const auto slot_of = [&](std::uint32_t i) { return computed_[part.first + i]; };
   for (std::uint32_t i = 0; i < part.count; ++i) {
     rows.push_back({&window_->records[slot_of(i).index], slot_of(i).segment});
-    job.count += ends_record(slot_of(i)) ? 1U : 0U;
   }
   prepare::Assembled assembled = preprocessor_.assemble(rows, part.width, part.rows);
   for (const std::uint32_t index : assembled.accepted) {
@@ -77,6 +90,31 @@ void BatchSource::assemble(const plan::Part& part, BatchJob& job) {
   }
 }
 
+void BatchSource::pass_to(std::size_t end, BatchJob& job) {
+  for (; position_ < end; ++position_) {
+    const plan::Slot& slot = window_->order[position_];
+    if (!ends_record(slot)) {
+      continue;
+    }
+    ++job.count;
+    if (!window_->is_taken(slot.index)) {
+      continue;
+    }
+    const prepare::Prepared& prepared = window_->records[slot.index];
+    if (const auto first = repeated_ ? repeated_(prepared) : std::nullopt) {
+      job.late.push_back({.row = prepared.record.row,
+                          .status = Status::kDuplicate,
+                          .defect = std::nullopt,
+                          .duplicate_of = first,
+                          .hash = std::nullopt});
+    } else {
+      job.taken.push_back(slot.index);
+    }
+  }
+  records_ += job.count;
+  std::sort(job.taken.begin(), job.taken.end());  // as they mostly stand in their file
+}
+
 std::optional<BatchJob> BatchSource::next() {
   if (!window_ && !read_window()) {
     return std::nullopt;
@@ -84,18 +122,18 @@ std::optional<BatchJob> BatchSource::next() {
   BatchJob job;
   job.window = window_;
   job.first = records_;
-  if (position_ < window_->order.size()) {
+  if (next_ < computed_.size()) {
     const plan::BatchLimits limits{.rows = cut_.rows,
                                    .tokens = cut_.tokens,
-                                   .budget = governor_.budget(window_->order[position_].width),
+                                   .budget = governor_.budget(computed_[next_].width),
                                    .work = time_budget_.load(std::memory_order_relaxed),
                                    .concurrency = cut_.concurrency};
-    for (const plan::Part& part : cut_batch(window_->order, position_, cut_.parts, limits)) {
+    for (const plan::Part& part : cut_batch(computed_, next_, cut_.parts, limits)) {
       assemble(part, job);
-      position_ += part.count;
+      next_ += part.count;
     }
-    records_ += job.count;
   }
+  pass_to(next_ < computed_.size() ? places_[next_] : window_->order.size(), job);
   job.last = position_ >= window_->order.size();
   if (job.last) {
     window_.reset();

@@ -25,7 +25,7 @@ class BatchSource {
   // `skip`: records of the first window's order that an earlier session has done.
   BatchSource(WindowSource windows, const prepare::Preprocessor& preprocessor,
               const plan::MemoryGovernor& governor, const CutSettings& cut, RejectPolicy& rejects,
-              std::uint64_t skip);
+              std::uint64_t skip, RepeatedRow repeated = {});
 
   // Nothing at the end of the input.
   std::optional<BatchJob> next();
@@ -36,6 +36,8 @@ class BatchSource {
  private:
   bool read_window();
   void assemble(const plan::Part& part, BatchJob& job);
+  // The slots up to `end` are done with this job: what of them is not computed is taken.
+  void pass_to(std::size_t end, BatchJob& job);
   bool ends_record(const plan::Slot& slot) const;
 
   WindowSource windows_;
@@ -43,10 +45,15 @@ class BatchSource {
   const plan::MemoryGovernor& governor_;
   const CutSettings cut_;
   RejectPolicy& rejects_;
+  const RepeatedRow repeated_;
   std::uint64_t skip_;
   std::shared_ptr<Window> window_;  // see BatchJob
   std::size_t position_ = 0;        // slot
   std::uint32_t records_ = 0;       // complete before it
+  // Of the window's order, the slots that are computed, and where they stand there.
+  std::vector<plan::Slot> computed_;
+  std::vector<std::size_t> places_;
+  std::size_t next_ = 0;  // of these
   std::atomic<double> time_budget_;
 };
 

@@ -52,6 +52,7 @@ EncodedJob EncodeStage::encode(BatchJob job) {
                      .rows = EncodedRows(),
                      .records = std::move(job.records),
                      .has_vector = {},
+                     .taken = std::move(job.taken),
                      .reshaped = 0,
                      .computed_alone = 0,
                      .stayed_not_finite = 0,

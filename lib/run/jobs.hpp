@@ -24,6 +24,7 @@ struct BatchJob {
   std::vector<encode::HostBatch> parts;
   std::vector<std::uint32_t> records;  // of the window, one per used row of the parts
   std::vector<prepare::Row> rows;      // what these rows are of, likewise
+  std::vector<std::uint32_t> taken;    // of the window: their rows are those of older outputs
   std::vector<LateOutcome> late;
   bool last = false;  // of its window
 };
@@ -36,6 +37,7 @@ struct EncodedJob {
   EncodedRows rows;
   std::vector<std::uint32_t> records;  // of the window, one per row
   std::vector<bool> has_vector;        // one per row
+  std::vector<std::uint32_t> taken;    // see BatchJob
   // Rows that were computed in a part of other rows than theirs, and others: see Counters.
   std::uint64_t reshaped = 0;
   std::uint64_t computed_alone = 0;

@@ -68,6 +68,8 @@ struct PipelineHooks {
   std::function<void(RepeatedIds&)> recall_ids = {};
   // The encoder in float32, for rows that came out non-finite at a lower precision.
   std::function<encode::Encoder&()> fp32_fallback;
+  // The earlier row that a record repeats whose row is taken; the prepare thread's.
+  RepeatedRow repeated = {};
 };
 
 struct PipelineParts {
@@ -78,6 +80,7 @@ struct PipelineParts {
   plan::MemoryGovernor& governor;
   device::LeakMonitor& leaks;
   Log& log;
+  OlderRows* older = nullptr;  // whose rows are taken; null: all are computed
 };
 
 enum class RunEnd { kComplete, kInterrupted, kRecycle };

@@ -5,8 +5,22 @@
 namespace longhaul::run {
 
 WindowSource::WindowSource(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
-                           const WindowSettings& settings, std::uint64_t next_index)
-    : reader_(reader), preprocessor_(preprocessor), settings_(settings), next_index_(next_index) {}
+                           const WindowSettings& settings, std::uint64_t next_index,
+                           OlderRows* older)
+    : reader_(reader),
+      preprocessor_(preprocessor),
+      settings_(settings),
+      next_index_(next_index),
+      older_(older) {}
+
+void WindowSource::look_at_older(Window& window) const {
+  older_->recall(window.records);
+  preprocessor_.identify(window.records);
+  window.standings.reserve(window.records.size());
+  for (const prepare::Prepared& record : window.records) {
+    window.standings.push_back(record.defect ? Standing{} : older_->standing_of(record));
+  }
+}
 
 std::optional<Window> WindowSource::next() {
   Window window;
@@ -38,6 +52,9 @@ std::optional<Window> WindowSource::next() {
     return std::nullopt;
   }
   window.order = order_window(shapes, settings_.order);
+  if (older_ != nullptr) {
+    look_at_older(window);
+  }
   window.end = reader_.position();
   window.progress = reader_.progress();
   if (window.ends_input) {

@@ -4,6 +4,8 @@
 #include <span>
 #include <utility>
 
+#include "base/error.hpp"
+#include "input/image_place.hpp"
 #include "store/stored_values.hpp"
 
 namespace longhaul::run {
@@ -40,6 +42,7 @@ RecordRow row_of(const prepare::Prepared& prepared,
   row.gaps = prepared.gaps;
   row.windows = prepared.segments;
   row.hash = prepared.hash;
+  row.stamp = input::stamp_of(prepared.record);
   row.kept = prepared.record.kept;
   if (prepared.defect) {
     row.status = Status::kRejected;
@@ -92,6 +95,7 @@ void WindowWriter::write(EncodedJob job) {
   if (placed_ != window.index) {
     place(window);
   }
+  take(job);
   std::vector<std::pair<const Record*, Defect>> refused;
   std::vector<std::span<const float>> numbers;
   for (std::uint32_t i = 0; i < job.records.size(); ++i) {
@@ -141,6 +145,26 @@ void WindowWriter::write(EncodedJob job) {
   commit_if_due();
 }
 
+void WindowWriter::take(const EncodedJob& job) {
+  for (const std::uint32_t index : job.taken) {
+    const std::uint64_t row = job.window->records[index].record.row;
+    if (!store_.put(row, settings_.older->take(*job.window->standings[index].row))) {
+      throw Error(ExitCode::kInternal,
+                  "a row of an older output cannot be stored as row " + std::to_string(row));
+    }
+  }
+}
+
+void WindowWriter::count_reuse(const Standing& standing) {
+  if (standing.row) {
+    ++counters_.reuse.taken[settings_.older->name(*standing.row)];
+  } else if (standing.known_id) {
+    ++counters_.reuse.changed;
+  } else {
+    ++counters_.reuse.added;
+  }
+}
+
 void WindowWriter::write_duplicate(const LateOutcome& outcome) {
   const auto original = late_.find(*outcome.duplicate_of);
   // The encoder may have given the first one nothing that can be stored.
@@ -176,6 +200,9 @@ void WindowWriter::complete(const Window& window) {
     counters_.add(rows.back(), {.stop_dropped = prepared.stop_dropped,
                                 .looks_like_nucleotides = prepared.looks_like_nucleotides});
     counters_.repeated_ids += ids_.repeats(prepared.record.id) ? 1U : 0U;
+    if (!window.standings.empty() && rows.back().status == Status::kOk) {
+      count_reuse(window.standings[rows.size() - 1]);
+    }
   }
   counters_.repeated_ids_exact = !ids_.overflowed();
   counters_.left_out = window.end.left_out;

@@ -28,6 +28,7 @@ class WindowWriter {
     std::function<void(RepeatedIds&)> recall_ids = {};
     // Told of each vector that the store cannot take. What it throws is thrown by write().
     std::function<void(const Record&, const Defect&)> rejected = {};
+    OlderRows* older = nullptr;  // where the rows are that jobs take
   };
 
   // `from` is what an earlier session committed.
@@ -50,7 +51,9 @@ class WindowWriter {
  private:
   // What is placed once, with the first batch of it that is written.
   void place(const Window& window);
+  void take(const EncodedJob& job);
   void complete(const Window& window);
+  void count_reuse(const Standing& standing);
   std::uint64_t embedded(std::uint64_t position) const;
   void write_duplicate(const LateOutcome& outcome);
 

@@ -9,6 +9,7 @@
 #include "domain/outcome.hpp"
 #include "input/image_place.hpp"
 #include "store/output_reader.hpp"
+#include "store/record_csv.hpp"
 
 namespace longhaul::session {
 namespace {
@@ -27,20 +28,6 @@ std::optional<Hash128> hash_of_image(Files& files, const input::ImagePlace& plac
   }
 }
 
-// As it stands in records.csv, without the quotes.
-std::string as_written(std::string_view id) {
-  std::string text = csv_field(id);
-  if (text.empty() || text.front() != '"') {
-    return text;
-  }
-  std::string plain;
-  for (std::size_t i = 1; i + 1 < text.size(); ++i) {
-    plain += text[i];
-    i += text[i] == '"' ? 1U : 0U;
-  }
-  return plain;
-}
-
 }  // namespace
 
 std::optional<std::string> first_other_image(input::RecordReader& reader, Files& files,
@@ -53,7 +40,7 @@ std::optional<std::string> first_other_image(input::RecordReader& reader, Files&
                   "restore it from a copy, or start anew with --overwrite");
     }
     const std::optional<Record> record = reader.next();
-    if (!record || as_written(record->id) != before.id) {
+    if (!record || store::csv_value(record->id) != before.id) {
       return "record " + std::to_string(row) + " was " + printable(before.id, 400) +
              ", now it is " + (record ? printable(record->id, 400) : "not there");
     }

@@ -1,7 +1,7 @@
 // What is special in a kind of run. A run is input x selection x encoder -> store, and a mode
 // answers four questions about it: which records, from which position, where the other rows come
 // from, and what happens at the end. A new mode is one file (plain_mode.cpp, retry_mode.cpp,
-// shard_mode.cpp) and a line in make_mode().
+// shard_mode.cpp, update_mode.cpp) and a line in make_mode().
 // One thread. Throws Error.
 #pragma once
 
@@ -17,10 +17,12 @@
 #include "domain/counters.hpp"
 #include "encode/card.hpp"
 #include "input/digested_reader.hpp"
+#include "run/older_rows.hpp"
 #include "session/continuation.hpp"
 #include "session/host.hpp"
 #include "session/run_begin.hpp"
 #include "store/embedding_store.hpp"
+#include "store/store_layout.hpp"
 
 namespace longhaul::session {
 
@@ -76,6 +78,10 @@ class Mode {
   virtual std::unique_ptr<input::DigestedReader> select(
       std::unique_ptr<input::RecordReader> whole,
       const std::function<std::unique_ptr<input::RecordReader>()>& again) = 0;
+  // Where the other rows come from: older outputs, whose rows are taken where they are what would
+  // be computed. Null where all that is selected is computed. The mode owns it; asked for once, of
+  // a run that is about to begin or go on.
+  virtual run::OlderRows* older_rows(const store::StoreLayout&) { return nullptr; }
   // The input is another than it was: what depends on it is discarded.
   virtual void reject_input() = 0;
   virtual Conclusion conclude(const Counters& counters) = 0;

@@ -316,7 +316,7 @@ nlohmann::ordered_json RetryMode::report(nlohmann::ordered_json run) const {
   const json settings_now = run.at("settings");
   // What a replay needs: paths mean something from one directory only.
   for (const char* name : {"settings", "input_paths", "inputs", "model", "choices", "left_out",
-                           "command", "working_directory", "merge", "shards"}) {
+                           "command", "working_directory", "merge", "shards", "generation"}) {
     if (report_.contains(name)) {
       run[name] = report_[name];
     }

@@ -119,6 +119,13 @@ json to_json(const RunBegin& begin) {
   if (begin.index) {
     object["index"] = to_json(*begin.index);
   }
+  if (begin.generation > 1) {
+    object["generation"] = begin.generation;
+  }
+  for (const ReusedOutput& output : begin.reuse) {
+    object["reuse"].push_back(
+        {{"path", output.path}, {"state", output.state}, {"bits_reasons", output.bits_reasons}});
+  }
   return object;
 }
 
@@ -140,6 +147,11 @@ RunBegin run_begin_from_json(const json& object) {
   }
   if (const auto index = object.find("index"); index != object.end()) {
     begin.index = index_identity_from_json(*index);
+  }
+  begin.generation = object.value("generation", std::uint64_t{1});
+  for (const json& output : object.value("reuse", json::array())) {
+    begin.reuse.push_back({output.at("path"), output.at("state"),
+                           output.at("bits_reasons").get<std::vector<std::string>>()});
   }
   return begin;
 }

@@ -51,6 +51,13 @@ struct IndexIdentity {
 nlohmann::json to_json(const IndexIdentity& index);
 IndexIdentity index_identity_from_json(const nlohmann::json& json);
 
+// An older output whose rows a run takes, as it was when the run began.
+struct ReusedOutput {
+  std::string path;
+  std::string state;                      // tells it from every other: the end of its journal
+  std::vector<std::string> bits_reasons;  // why its low bits may differ; none: they do not
+};
+
 // Consecutive records that are dealt to one shard.
 std::uint64_t dealt_block(const std::optional<IndexIdentity>& index);
 
@@ -66,6 +73,8 @@ struct RunBegin {
   std::optional<RetryBegin> retry;
   std::optional<Shard> shard;
   std::optional<IndexIdentity> index;  // of a shard that goes by one
+  std::uint64_t generation = 1;        // how often the output was made, by --update after the first
+  std::vector<ReusedOutput> reuse;     // in the order in which rows are looked for there
 };
 nlohmann::json to_json(const RunBegin& begin);
 RunBegin run_begin_from_json(const nlohmann::json& json);

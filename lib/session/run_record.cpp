@@ -18,7 +18,7 @@ RunRecord::RunRecord(const RecordedRun& run, const RunBegin& begin, bool resumed
     previous_ = previous_report(run.host.files, run.mode.facts().path, run.host.log);
   }
   if (run.mode.follows() && previous_.empty()) {
-    previous_ = previous_report(run.host.files, config.output, run.host.log);
+    previous_ = previous_report(run.host.files, run.mode.facts().output, run.host.log);
   }
   if (!run.mode.facts().sha256) {
     hashes_ =

@@ -83,6 +83,12 @@ std::string closing_line(const run::RunReport& report) {
             format_duration(std::chrono::duration<double>(report.seconds_total)) + " (" +
             rate_text(ratio(static_cast<double>(report.records), report.seconds_total)) + "/s)";
   }
+  if (const ReuseCounts& reuse = report.counters.reuse; reuse.any()) {
+    line += "; " + format_count(reuse.reused()) + " reused, " + format_count(reuse.added) +
+            " new, " + format_count(reuse.changed) + " changed" +
+            (report.end == run::RunEnd::kComplete ? ", " + format_count(reuse.removed) + " removed"
+                                                  : "");
+  }
   if (report.counters.duplicates > 0) {
     line += "; " + format_count(report.counters.duplicates) + " duplicates";
   }

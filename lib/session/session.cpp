@@ -149,6 +149,7 @@ class Session {
     const store::StoreLayout layout{stored(engine_.encoder->outputs()),
                                     output_columns(config_, *input_.reader),
                                     mode_->facts().later_columns};
+    older_ = mode_->older_rows(layout);
     const bool goes_on = resumed();
     const RunBegin begun = begin();
     record_ = std::make_unique<RunRecord>(
@@ -215,6 +216,9 @@ class Session {
     if (earlier) {
       hooks.recall_ids = [&earlier](run::RepeatedIds& ids) { recall_ids(*earlier, ids); };
     }
+    if (older_ != nullptr && engine_.duplicates) {
+      hooks.repeated = first_finder(*engine_.duplicates);
+    }
     const auto over = [&] {
       display->finish(latest);
       memory_log.finish();
@@ -222,7 +226,7 @@ class Session {
     run::RunReport done;
     try {
       done = run_pipeline({*input_.reader, *engine_.preprocessor, *engine_.encoder, *store_,
-                           *engine_.governor, leaks, host_.log},
+                           *engine_.governor, leaks, host_.log, older_},
                           engine_.pipeline, hooks, input_.from);
     } catch (const Error& error) {
       over();
@@ -296,18 +300,18 @@ class Session {
     store_->finish(done.rows, record_->report("complete", conclusion.code, to_json(done.counters)),
                    conclusion.line);
     host_.log.info(closing_line(done));
+    host_.log.write(
+        leaks.verdict() == device::LeakVerdict::kTooShort ? LogLevel::kDebug : LogLevel::kInfo,
+        leaks.summary());
+    store_.reset();
+    mode_->deliver();
     if (const auto warning = left_out_warning(done.counters.left_out, mode_->facts().output);
         warning && mode_->facts().whole) {
       host_.log.warning(*warning);
     }
-    host_.log.write(
-        leaks.verdict() == device::LeakVerdict::kTooShort ? LogLevel::kDebug : LogLevel::kInfo,
-        leaks.summary());
     if (const auto why = completed_error(conclusion.code, done.counters, mode_->facts().output)) {
       host_.log.error(*why);
     }
-    store_.reset();
-    mode_->deliver();
     return end(conclusion.code);
   }
 
@@ -359,6 +363,7 @@ class Session {
   encode::EncoderOptions options_;
   SessionInput input_;
   Engine engine_;
+  run::OlderRows* older_ = nullptr;  // the mode's
   std::unique_ptr<store::EmbeddingStore> store_;
   std::unique_ptr<RunRecord> record_;
 };

@@ -170,6 +170,11 @@ std::vector<std::string> numeric_reasons(const RunBegin& begin, const nlohmann::
   if (!contract.exact) {
     reasons.push_back("the model's contract: " + contract.report.at("verdict").get<std::string>());
   }
+  for (const ReusedOutput& output : begin.reuse) {
+    for (const std::string& reason : output.bits_reasons) {
+      reasons.push_back("rows of " + output.path + ": " + reason);
+    }
+  }
   if (begin.bits_machine != bits_machine) {
     reasons.push_back("sessions on unlike machines, binaries or settings of libraries: " +
                       begin.bits_machine.dump() + " and " + bits_machine.dump());

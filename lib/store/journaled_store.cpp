@@ -125,6 +125,12 @@ void JournaledStore::complete(const RecordRow& row) {
                 "start anew with --overwrite");
   }
   records_.append(records_line(layout_, row));
+  if (row.stamp && row.status != Status::kRejected) {
+    if (!stamps_) {
+      stamps_.emplace(files_, path(store_files::kStamps));
+    }
+    stamps_->put(row.row, stamp_mark(*row.stamp, row.hash));
+  }
 }
 
 void JournaledStore::complete_window(std::span<const RecordRow> rows) {
@@ -153,6 +159,9 @@ void JournaledStore::commit(const Progress& progress) {
     rows_.sync();
     records_.sync();
     rejects_.sync();
+    if (stamps_) {
+      stamps_->flush();
+    }
     // Of a window that nothing is claimed of, nothing need be there either.
     FileClaims claims = rows_.claims(progress.position == 0 ? completed_ : rows_.rows());
     claims.records_bytes = records_.size();
@@ -207,6 +216,9 @@ void JournaledStore::finish(std::uint64_t rows, const nlohmann::ordered_json& ru
     records_.sync();
     rejects_.sync();
     rows_.finish(rows);
+    if (stamps_) {
+      stamps_->finish(rows);
+    }
     for (const OutputSpec& output : layout_.outputs) {
       files_.rename(path(partial_file(output)), path(array_file(output)));
     }

@@ -11,6 +11,7 @@
 #include "store/journal.hpp"
 #include "store/journal_state.hpp"
 #include "store/row_arrays.hpp"
+#include "store/stamp_file.hpp"
 #include "store/text_file.hpp"
 
 namespace longhaul::store {
@@ -52,9 +53,10 @@ class JournaledStore : public EmbeddingStore {
   RowArrays rows_;
   TextFile records_;
   TextFile rejects_;
-  std::uint64_t completed_;  // records in complete windows
-  std::uint64_t committed_;  // and claimed by the journal
-  std::vector<bool> put_;    // by row, from completed_ on, in this session
+  std::optional<StampFile> stamps_;  // once there is a row that has one
+  std::uint64_t completed_;          // records in complete windows
+  std::uint64_t committed_;          // and claimed by the journal
+  std::vector<bool> put_;            // by row, from completed_ on, in this session
   bool finished_ = false;
   std::optional<Error> failure_;  // why the store takes nothing more
 };

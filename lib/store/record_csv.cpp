@@ -6,6 +6,19 @@
 
 namespace longhaul::store {
 
+std::string csv_value(std::string_view text) {
+  std::string field = csv_field(text);
+  if (field.empty() || field.front() != '"') {
+    return field;
+  }
+  std::string value;
+  for (std::size_t i = 1; i + 1 < field.size(); ++i) {
+    value += field[i];
+    i += field[i] == '"' ? 1U : 0U;
+  }
+  return value;
+}
+
 std::string csv_line(const std::vector<std::string>& fields) {
   std::string line;
   for (std::size_t i = 0; i < fields.size(); ++i) {

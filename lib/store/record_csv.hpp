@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "domain/record_row.hpp"
@@ -14,6 +15,8 @@ namespace longhaul::store {
 // input.NAME.
 std::vector<std::string> record_columns(const StoreLayout& layout);
 
+// What a field that was written of `text` reads as: bytes that are not UTF-8 became \xNN.
+std::string csv_value(std::string_view text);
 // One line of RFC 4180 with its newline.
 std::string csv_line(const std::vector<std::string>& fields);
 std::string records_header(const StoreLayout& layout);

@@ -12,6 +12,7 @@
 #include "vision/difference_hash.hpp"
 #include "vision/fit.hpp"
 #include "vision/image_bytes.hpp"
+#include "vision/image_kind.hpp"
 
 namespace longhaul::vision {
 namespace {
@@ -60,11 +61,35 @@ prepare::Prepared ImagePreprocessor::measure(Record record) const {
   return prepared;
 }
 
+void ImagePreprocessor::identify(std::span<prepare::Prepared> records) const {
+  workers_.run(records.size(), [&](std::size_t i) {
+    prepare::Prepared& prepared = records[i];
+    if (prepared.defect || prepared.hash != Hash128{}) {
+      return;
+    }
+    try {
+      const double start = seconds();
+      std::vector<std::uint8_t> bytes;
+      const auto defect =
+          read_image_bytes(input::place_from_payload(prepared.record.payload), bytes);
+      totals_.reading_us += microseconds(seconds() - start);
+      totals_.bytes += bytes.size();
+      // Of what is no image not all bytes are read; what is wrong is said when it is assembled.
+      if (!defect && sniff(bytes).kind != ImageKind::kNone) {
+        prepared.hash = hash128({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+      }
+    } catch (const std::bad_alloc&) {
+      // It stays unknown, and is tried again when it is assembled.
+    }
+  });
+}
+
 std::optional<Defect> ImagePreprocessor::prepare_image(prepare::Prepared& prepared,
                                                        std::span<std::uint8_t> pixels) const {
   try {
     const double start = seconds();
     std::vector<std::uint8_t> bytes;
+    prepared.hash = {};  // of the bytes that are decoded, not of those that were looked at before
     std::optional<Defect> defect =
         read_image_bytes(input::place_from_payload(prepared.record.payload), bytes);
     const double read = seconds();

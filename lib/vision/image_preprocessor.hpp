@@ -19,6 +19,7 @@ class ImagePreprocessor : public prepare::Preprocessor {
   explicit ImagePreprocessor(const prepare::ImageSettings& settings);
 
   prepare::Prepared measure(Record record) const override;
+  void identify(std::span<prepare::Prepared> records) const override;
   prepare::Assembled assemble(std::span<const prepare::Row> images, std::uint32_t width,
                               std::uint32_t filled) const override;
   nlohmann::json report() const override;
