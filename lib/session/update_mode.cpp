@@ -64,7 +64,14 @@ bool same_input(config::RunConfig config, const encode::EncoderCard& card,
   }
   input::SelectedReader reader(std::move(whole), std::make_unique<input::AllRecords>(),
                                input::InputDigest::in_form_of(state.progress->input_hash).value());
-  const std::uint64_t read = reader.read_to(input::DigestedReader::kEnd);
+  constexpr std::uint64_t kAtATime = 65536;
+  std::uint64_t read = 0;
+  for (std::uint64_t to = 0; read == to; read = reader.read_to(to)) {
+    if (host.stop()) {
+      return false;  // who reads it next is told too
+    }
+    to += kAtATime;
+  }
   return read == state.progress->input_records &&
          reader.position().digest == state.progress->input_hash;
 }

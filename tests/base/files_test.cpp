@@ -127,3 +127,25 @@ TEST_CASE("a lock kept across exec is adopted by its descriptor") {
   CHECK(read_text(*files, folder / "lock") == "after");
   CHECK((fcntl(inherited, F_GETFD) & FD_CLOEXEC) != 0);
 }
+
+TEST_CASE("two directories exchange their names, or stay as they are") {
+  const Folder folder;
+  const auto files = posix_files();
+  for (const char* name : {"a", "b"}) {
+    files->make_directory(folder / name);
+    write_atomically(*files, folder / (std::string(name) + "/text"), name);
+  }
+  const bool exchanged = files->exchange(folder / "a", folder / "b");
+  CHECK(read_text(*files, folder / "a/text") == (exchanged ? "b" : "a"));
+  CHECK(read_text(*files, folder / "b/text") == (exchanged ? "a" : "b"));
+  CHECK_FALSE(failure([&] { files->exchange(folder / "a", folder / "c"); }).empty() == exchanged);
+}
+
+TEST_CASE("a directory where a file system begins is told from others") {
+  const Folder folder;
+  const auto files = posix_files();
+  CHECK_FALSE(files->is_mount_point(folder.path));
+  if (std::filesystem::is_directory("/proc/self")) {
+    CHECK(files->is_mount_point("/proc"));
+  }
+}

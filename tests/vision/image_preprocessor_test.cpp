@@ -181,3 +181,26 @@ TEST_CASE("any bytes can be asked for an orientation") {
   bad[18] = 9;
   CHECK(orientation(bad) == 1);
 }
+
+TEST_CASE("images are identified by their bytes before they are decoded, and only where asked") {
+  const Folder folder;
+  const std::string picture = folder.png("a.png", 10);
+  const std::vector<std::string> payloads{
+      picture, folder.file("b.jpg", "text, not a picture at all"),
+      (fs::path(folder.png("d.png", 40)) / "none").string(), picture, picture};
+  const ImagePreprocessor preprocessor(settings_of(2));
+  std::vector<prepare::Prepared> records;
+  for (const std::string& payload : payloads) {
+    Record record;
+    record.payload = payload;
+    records.push_back(preprocessor.measure(record));
+  }
+  records[3].hash = {7, 7};  // known already
+  records[4].defect = Defect{Reason::kBadRecord, "of a list"};
+  preprocessor.identify(records);
+  CHECK(records[0].hash == hash128(bytes_of(picture)));
+  CHECK(records[1].hash == Hash128{});
+  CHECK(records[2].hash == Hash128{});
+  CHECK(records[3].hash == Hash128{7, 7});
+  CHECK(records[4].hash == Hash128{});
+}
