@@ -50,9 +50,16 @@ std::optional<BegunShards> begun_shards(Files& files, const std::string& output)
     return BegunShards{choices->index};
   }
   for (const Shard& shard : store::list_shards(files, output)) {
-    const auto state = store::read_store_if_begun(files, store::shard_directory(output, shard));
-    if (state) {
-      return BegunShards{run_begin_from_json(state->begin).index};
+    try {
+      const auto state = store::read_store_if_begun(files, store::shard_directory(output, shard));
+      if (state) {
+        return BegunShards{run_begin_from_json(state->begin).index};
+      }
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kBadData) {
+        throw;
+      }
+      // Its own command and merging name it; the next one tells as well.
     }
   }
   return std::nullopt;

@@ -36,7 +36,8 @@ void require_same_reading(const input::IndexHeader& index,
 struct BegunShards {
   std::optional<IndexIdentity> index;
 };
-// By choices.json, or, where it is lost, by their journals. Nothing where none was begun.
+// By choices.json, or, where it is lost, by their journals, of which one that is not damaged is
+// enough. Nothing where none was begun.
 std::optional<BegunShards> begun_shards(Files& files, const std::string& output);
 
 std::vector<std::uint64_t> sizes_of(const std::vector<input::SourceIdentity>& sources);

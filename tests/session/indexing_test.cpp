@@ -277,6 +277,14 @@ TEST_CASE("where choices are lost, shards that were begun say whether they go by
   CHECK(scene.run_shard(2).code == ExitCode::kDone);
   CHECK(read_shard_choices(scene.files, scene.whole_)->index);
 
+  std::filesystem::remove(store::shards_directory(scene.whole_) + "/choices.json");
+  const std::string journal = store::shard_directory(scene.whole_, {1, 3}) + "/journal.jsonl";
+  std::string damaged = read_text(scene.files, journal);
+  damaged[100] ^= 1;
+  std::ofstream(journal) << damaged;
+  CHECK(scene.run_shard(3).code == ExitCode::kDone);
+  CHECK(read_shard_choices(scene.files, scene.whole_)->index);
+
   IndexScene without;
   without.run_shard(1);
   std::filesystem::remove(store::shards_directory(without.whole_) + "/choices.json");
