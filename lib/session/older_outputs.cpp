@@ -19,13 +19,6 @@ using nlohmann::json;
 // They find records and make no number of one that was found.
 constexpr std::array kOfInput{"sequence-column", "id-column", "keep-column", "skip-lines",
                               "delimiter"};
-constexpr const char* kOtherSettings =
-    "use the same setting, or leave out --reuse, so that all is computed";
-
-bool is_same_directory(const std::string& a, const std::string& b) {
-  std::error_code error;
-  return std::filesystem::equivalent(a, b, error) && !error;
-}
 
 store::OutputReader open_older(Files& files, const OlderOutput& older, const std::string& output) {
   const std::string& path = older.path;
@@ -98,6 +91,20 @@ std::vector<std::string> numeric_reasons(const store::OutputReader& reader) {
 
 }  // namespace
 
+bool is_same_directory(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return std::filesystem::equivalent(a, b, error) && !error;
+}
+
+std::string OlderOutputs::Output::said() const {
+  return (held ? "" : "--reuse ") + printable(reader.path(), 400);
+}
+
+std::string OlderOutputs::Output::remedy() const {
+  return held ? "use the same setting, or --overwrite in place of --update, so that all is computed"
+              : "use the same setting, or leave out --reuse, so that all is computed";
+}
+
 std::vector<OlderOutput> older_outputs(const config::RunConfig& config) {
   std::vector<OlderOutput> older;
   for (const std::string& path : config.reuse) {
@@ -119,7 +126,7 @@ OlderOutputs::OlderOutputs(Files& files, const std::vector<OlderOutput>& older,
     store::OutputReader reader = open_older(files, one, output);
     RunBegin begin = run_begin_from_json(reader.claims()->run.begin);
     json retried = fingerprint_as_retried(begin.fingerprint, reader.run());
-    outputs_.push_back({std::move(reader), std::move(begin), std::move(retried)});
+    outputs_.push_back({std::move(reader), std::move(begin), std::move(retried), one.held});
   }
 }
 
@@ -167,29 +174,32 @@ void OlderOutputs::require_same_settings(const json& fingerprint) const {
   const json now = only_numbers(fingerprint);
   for (const Output& output : outputs_) {
     if (!same_fingerprint(only_numbers(output.retried), now)) {
-      require_same_fingerprint(only_numbers(output.begin.fingerprint), now,
-                               "--reuse " + printable(output.reader.path(), 400), kOtherSettings);
+      require_same_fingerprint(only_numbers(output.begin.fingerprint), now, output.said(),
+                               output.remedy());
     }
   }
 }
 
 RunBegin OlderOutputs::begin(RunBegin fresh) const {
   for (const Output& output : outputs_) {
-    const std::string name = "--reuse " + printable(output.reader.path(), 400);
+    const std::string name = output.said();
     const json then = bits_of(output.begin.choices);
     const json now = bits_of(fresh.choices);
     if (then != now) {
       throw Error(ExitCode::kMismatch,
                   name + " was computed with the choices " + then.dump() + ", and this run with " +
                       now.dump(),
-                  kOtherSettings);
+                  output.remedy());
     }
     if (output.begin.bits_machine != fresh.bits_machine) {
       throw Error(ExitCode::kMismatch,
                   name + " was computed with " + output.begin.bits_machine.dump() +
                       ", and here it is " + fresh.bits_machine.dump() +
                       ": rows of both in one output would differ in their low bits",
-                  "give this command there, or leave out --reuse, so that all is computed");
+                  output.held ? "give this command there, or --overwrite in place of --update, so "
+                                "that all is computed"
+                              : "give this command there, or leave out --reuse, so that all is "
+                                "computed");
     }
     fresh.reuse.push_back({printable(output.reader.path(), 4096), output.reader.claims()->end.crc,
                            numeric_reasons(output.reader)});
@@ -202,10 +212,8 @@ std::unique_ptr<run::OlderRows> OlderOutputs::rows(const store::StoreLayout& lay
   std::vector<store::OutputReader> readers;
   for (const Output& output : outputs_) {
     if (output.reader.layout().outputs != layout.outputs) {
-      throw Error(ExitCode::kMismatch,
-                  "--reuse " + printable(output.reader.path(), 400) +
-                      " has other arrays than this run writes",
-                  kOtherSettings);
+      throw Error(ExitCode::kMismatch, output.said() + " has other arrays than this run writes",
+                  output.remedy());
     }
     readers.push_back(output.reader);
   }

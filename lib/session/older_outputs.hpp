@@ -24,6 +24,7 @@ struct OlderOutput {
   std::string path;
   bool held = false;  // by this process, which has its lock
 };
+bool is_same_directory(const std::string& a, const std::string& b);
 // Those that --reuse names.
 std::vector<OlderOutput> older_outputs(const config::RunConfig& config);
 
@@ -51,6 +52,10 @@ class OlderOutputs {
     store::OutputReader reader;
     RunBegin begin;
     nlohmann::json retried;  // its fingerprint, with what its retries allowed
+    bool held = false;
+
+    std::string said() const;  // "--reuse old"; of an update the output itself
+    std::string remedy() const;
   };
 
   Files& files_;

@@ -35,10 +35,14 @@ std::unique_ptr<store::StoreDirectory> open(const config::RunConfig& config, con
 
 PlainMode::PlainMode(const config::RunConfig& config, const Host& host,
                      const std::optional<Continuation>& continuation, std::string path,
-                     std::vector<OlderOutput> reuse)
+                     const std::vector<OlderOutput>& reuse)
     : config_(config),
       host_(host),
       path_(std::move(path)),
+      // What cannot be reused is said before anything is deleted.
+      older_(config.overwrite && !reuse.empty()
+                 ? std::optional<OlderOutputs>(std::in_place, host.files, reuse, path_)
+                 : std::nullopt),
       directory_(open(config, host, continuation, path_)) {
   if (config.overwrite) {
     directory_->clear();
@@ -49,8 +53,8 @@ PlainMode::PlainMode(const config::RunConfig& config, const Host& host,
                 "the shards of " + printable(path_, 400) + " are being merged",
                 "give longhaul merge " + shell_word(path_) + " to finish that");
   }
-  if (!reuse.empty() && !(state && state->finish)) {
-    older_.emplace(host.files, std::move(reuse), path_);
+  if (!older_ && !reuse.empty() && !(state && state->finish)) {
+    older_.emplace(host.files, reuse, path_);
   }
   facts_.path = path_;
   facts_.output = path_;

@@ -17,7 +17,7 @@ class PlainMode : public Mode {
   // takes.
   PlainMode(const config::RunConfig& config, const Host& host,
             const std::optional<Continuation>& continuation, std::string path,
-            std::vector<OlderOutput> reuse);
+            const std::vector<OlderOutput>& reuse);
 
   const RunFacts& facts() const override { return facts_; }
   store::StoreDirectory* directory() override { return directory_.get(); }
@@ -33,7 +33,12 @@ class PlainMode : public Mode {
   void reject_input() override {}
   Conclusion conclude(const Counters& counters) override;
   nlohmann::ordered_json report(nlohmann::ordered_json run) const override { return run; }
-  void deliver() override { directory_.reset(); }
+  // Nothing of the older outputs is open afterwards.
+  void deliver() override {
+    rows_.reset();
+    older_.reset();
+    directory_.reset();
+  }
 
  protected:
   const config::RunConfig& config() const { return config_; }
@@ -49,9 +54,9 @@ class PlainMode : public Mode {
   const config::RunConfig& config_;
   const Host& host_;
   const std::string path_;
+  std::optional<OlderOutputs> older_;
   std::unique_ptr<store::StoreDirectory> directory_;
   std::optional<RunBegin> follows_;
-  std::optional<OlderOutputs> older_;
   std::unique_ptr<run::OlderRows> rows_;
   RunFacts facts_;
 };

@@ -170,9 +170,15 @@ std::vector<std::string> numeric_reasons(const RunBegin& begin, const nlohmann::
   if (!contract.exact) {
     reasons.push_back("the model's contract: " + contract.report.at("verdict").get<std::string>());
   }
+  const std::string rows_of = "rows of ";
   for (const ReusedOutput& output : begin.reuse) {
     for (const std::string& reason : output.bits_reasons) {
-      reasons.push_back("rows of " + output.path + ": " + reason);
+      // One that was taken from an older output there is of the same rows.
+      std::string text =
+          reason.starts_with(rows_of) ? reason : rows_of + output.path + ": " + reason;
+      if (std::find(reasons.begin(), reasons.end(), text) == reasons.end()) {
+        reasons.push_back(std::move(text));
+      }
     }
   }
   if (begin.bits_machine != bits_machine) {

@@ -1,7 +1,12 @@
 #include "session/update_mode.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <utility>
 
 #include "base/text.hpp"
@@ -18,18 +23,20 @@ namespace {
 
 using nlohmann::json;
 
-// What a symbolic link leads to is exchanged, not the link.
-std::string without_links(const std::string& path) {
+// What a symbolic link leads to is exchanged, not the link, and "." and ".." have a name.
+std::string renamable(const std::string& path) {
+  std::string plain = path;
+  while (plain.size() > 1 && plain.back() == '/') {
+    plain.pop_back();
+  }
+  const std::string last = std::filesystem::path(plain).filename().string();
   std::error_code error;
-  if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, error))) {
-    std::string plain = path;
-    while (plain.size() > 1 && plain.back() == '/') {
-      plain.pop_back();
-    }
+  if (last != "." && last != ".." &&
+      !std::filesystem::is_symlink(std::filesystem::symlink_status(plain, error))) {
     return plain;
   }
-  const std::filesystem::path target = std::filesystem::canonical(path, error);
-  return error ? path : target.string();
+  const std::filesystem::path target = std::filesystem::canonical(plain, error);
+  return error ? plain : target.string();
 }
 
 // That of a session with these settings, on the kind of device that the output was made on where
@@ -76,6 +83,25 @@ bool same_input(config::RunConfig config, const encode::EncoderCard& card,
          reader.position().digest == state.progress->input_hash;
 }
 
+// Gives a directory the permissions and the group of another. Where the group cannot be given, the
+// group gets no permission.
+void copy_access(const std::string& from, const std::string& to) {
+  struct stat info {};
+  if (::stat(from.c_str(), &info) != 0) {
+    return;  // who opens it says so
+  }
+  mode_t mode = info.st_mode & 07777;
+  if (::chown(to.c_str(), static_cast<uid_t>(-1), info.st_gid) != 0) {
+    mode &= ~static_cast<mode_t>(S_IRWXG | S_ISGID);
+  }
+  if (::chmod(to.c_str(), mode) != 0) {
+    throw Error(ExitCode::kIo,
+                "cannot give " + printable(to, 400) + " the permissions of " +
+                    printable(from, 400) + ": " + std::generic_category().message(errno),
+                "give this command as the owner of both");
+  }
+}
+
 class UpdateMode : public PlainMode {
  public:
   // `output`: locked, and what was begun there.
@@ -87,6 +113,7 @@ class UpdateMode : public PlainMode {
         generation_(run_begin_from_json(locked_->state()->begin).generation + 1) {
     told().beginning = "updating " + printable(output_, 400);
     told().continuing = "continuing the update of " + printable(output_, 400);
+    copy_access(output_, facts().path);
   }
 
   RunBegin begin(RunBegin fresh) const override {
@@ -107,6 +134,19 @@ class UpdateMode : public PlainMode {
     return PlainMode::select(std::move(whole), again);
   }
 
+  // An output of rejected rows alone would take the place of one that has vectors.
+  Conclusion conclude(const Counters& counters) override {
+    Conclusion conclusion = PlainMode::conclude(counters);
+    if (counters.ok + counters.duplicates == 0) {
+      throw Error(ExitCode::kBadData,
+                  "not one record of this input has a vector: " + printable(output_, 400) +
+                      " stays as it was; the reasons are in " +
+                      printable(store::path_in(facts().path, store::store_files::kRejects), 400),
+                  "correct the input, and give the same command again");
+    }
+    return conclusion;
+  }
+
   nlohmann::ordered_json report(nlohmann::ordered_json run) const override {
     run["generation"] = generation_;
     return run;
@@ -114,11 +154,13 @@ class UpdateMode : public PlainMode {
 
   void deliver() override {
     PlainMode::deliver();
-    store::exchange_outputs(host().files, output_, facts().path);
+    const std::string next = facts().path;
+    store::exchange_outputs(host().files, output_, next);
+    locked_.reset();
+    store::remove_emptied(host().files, next);
     told().path = told().output = output_;
     host().log.info(printable(output_, 400) + " is its generation " + format_count(generation_) +
                     " now");
-    locked_.reset();
   }
 
  private:
@@ -166,6 +208,19 @@ void require_replaceable(const Host& host, const std::string& output, const RunB
   }
 }
 
+// Whether the other outputs that an update takes rows of, behind the first, are these, as they are.
+// One that is not there is for who opens it.
+bool are_as_they_were(const std::vector<std::string>& reuse, const RunBegin& begin, Files& files) {
+  bool same = begin.reuse.size() == reuse.size() + 1;
+  for (std::size_t i = 0; same && i < reuse.size(); ++i) {
+    if (files.exists(store::path_in(reuse[i], store::store_files::kJournal))) {
+      const store::OutputReader reader(files, reuse[i]);
+      same = reader.claims() && reader.claims()->end.crc == begin.reuse[i + 1].state;
+    }
+  }
+  return same;
+}
+
 // What was begun of an update and is not of this output as it is now, with these settings, is
 // deleted.
 void discard_other(const config::RunConfig& config, const Host& host, const std::string& output,
@@ -176,20 +231,21 @@ void discard_other(const config::RunConfig& config, const Host& host, const std:
     return;
   }
   const RunBegin begin = run_begin_from_json(begun->begin);
-  if (store::follows_output(host.files, next, output) &&
-      begin.reuse.size() == config.reuse.size() + 1 &&
+  const bool has_vectors = !begun->progress || counters_from_json(begun->progress->counters).ok > 0;
+  if (store::follows_output(host.files, next, output) && has_vectors &&
+      are_as_they_were(config.reuse, begin, host.files) &&
       same_fingerprint(begin.fingerprint, fingerprint)) {
     return;
   }
-  host.log.info("an update with other settings, or of " + printable(output, 400) +
-                " as it was before, was begun: it begins anew");
+  host.log.info("what was begun of an update has other settings or no vector, or is of " +
+                printable(output, 400) + " as it was before: it begins anew");
   store::open_store(host.files, next, {.holder = host.facts.lock_holder, .adopt = {}})->clear();
 }
 
 }  // namespace
 
 std::unique_ptr<Mode> update_mode(const config::RunConfig& config, const Host& host) {
-  const std::string output = without_links(config.output);
+  const std::string output = renamable(config.output);
   store::finish_exchange(host.files, output, host.facts.lock_holder);
   if (!store::read_store_if_begun(host.files, output)) {
     return plain_mode(config, host, std::nullopt);
@@ -202,17 +258,24 @@ std::unique_ptr<Mode> update_mode(const config::RunConfig& config, const Host& h
   const encode::ModelFile model =
       host.workshop.models.read_model(config.model, config.card, config.model_sha256);
   const json now = fingerprint_now(config, host, begin, model);
-  if (state.finish && same_fingerprint(begin.fingerprint, now) &&
+  const bool looks =
+      config.reuse_by == ReuseBy::kContent && model.card.modality == Modality::kImage;
+  if (state.finish && !looks && same_fingerprint(begin.fingerprint, now) &&
       same_input(config, model.card, state, host)) {
     locked.reset();
     return std::make_unique<PlainMode>(config, host, std::nullopt, output,
                                        std::vector<OlderOutput>());
   }
-  discard_other(config, host, output, now);
   std::vector<OlderOutput> reuse{{output, true}};
   for (OlderOutput& older : older_outputs(config)) {
+    if (is_same_directory(older.path, output)) {
+      throw Error(ExitCode::kUsage,
+                  "--reuse " + printable(older.path, 400) + " is the output that --update updates",
+                  "leave it out: --update takes its rows");
+    }
     reuse.push_back(std::move(older));
   }
+  discard_other(config, host, output, now);
   return std::make_unique<UpdateMode>(config, host, output, std::move(locked), std::move(reuse));
 }
 

@@ -41,10 +41,26 @@ bool follows(Files& files, const std::string& next, const std::string& output) {
   return new_one && old_one && follows(*new_one, *old_one);
 }
 
-// The exchange was done: the old generation lies where the next one was made.
-void remove_replaced(Files& files, const std::string& output, const std::string& old) {
+// What NFS calls a file that is open and has no name any more.
+bool is_nobodys(const std::string& name) {
+  return name.starts_with(".nfs");
+}
+
+// Of the files that look like arrays only those that the run has.
+bool is_of_run(const StoreLayout& layout, const std::string& name) {
+  return is_run_file(name) &&
+         (!is_array_file(name) || name.starts_with(store_files::kChecksums) ||
+          std::any_of(layout.outputs.begin(), layout.outputs.end(), [&](const OutputSpec& output) {
+            return name.starts_with(array_file(output)) || name.starts_with(offsets_file(output));
+          }));
+}
+
+// The exchange was done: the old generation lies where the next one was made. The caller has its
+// lock.
+void clear_replaced(Files& files, const std::string& output, const std::string& old) {
+  const std::optional<JournalState> journal = journal_of(files, old);
   for (const std::string& name : files.list(old)) {
-    if (is_run_file(name)) {
+    if ((journal ? is_of_run(journal->run.layout, name) : is_run_file(name)) || is_nobodys(name)) {
       continue;
     }
     if (files.exists(path_in(output, name))) {
@@ -59,8 +75,6 @@ void remove_replaced(Files& files, const std::string& output, const std::string&
   discard_retry(files, old);
   remove_run_files(files, old);
   files.remove(path_in(old, store_files::kLock));
-  files.remove_directory(old);
-  files.sync_directory(parent_directory(old));
 }
 
 void require_nobody(Files& files, const std::string& directory) {
@@ -99,7 +113,16 @@ void exchange_outputs(Files& files, const std::string& output, const std::string
     files.rename(aside(output), next);
   }
   files.sync_directory(parent_directory(output));
-  remove_replaced(files, output, next);
+  clear_replaced(files, output, next);
+}
+
+void remove_emptied(Files& files, const std::string& next) {
+  try {
+    files.remove_directory(next);
+  } catch (const Error&) {
+    return;
+  }
+  files.sync_directory(parent_directory(next));
 }
 
 void finish_exchange(Files& files, const std::string& output, const std::string& holder) {
@@ -120,14 +143,19 @@ void finish_exchange(Files& files, const std::string& output, const std::string&
     return;
   }
   if (files.kind(output) == PathKind::kDirectory && follows(files, output, next)) {
-    require_nobody(files, next);
-    remove_replaced(files, output, next);
+    if (const auto lock = lock_output(files, next, {.holder = holder, .adopt = {}});
+        follows(files, output, next)) {
+      clear_replaced(files, output, next);
+    }
+    remove_emptied(files, next);
     return;
   }
   const std::optional<JournalState> made = journal_of(files, next);
   if (!made) {
     const std::vector<std::string> names = files.list(next);
-    if (std::all_of(names.begin(), names.end(), is_run_file)) {
+    if (std::all_of(names.begin(), names.end(), [](const std::string& name) {
+          return is_run_file(name) || is_nobodys(name);
+        })) {
       remove_remains(files, next, names);
       return;
     }
@@ -143,8 +171,12 @@ void finish_exchange(Files& files, const std::string& output, const std::string&
   }
   if (made->run.finish && follows(files, next, output)) {
     require_nobody(files, next);
-    const auto lock = lock_output(files, output, {.holder = holder, .adopt = {}});
-    exchange_outputs(files, output, next);
+    // Another start may have exchanged them meanwhile: this is then the lock of the new one.
+    if (const auto lock = lock_output(files, output, {.holder = holder, .adopt = {}});
+        follows(files, next, output)) {
+      exchange_outputs(files, output, next);
+    }
+    remove_emptied(files, next);
   }
 }
 

@@ -20,8 +20,13 @@ std::string next_directory(const std::string& output);  // OUT.update
 bool follows_output(Files& files, const std::string& next, const std::string& output);
 
 // `next` is finished, nobody has it open, and the caller holds the lock of `output`. Other people's
-// files in the old output move along; what a run left there is deleted.
+// files in the old output move along; what a run left there is deleted. What is left of it, at
+// `next`, is for remove_emptied().
 void exchange_outputs(Files& files, const std::string& output, const std::string& next);
+
+// When the lock of the old output is released: network file systems keep a name for each file that
+// is open, and the directory with it; the next start finds what cannot be removed.
+void remove_emptied(Files& files, const std::string& next);
 
 // Before an output is opened: completes an exchange that was begun. `holder` is for locks.
 void finish_exchange(Files& files, const std::string& output, const std::string& holder);

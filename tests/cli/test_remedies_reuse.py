@@ -23,6 +23,7 @@ cannot_follow(OLDER, "rows of both in one output would differ", "another process
               "session/reuse_test.cpp")
 cannot_follow(OLDER, "has other arrays than this run writes",
               "the settings that make arrays are compared before")
+cannot_follow(UPDATE, " the permissions of ", "a directory that this process has made and does not own")
 cannot_follow(UPDATE, "is where a file system is mounted", "a mount: session/update_test.cpp")
 
 
@@ -107,6 +108,32 @@ def test_what_is_no_output(grown):
     assert reused(t) == 4
 
 
+@follows(UPDATE, "is the output that --update updates", "not one record of this input has a vector")
+def test_an_update_of_itself_and_of_nothing(t):
+    t.works(*t.embed())
+    grow(t)
+    t.fails(2, "leave it out: --update takes its rows", *t.embed("--update", "--reuse", t.out))
+    before, text = t.vectors().tolist(), t.input.read_text()
+    t.input.write_text("id,sequence\na,A?C\nb,M?K\n")
+    t.fails(65, "correct the input, and give the same command again",
+            *t.embed("--update", "--allow-nucleotides"))
+    assert t.vectors().tolist() == before
+    t.input.write_text(text)
+    t.works(*t.embed("--update"))
+    assert reused(t) == 4
+
+
+@follows("lib/session/run_identity.cpp", "was made with ")
+def test_an_update_with_other_settings(t):
+    t.works(*t.embed())
+    grow(t)
+    line = t.fails(73, "use the same setting, or --overwrite in place of --update",
+                   *t.embed("--update", "--normalize", "l2"))
+    assert "--reuse" not in line
+    t.works(*t.embed("--overwrite", "--normalize", "l2"))
+    t.works(*t.embed("--update", "--normalize", "l2"))
+
+
 @follows(OLDER, "is the output itself")
 def test_the_output_itself(grown):
     t = grown
@@ -114,6 +141,8 @@ def test_the_output_itself(grown):
     (t.out / "run.json").unlink()
     t.works(*t.embed("--overwrite", "--time-limit", "1ms"), code=75)
     t.fails(2, "name another --output", *t.embed("--reuse", "old"))
+    t.fails(2, "name another --output", *t.embed("--reuse", "old", "--overwrite"))
+    assert (t.out / "journal.jsonl").exists()
     t.out = t.folder / "out"
     t.works(*t.embed("--reuse", "old"))
 

@@ -358,6 +358,10 @@ def test_another_image_of_the_same_size_and_time_is_seen_by_its_content(longhaul
         assert reuse(out) == expected
     assert longhaul_fake(*options, folder / "fresh").code == 0
     assert contents(folder / "content") == contents(folder / "fresh")
+    # Nor is an update nothing to do.
+    assert longhaul_fake(*options, first, "--update", "--reuse-by", "content").code == 0
+    assert reuse(first) == counts(3, 0, 1, 0)
+    assert contents(first) == contents(folder / "fresh")
 
 
 def test_lost_stamps_only_cost_reading(longhaul_fake, image_model, images, folder):

@@ -363,4 +363,23 @@ TEST_CASE("the output itself, and what is no output, are refused", "[session]") 
   nights.stop_at_look.reset();
   nights.config.reuse = {nights.config.output};
   CHECK(nights.failure().code() == ExitCode::kUsage);
+  // Before anything is deleted.
+  const std::string journal = nights.content("journal.jsonl");
+  nights.config.overwrite = true;
+  CHECK(nights.failure().code() == ExitCode::kUsage);
+  CHECK(nights.content("journal.jsonl") == journal);
+}
+
+TEST_CASE("reasons for low bits do not grow from night to night", "[session]") {
+  Nights nights({{"fake", true}, {"capacity_rows", 1}, {"part_tokens", 64}});
+  nights.config.output = nights.old;
+  std::size_t second = 0;
+  for (int night = 1; night <= 4; ++night) {
+    nights.config.update = true;
+    nights.records.pop_back();
+    nights.run();
+    const std::size_t reasons = nights.report().at("bits_reasons").dump().size();
+    second = night == 2 ? reasons : second;
+    CHECK((night <= 2 || reasons == second));
+  }
 }

@@ -178,10 +178,11 @@ TEST_CASE("a link is followed, and where a file system is mounted nothing is exc
     const std::vector<std::string> expected = scene.fresh();
     const std::string link = scene.directory + "/link";
     std::filesystem::create_directory_symlink(scene.config.output, link);
-    scene.config.output = link;
+    scene.config.output = link + GENERATE("", "/", "/.");
     REQUIRE(scene.run().code == ExitCode::kDone);
     CHECK(std::filesystem::is_symlink(link));
     CHECK(scene.results() == expected);
+    CHECK_FALSE(std::filesystem::exists(link + ".update"));
   }
 }
 
@@ -203,6 +204,76 @@ TEST_CASE("a directory that has the next output's name and is another's is left 
   }
   CHECK(scene.failure().code() == ExitCode::kMismatch);
   CHECK_FALSE(std::filesystem::is_empty(next));
+}
+
+TEST_CASE("an update that gives no record a vector leaves the output as it was", "[session]") {
+  Nightly scene;
+  const std::vector<std::string> before = scene.results();
+  scene.records = night(1);
+  const std::vector<std::string> expected = scene.fresh();
+  for (Record& record : scene.records) {
+    record.payload = "M?K";
+  }
+  const Error error = scene.failure();
+  CHECK(error.code() == ExitCode::kBadData);
+  CHECK_THAT(error.what(), Catch::Contains("stays as it was"));
+  CHECK(scene.results() == before);
+  CHECK(scene.content("notes.txt") == "somebody's");
+  scene.records = night(1);
+  REQUIRE(scene.run().code == ExitCode::kDone);
+  CHECK(scene.results() == expected);
+  CHECK(scene.alone());
+}
+
+TEST_CASE("what is not the run's moves along, and permissions stay", "[session]") {
+  Nightly scene;
+  scene.records = night(1);
+  std::ofstream(scene.config.output + "/embeddings.umap.npy") << "somebody's";
+  std::filesystem::permissions(scene.config.output, std::filesystem::perms::owner_all);
+  scene.files.exchanges = GENERATE(true, false);
+  REQUIRE(scene.run().code == ExitCode::kDone);
+  CHECK(scene.content("embeddings.umap.npy") == "somebody's");
+  CHECK(scene.content("notes.txt") == "somebody's");
+  CHECK(std::filesystem::status(scene.config.output).permissions() ==
+        std::filesystem::perms::owner_all);
+  CHECK(scene.alone());
+}
+
+TEST_CASE("an update does not take rows of itself twice, and another output may change meanwhile",
+          "[session]") {
+  Nightly scene;
+  scene.records = night(1);
+  SECTION("itself") {
+    scene.config.reuse = {scene.config.output + "/"};
+    CHECK(scene.failure().code() == ExitCode::kUsage);
+  }
+  SECTION("another") {
+    const std::string output = std::exchange(scene.config.output, scene.directory + "/other");
+    const auto make_other = [&](std::uint64_t n) {
+      scene.config.update = false;
+      scene.config.overwrite = true;
+      scene.records = night(n);
+      REQUIRE(scene.run().code == ExitCode::kDone);
+      scene.config.overwrite = false;
+      scene.config.update = true;
+    };
+    make_other(5);
+    scene.config.output = output;
+    scene.config.reuse = {scene.directory + "/other"};
+    scene.records = night(1);
+    scene.config.batch_size = 1;
+    scene.stop_at_look = 1;
+    REQUIRE(scene.run().interrupted);
+    scene.stop_at_look.reset();
+    scene.config.reuse.clear();
+    scene.config.output = scene.directory + "/other";
+    make_other(6);
+    scene.config.output = output;
+    scene.config.reuse = {scene.directory + "/other"};
+    scene.records = night(1);
+    REQUIRE(scene.run().code == ExitCode::kDone);
+    CHECK(scene.said("it begins anew"));
+  }
 }
 
 TEST_CASE("what an update left of before a retry is begun anew", "[session]") {
