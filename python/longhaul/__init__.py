@@ -10,7 +10,9 @@
     run.to_anndata()     # the accepted records as an AnnData
 
 An output that is not finished, or no output at all, is an ``OutputError`` that says what to do.
-Nothing is changed, and nothing but the tables is read into memory before it is asked for.
+So is one that ``--update`` or ``--retry-rejects`` has changed since it was opened: a ``Run`` never
+pairs records of one generation with vectors of another. Nothing is changed, and nothing but the
+tables is read into memory before it is asked for.
 """
 
 from longhaul._run import Array, NotFinishedError, OutputError, Run, open

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from longhaul._journal import Array, NotFinishedError, OutputError, read_journal
+from longhaul._errors import NotFinishedError, OutputError
+from longhaul._folder import Folder
+from longhaul._journal import Array, read_journal
 
 if TYPE_CHECKING:
     import anndata
@@ -36,11 +40,18 @@ def open(path: str | os.PathLike[str]) -> Run:
 
 
 class Run:
-    """A finished output. Row i of everything here is record i of the input."""
+    """A finished output. Row i of everything here is record i of the input.
+
+    It stays with the output as it was opened. Once ``longhaul embed --update`` has put another in
+    its place, or a retry has changed it, tables and memory maps that were asked for before are
+    still of the older one (but a retry fills rows in under a memory map), and to ask for others is
+    an OutputError: open the path again. It holds a file descriptor for as long as it is used.
+    """
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path  #: of the output directory
-        self._journal = read_journal(path)
+        self._folder = Folder(path)
+        self._journal = read_journal(self._folder)
 
     def __len__(self) -> int:
         """Records, with those that have no vector."""
@@ -58,13 +69,10 @@ class Run:
     @cached_property
     def info(self) -> dict[str, Any]:
         """run.json: model, settings, counts, machine, versions."""
-        path = self.path / "run.json"
-        try:
-            found = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise self._damaged(path, str(error)) from error
+        with self._reading("run.json") as file:
+            found = json.loads(file.read().decode("utf-8"))
         if not isinstance(found, dict):
-            raise self._damaged(path, "it is no object")
+            raise self._damaged("run.json", "it is no object")
         return found
 
     @property
@@ -96,16 +104,14 @@ class Run:
         for the counts of longhaul's own and ``truncated``; an empty cell is an empty text."""
         import pandas
 
-        path = self.path / "records.csv"
-        try:
-            names = [str(name) for name in pandas.read_csv(path, nrows=0).columns]
+        with self._reading("records.csv") as file:
+            names = [str(name) for name in pandas.read_csv(file, nrows=0).columns]
             own = names[:names.index("duplicate_of") + 1]  # behind it are the kept ones
             text = {name: str for name in names if name not in own or name not in NOT_TEXT}
-            found = pandas.read_csv(path, dtype=text, keep_default_na=False, low_memory=False)
-        except (OSError, ValueError) as error:
-            raise self._damaged(path, str(error)) from error
+            file.seek(0)
+            found = pandas.read_csv(file, dtype=text, keep_default_na=False, low_memory=False)
         if len(found) != len(self):
-            raise self._damaged(path, f"it has {len(found)} records, not {len(self)}")
+            raise self._damaged("records.csv", f"it has {len(found)} records, not {len(self)}")
         return found
 
     @cached_property
@@ -153,16 +159,26 @@ class Run:
         raise OutputError(f"{self.path} has no array {name!r}; there are {names}")
 
     def _map(self, name: str, shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
-        path = self.path / name
-        try:
-            found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise self._damaged(path, str(error)) from error
-        if found.shape != shape or found.dtype != np.dtype(dtype):
-            raise self._damaged(path, f"it is {found.dtype} of {found.shape}, "
-                                      f"not {np.dtype(dtype)} of {shape}")
-        return found
+        with self._reading(name) as file:
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                raise ValueError(f"it is of version {version}")
+            stored, by_column, kind = np.lib.format.read_array_header_1_0(file)
+            if stored != shape or kind != np.dtype(dtype):
+                raise ValueError(f"it is {kind} of {stored}, not {np.dtype(dtype)} of {shape}")
+            return np.memmap(file, kind, "r", file.tell(), shape, "F" if by_column else "C")
 
-    def _damaged(self, path: pathlib.Path, what: str) -> OutputError:
-        return OutputError(f"{path} is missing or damaged: {what}; "
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[BinaryIO]:
+        """A file of the output: what is wrong with it is damage."""
+        try:
+            with self._folder.reading(name) as file:
+                yield file
+        except OutputError:
+            raise
+        except (OSError, ValueError) as error:
+            raise self._damaged(name, str(error)) from error
+
+    def _damaged(self, name: str, what: str) -> OutputError:
+        return OutputError(f"{self.path / name} is missing or damaged: {what}; "
                            f"run longhaul verify {self.path}")
