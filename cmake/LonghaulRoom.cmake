@@ -3,26 +3,6 @@ function(longhaul_compile_together target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${LONGHAUL_UNITY} UNITY_BUILD_BATCH_SIZE 12)
 endfunction()
 
-# What nearly every test reads, compiled once for all test programs; nothing without LONGHAUL_UNITY.
-# The programs are compiled as the headers are: position independence as the compiler has it.
-function(longhaul_test_headers target)
-  if(NOT LONGHAUL_UNITY)
-    return()
-  endif()
-  if(NOT TARGET longhaul_test_headers)
-    file(WRITE "${PROJECT_BINARY_DIR}/generated/test_headers.cpp" "")
-    add_library(longhaul_test_headers OBJECT "${PROJECT_BINARY_DIR}/generated/test_headers.cpp")
-    set_target_properties(longhaul_test_headers PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-    target_link_libraries(longhaul_test_headers PRIVATE Catch2::Catch2 nlohmann_json::nlohmann_json
-                                                        longhaul_warnings)
-    target_precompile_headers(longhaul_test_headers PRIVATE
-      <catch2/catch.hpp> <nlohmann/json.hpp> <algorithm> <filesystem> <fstream> <functional> <map>
-      <random> <string> <thread> <vector>)
-  endif()
-  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-  target_precompile_headers(${target} REUSE_FROM longhaul_test_headers)
-endfunction()
-
 # A room is a folder of lib/ and a CMake target of the same name. It sees the headers of the rooms
 # it links and of no other: each room's include path holds one link, <room> -> lib/<room>.
 #
@@ -57,7 +37,6 @@ function(longhaul_test name)
   target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(test_${name} PRIVATE ${TEST_LINKS} ${TEST_PRIVATE} longhaul_test_main
                                              longhaul_warnings)
-  longhaul_test_headers(test_${name})
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77
                        ENVIRONMENT "LONGHAUL_SOURCE_DIR=${PROJECT_SOURCE_DIR}")

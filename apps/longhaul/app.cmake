@@ -60,7 +60,6 @@ if(LONGHAUL_TESTS)
   target_link_libraries(test_app PRIVATE longhaul_base longhaul_config longhaul_launch longhaul_test_main
                                          nlohmann_json::nlohmann_json spdlog::spdlog
                                          longhaul_warnings)
-  longhaul_test_headers(test_app)
   add_test(NAME app COMMAND test_app)
 
   add_executable(longhaul-fake "${PROJECT_SOURCE_DIR}/tests/fakes/backend_fake.cpp")

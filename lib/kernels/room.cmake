@@ -22,6 +22,4 @@ longhaul_test(kernels SOURCES attention_bits_test.cpp attention_test.cpp isa_tes
 if(TARGET test_kernels)
   # What they compare with is computed number by number.
   target_compile_options(test_kernels PRIVATE -O2 -ffp-contract=off)
-  # Headers compiled with other options are not theirs.
-  set_target_properties(test_kernels PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
 endif()
