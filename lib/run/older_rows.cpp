@@ -36,6 +36,7 @@ void require_tables(Files& files, const store::OutputReader& output) {
 
 std::vector<OlderRows::Arrays> OlderRows::open(const std::vector<store::OutputReader>& outputs) {
   std::vector<Arrays> opened;
+  opened.reserve(outputs.size());
   for (const store::OutputReader& output : outputs) {
     // Where no row is claimed, no file need be there.
     opened.push_back(output.rows() > 0 ? Arrays{output.arrays(), output.checksums()} : Arrays{});

@@ -106,8 +106,8 @@ class UpdateMode : public PlainMode {
  public:
   // `output`: locked, and what was begun there.
   UpdateMode(const config::RunConfig& config, const Host& host, std::string output,
-             std::unique_ptr<store::StoreDirectory> locked, std::vector<OlderOutput> reuse)
-      : PlainMode(config, host, std::nullopt, store::next_directory(output), std::move(reuse)),
+             std::unique_ptr<store::StoreDirectory> locked, const std::vector<OlderOutput>& reuse)
+      : PlainMode(config, host, std::nullopt, store::next_directory(output), reuse),
         output_(std::move(output)),
         locked_(std::move(locked)),
         generation_(run_begin_from_json(locked_->state()->begin).generation + 1) {
@@ -276,7 +276,7 @@ std::unique_ptr<Mode> update_mode(const config::RunConfig& config, const Host& h
     reuse.push_back(std::move(older));
   }
   discard_other(config, host, output, now);
-  return std::make_unique<UpdateMode>(config, host, output, std::move(locked), std::move(reuse));
+  return std::make_unique<UpdateMode>(config, host, output, std::move(locked), reuse);
 }
 
 }  // namespace longhaul::session

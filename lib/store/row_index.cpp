@@ -102,6 +102,7 @@ class RowIndex::IdKeys {
   friend IdKeys operator+(difference_type n, IdKeys keys) { return keys += n; }
   friend IdKeys operator-(IdKeys keys, difference_type n) { return keys -= n; }
   friend difference_type operator-(IdKeys a, IdKeys b) { return a.entry_ - b.entry_; }
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 sees a null pointer in it
   friend auto operator<=>(IdKeys a, IdKeys b) = default;
 
  private:
