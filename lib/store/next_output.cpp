@@ -35,12 +35,6 @@ bool follows(const JournalState& next, const JournalState& output) {
          reuse.front().value("state", "") == output.end.crc;
 }
 
-bool follows(Files& files, const std::string& next, const std::string& output) {
-  const auto new_one = journal_of(files, next);
-  const auto old_one = journal_of(files, output);
-  return new_one && old_one && follows(*new_one, *old_one);
-}
-
 // What NFS calls a file that is open and has no name any more.
 bool is_nobodys(const std::string& name) {
   return name.starts_with(".nfs");
@@ -103,7 +97,9 @@ std::string next_directory(const std::string& output) {
 }
 
 bool follows_output(Files& files, const std::string& next, const std::string& output) {
-  return follows(files, next, output);
+  const auto new_one = journal_of(files, next);
+  const auto old_one = journal_of(files, output);
+  return new_one && old_one && follows(*new_one, *old_one);
 }
 
 void exchange_outputs(Files& files, const std::string& output, const std::string& next) {
@@ -129,12 +125,12 @@ void finish_exchange(Files& files, const std::string& output, const std::string&
   const std::string next = next_directory(output);
   const std::string old = aside(output);
   if (files.kind(old) == PathKind::kDirectory && !files.exists(output) &&
-      follows(files, next, old)) {
+      follows_output(files, next, old)) {
     require_nobody(files, old);
     files.rename(next, output);
   }
   if (files.kind(old) == PathKind::kDirectory && !files.exists(next) &&
-      follows(files, output, old)) {
+      follows_output(files, output, old)) {
     require_nobody(files, old);
     files.rename(old, next);
     files.sync_directory(parent_directory(output));
@@ -142,9 +138,9 @@ void finish_exchange(Files& files, const std::string& output, const std::string&
   if (files.kind(next) != PathKind::kDirectory) {
     return;
   }
-  if (files.kind(output) == PathKind::kDirectory && follows(files, output, next)) {
+  if (files.kind(output) == PathKind::kDirectory && follows_output(files, output, next)) {
     if (const auto lock = lock_output(files, next, {.holder = holder, .adopt = {}});
-        follows(files, output, next)) {
+        follows_output(files, output, next)) {
       clear_replaced(files, output, next);
     }
     remove_emptied(files, next);
@@ -169,11 +165,11 @@ void finish_exchange(Files& files, const std::string& output, const std::string&
                 printable(next, 400) + " is an output of its own, and --update needs that name",
                 "move it away, and give the same command again");
   }
-  if (made->run.finish && follows(files, next, output)) {
+  if (made->run.finish && follows_output(files, next, output)) {
     require_nobody(files, next);
     // Another start may have exchanged them meanwhile: this is then the lock of the new one.
     if (const auto lock = lock_output(files, output, {.holder = holder, .adopt = {}});
-        follows(files, next, output)) {
+        follows_output(files, next, output)) {
       exchange_outputs(files, output, next);
     }
     remove_emptied(files, next);

@@ -26,7 +26,6 @@ void StampFile::put(std::uint64_t row, std::uint64_t mark) {
   std::memcpy(file_.piece(place_of(row), sizeof(mark)).data(), &mark, sizeof(mark));
 }
 
-// An array of uint64, as the checksums are one.
 void StampFile::finish(std::uint64_t rows) {
   file_.flush();
   if (rows > 0 &&
@@ -35,19 +34,6 @@ void StampFile::finish(std::uint64_t rows) {
   }
   file_.write_now(0, bytes_of(checksums_header(rows)));
   file_.sync();
-}
-
-StampReader::StampReader(Files& files, const std::string& path)
-    : data_(files.open(path, OpenMode::kRead)) {}
-
-std::optional<std::uint64_t> StampReader::of(std::uint64_t row) {
-  std::uint64_t mark = 0;
-  const auto found = data_.at(place_of(row), sizeof(mark));
-  if (found.size() < sizeof(mark)) {
-    return std::nullopt;
-  }
-  std::memcpy(&mark, found.data(), sizeof(mark));
-  return mark;
 }
 
 }  // namespace longhaul::store

@@ -6,12 +6,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "base/files.hpp"
 #include "base/hash.hpp"
-#include "store/block_reader.hpp"
+#include "store/array_reader.hpp"
 #include "store/gathered_file.hpp"
 
 namespace longhaul::store {
@@ -33,13 +32,7 @@ class StampFile {
   GatheredFile file_;
 };
 
-class StampReader {
- public:
-  StampReader(Files& files, const std::string& path);
-  std::optional<std::uint64_t> of(std::uint64_t row);  // nothing where the file ends before
-
- private:
-  BlockReader data_;
-};
+// An array of uint64 by row, as the checksums are one.
+using StampReader = ChecksumReader;
 
 }  // namespace longhaul::store
