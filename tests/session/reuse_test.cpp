@@ -65,27 +65,10 @@ constexpr std::uint64_t kNew = 3;
 constexpr std::uint64_t kChanged = 2;
 constexpr std::uint64_t kRemoved = 3;  // r0, r25, and r40 under its first name
 
-nlohmann::json all_outputs() {
-  return {{"fake", true}, {"layers", {"early"}}, {"tokens", true}};
-}
-// The same, and most records are longer than it takes.
-nlohmann::json short_windows() {
-  nlohmann::json model = all_outputs();
-  model["max_tokens"] = 12;
-  return model;
-}
-
-void use(Scene& scene, const nlohmann::json& model) {
-  scene.set_model(model);
-  if (model.contains("max_tokens")) {
-    scene.config.too_long = TooLong::kWindow;
-  }
-}
-
 // The first night's output, in OLD; the second night is to be embedded into OUT.
 struct Nights : Scene {
   explicit Nights(const nlohmann::json& model = {{"fake", true}}) {
-    use(*this, model);
+    use(model);
     records = first_night();
     REQUIRE(run().code == ExitCode::kRejected);
     old = directory + "/old";
@@ -134,7 +117,7 @@ TEST_CASE("only what an older output does not hold is computed, to the bits of a
           "[session]") {
   const auto model =
       GENERATE(nlohmann::json{{"fake", true}}, nlohmann::json{{"fake", true}, {"part_tokens", 64}},
-               all_outputs(), short_windows());
+               three_outputs(), short_windows());
   CAPTURE(model.dump());
   Nights nights(model);
   const std::vector<std::string> expected = nights.fresh();
@@ -193,7 +176,7 @@ TEST_CASE("a run that reuses goes on after a kill at any operation", "[session]"
 }
 
 TEST_CASE("a row that is not what its checksum says is computed, and said", "[session]") {
-  Nights nights(all_outputs());
+  Nights nights(three_outputs());
   const std::vector<std::string> expected = nights.fresh();
   const std::string name =
       GENERATE("embeddings.npy", "embeddings.early.npy", "tokens.npy", "checksums.npy");

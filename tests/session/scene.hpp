@@ -147,6 +147,18 @@ class SceneReader : public fakes::VectorReader {
   input::SourceIdentity source_;
 };
 
+// Two vectors of each record and those of its residues.
+inline nlohmann::json three_outputs() {
+  return {{"fake", true}, {"layers", {"early"}}, {"tokens", true}};
+}
+
+// The same, and most records are longer than it takes.
+inline nlohmann::json short_windows() {
+  nlohmann::json model = three_outputs();
+  model["max_tokens"] = 12;
+  return model;
+}
+
 class Scene {
  public:
   Scene() {
@@ -170,6 +182,14 @@ class Scene {
 
   void set_model(const nlohmann::json& model) {
     std::ofstream(resolved.config.model) << model.dump();
+  }
+
+  // Records that the model does not take whole go through windows.
+  void use(const nlohmann::json& model) {
+    set_model(model);
+    if (model.contains("max_tokens")) {
+      config.too_long = TooLong::kWindow;
+    }
   }
 
   SessionEnd run() {

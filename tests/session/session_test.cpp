@@ -11,23 +11,10 @@ using namespace longhaul::session::test;
 
 namespace {
 
-// Two vectors of each record and those of its residues.
-nlohmann::json three_outputs() {
-  return {{"fake", true}, {"layers", {"early"}}, {"tokens", true}};
-}
-
-// The same, and most records are longer than it takes.
-nlohmann::json short_windows() {
-  nlohmann::json model = three_outputs();
-  model["max_tokens"] = 12;
-  return model;
-}
-
-// Batches then end within a record.
+// Batches end within a record that takes windows.
 void use(Scene& scene, const nlohmann::json& model) {
-  scene.set_model(model);
+  scene.use(model);
   if (model.contains("max_tokens")) {
-    scene.config.too_long = TooLong::kWindow;
     scene.config.batch_size = 2;
   }
 }
