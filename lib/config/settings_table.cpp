@@ -168,6 +168,10 @@ std::vector<Row> make_table() {
           row(kNumbers, {"gaps"}, "POLICY",
               "what to do with the '-' and '.' of alignments: reject the record, or remove them",
               v::choice(&C::gaps))),
+      makes_numbers(row(kNumbers, {"skip-duplicates"}, "KIND",
+                        "off; exact: equal records are computed once; dhash: images that look like "
+                        "an earlier one have no vector",
+                        v::choice(&C::skip_duplicates))),
       row(kNumbers, {"allow-batch-dependent"}, "",
           "embed with a model whose vectors depend on the other records of their batch; the output "
           "is marked as numeric",
@@ -227,10 +231,6 @@ std::vector<Row> make_table() {
       row(kBadRecords, {"retry-rejects"}, "", "embed again only the rejected rows of the output",
           v::toggle(&C::retry_rejects)),
 
-      makes_numbers(
-          row(kImages, {"skip-duplicates"}, "KIND", "off, exact, or dhash (near-identical images)",
-              v::choice(&C::skip_duplicates)),
-          MakesNumbers::kOfImages),
       makes_numbers(
           row(kImages, {"max-pixels"}, "N", "larger images are rejected from their header",
               v::count(&C::max_pixels, kPositive)),

@@ -40,6 +40,11 @@ enum class Reason : std::uint8_t {
 };
 std::string_view to_string(Reason reason);
 std::optional<Reason> reason_from_string(std::string_view text);
+// Whether it is of a record that was encoded, or was to be: nothing is wrong with the record
+// itself.
+constexpr bool is_of_encoding(Reason reason) {
+  return reason == Reason::kOutOfMemory || reason == Reason::kNotFinite;
+}
 // What a user can do about it, as half a sentence. What changes the input or the numbers needs an
 // output of its own, and what_to_do() adds that where a remedy does not name --retry-rejects.
 std::string_view remedy(Reason reason);

@@ -49,7 +49,7 @@ void DuplicateFilter::grow() {
 std::optional<std::uint64_t> DuplicateFilter::first_of(const Hash128& content, std::uint64_t row) {
   std::size_t place = place_of(content);
   if (row_[place] != 0) {
-    return row_[place] - 1;
+    return row_[place] - 1 == row ? std::nullopt : std::optional(row_[place] - 1);
   }
   if ((used_ + 1) * 10 > row_.size() * 9) {
     grow();

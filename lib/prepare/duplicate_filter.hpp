@@ -1,5 +1,5 @@
-// Which images were seen before. The one thing whose memory grows with the input: 27 to 40 bytes an
-// image for contents, 18 to 27 for likenesses (memory_bytes() says how much). Nothing is written:
+// Which records were seen before. The one thing whose memory grows with the input: 27 to 40 bytes a
+// record for contents, 18 to 27 for likenesses (memory_bytes() says how much). Nothing is written:
 // what a resumed run needs is in records.csv, whose accepted rows are put in again in order.
 // One thread at a time.
 #pragma once
@@ -14,15 +14,18 @@ namespace longhaul::prepare {
 
 class DuplicateFilter {
  public:
-  enum class Key { kContent, kLikeness };  // 128-bit hash of the bytes; 64-bit hash of the picture
+  enum class Key {
+    kContent,
+    kLikeness
+  };  // 128-bit hash of the content; 64-bit hash of the picture
   explicit DuplicateFilter(Key key);
 
-  // The row of the first image with this key, or nothing when it is this one. Rows are offered in
-  // ascending order.
+  // The row of the first record with this key, or nothing when it is this one. Rows are offered in
+  // ascending order; one may be offered again.
   std::optional<std::uint64_t> first_of(const Hash128& content, std::uint64_t row);
   std::optional<std::uint64_t> first_of(std::uint64_t likeness, std::uint64_t row);
 
-  std::uint64_t images() const { return used_; }
+  std::uint64_t records() const { return used_; }
   std::uint64_t memory_bytes() const;
 
  private:

@@ -35,6 +35,8 @@ struct Prepared {
   std::optional<std::uint64_t>
       likeness;                  // images: equal for pictures that look alike, if asked for
   std::optional<Defect> defect;  // no vector, and why
+  // Row of an earlier record whose vector it has, and so is not computed.
+  std::optional<std::uint64_t> repeats;
 };
 
 // What a row of a batch is of: a record, or one of the segments of a long one.

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,10 +28,6 @@ struct Standing {
   std::optional<store::RowIndex::Place> row;  // that is taken; nothing: it is computed
   bool known_id = false;                      // its id has a row there, of whatever content
 };
-
-// The earlier row that a record repeats whose row is taken, where duplicates are looked for: those
-// that are computed are compared when they are assembled.
-using RepeatedRow = std::function<std::optional<std::uint64_t>(const prepare::Prepared& record)>;
 
 class OlderRows {
  public:

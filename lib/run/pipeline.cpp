@@ -32,7 +32,7 @@ class Pipeline {
                  from ? rejected_so_far(counters_from_json(from->counters), from->late) : 0,
                  parts.log),
         source_(WindowSource(parts.reader, parts.preprocessor, settings.window,
-                             from ? from->window : 0, parts.older),
+                             from ? from->window : 0, parts.older, hooks.repeated),
                 parts.preprocessor, parts.governor,
                 {.parts = settings.parts,
                  .rows = settings.batch_rows,
@@ -46,7 +46,7 @@ class Pipeline {
                  [this](const Record& record, const Defect& defect) {
                    rejects_.rejected_late(record, defect);
                  },
-                 parts.older},
+                 parts.older, hooks.without_vector},
                 hooks.now, from),
         batches_(kBatchesAhead),
         results_(kBatchesAhead) {}

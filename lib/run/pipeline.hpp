@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -68,8 +69,10 @@ struct PipelineHooks {
   std::function<void(RepeatedIds&)> recall_ids = {};
   // The encoder in float32, for rows that came out non-finite at a lower precision.
   std::function<encode::Encoder&()> fp32_fallback;
-  // The earlier row that a record repeats whose row is taken; the prepare thread's.
+  // Where duplicates are looked for; the prepare thread's.
   RepeatedRow repeated = {};
+  // Rows that earlier sessions rejected when they had been compared: see WindowWriter.
+  std::map<std::uint64_t, Defect> without_vector = {};
 };
 
 struct PipelineParts {

@@ -1,24 +1,27 @@
 #include "run/window_source.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace longhaul::run {
 
 WindowSource::WindowSource(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
                            const WindowSettings& settings, std::uint64_t next_index,
-                           OlderRows* older)
+                           OlderRows* older, RepeatedRow repeated)
     : reader_(reader),
       preprocessor_(preprocessor),
       settings_(settings),
       next_index_(next_index),
-      older_(older) {}
+      older_(older),
+      repeated_(std::move(repeated)) {}
 
 void WindowSource::look_at_older(Window& window) const {
   older_->recall(window.records);
   preprocessor_.identify(window.records);
   window.standings.reserve(window.records.size());
   for (const prepare::Prepared& record : window.records) {
-    window.standings.push_back(record.defect ? Standing{} : older_->standing_of(record));
+    window.standings.push_back(record.defect || record.repeats ? Standing{}
+                                                               : older_->standing_of(record));
   }
 }
 
@@ -39,8 +42,14 @@ std::optional<Window> WindowSource::next() {
       break;
     }
     window.records.push_back(preprocessor_.measure(std::move(*record)));
-    const prepare::Prepared& measured = window.records.back();
+    prepare::Prepared& measured = window.records.back();
     if (measured.defect) {
+      continue;
+    }
+    if (repeated_ && measured.hash != Hash128{}) {
+      measured.repeats = repeated_(measured);
+    }
+    if (measured.repeats) {
       continue;
     }
     for (std::uint32_t segment = 0; segment < std::max(measured.segments, 1U); ++segment) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -14,6 +15,10 @@
 
 namespace longhaul::run {
 
+// The row of the earlier record that a record repeats, whose hash is known: nothing for a first
+// one.
+using RepeatedRow = std::function<std::optional<std::uint64_t>(const prepare::Prepared& record)>;
+
 struct Window {
   std::uint64_t index = 0;
   input::InputPosition start;              // of its first record
@@ -21,7 +26,7 @@ struct Window {
   bool ends_input = false;                 // it would have taken more records
   input::InputProgress progress;           // of reading, at its end
   std::vector<prepare::Prepared> records;  // in input order
-  std::vector<plan::Slot> order;           // of the accepted ones; of long ones their segments
+  std::vector<plan::Slot> order;           // of those to be computed; of long ones their segments
   std::vector<Standing> standings;         // of each record; empty where there are no older rows
 
   bool is_taken(std::uint32_t record) const {
@@ -37,10 +42,11 @@ struct WindowSettings {
 class WindowSource {
  public:
   // `next_index` is that of the window at which the reader stands. `older`: null where all records
-  // are computed.
+  // are computed. `repeated`: empty where nobody compares; asked of what has a hash when it is
+  // measured, sequences. Of images that is told when they are assembled.
   WindowSource(input::RecordReader& reader, const prepare::Preprocessor& preprocessor,
-               const WindowSettings& settings, std::uint64_t next_index,
-               OlderRows* older = nullptr);
+               const WindowSettings& settings, std::uint64_t next_index, OlderRows* older = nullptr,
+               RepeatedRow repeated = {});
 
   // Nothing at the end of the input. With Order::kInput, which knows no segments, a window grows
   // until its accepted records fill whole groups, so that no group is cut by a window's edge.
@@ -54,6 +60,7 @@ class WindowSource {
   const WindowSettings settings_;
   std::uint64_t next_index_;
   OlderRows* older_;
+  const RepeatedRow repeated_;
 };
 
 }  // namespace longhaul::run

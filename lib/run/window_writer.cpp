@@ -70,13 +70,18 @@ void set_start(store::Progress& progress, const input::InputPosition& start) {
 WindowWriter::WindowWriter(store::EmbeddingStore& store, const Settings& settings,
                            std::function<Clock::time_point()> now,
                            const std::optional<store::Progress>& from)
-    : store_(store), settings_(settings), now_(std::move(now)), last_commit_(now_()) {
+    : store_(store),
+      settings_(settings),
+      now_(std::move(now)),
+      last_commit_(now_()),
+      without_vector_(settings.without_vector) {
   if (from) {
     counters_ = counters_from_json(from->counters);
     rows_complete_ = from->window_start;
     for (const LateOutcome& outcome : from->late) {
-      late_.emplace(outcome.row, outcome);
+      keep(outcome);
     }
+    late_uncommitted_.clear();  // they are committed
     embedded_committed_ = embedded(from->position);
   }
 }
@@ -96,33 +101,12 @@ void WindowWriter::write(EncodedJob job) {
     place(window);
   }
   take(job);
-  std::vector<std::pair<const Record*, Defect>> refused;
-  std::vector<std::span<const float>> numbers;
-  for (std::uint32_t i = 0; i < job.records.size(); ++i) {
-    const Record& record = window.records[job.records[i]].record;
-    const std::uint64_t row = record.row;
-    if (job.has_vector[i] && !store_.put(row, job.rows.row(i, numbers))) {
-      refused.emplace_back(&record, unstorable(store_.layout().outputs, numbers));
-      job.late.push_back({.row = row,
-                          .status = Status::kRejected,
-                          .defect = refused.back().second,
-                          .duplicate_of = std::nullopt,
-                          .hash = std::nullopt});
-    }
-  }
-  for (const LateOutcome& outcome : job.late) {
-    late_.emplace(outcome.row, outcome);
-    late_uncommitted_.push_back(outcome);
-  }
-  for (const LateOutcome& outcome : job.late) {
-    if (outcome.status == Status::kDuplicate) {
-      write_duplicate(outcome);
-    }
-  }
+  Refused refused;
+  put(job, refused);
   store::Progress progress;
   progress.counters = nullptr;
   if (job.last) {
-    complete(window);
+    complete(window, refused);
     progress.window = window.index + 1;
     set_start(progress, window.end);
   } else {
@@ -145,6 +129,42 @@ void WindowWriter::write(EncodedJob job) {
   commit_if_due();
 }
 
+void WindowWriter::put(EncodedJob& job, Refused& refused) {
+  const Window& window = *job.window;
+  std::vector<std::span<const float>> numbers;
+  for (std::uint32_t i = 0; i < job.records.size(); ++i) {
+    const Record& record = window.records[job.records[i]].record;
+    const std::uint64_t row = record.row;
+    if (job.has_vector[i] && !store_.put(row, job.rows.row(i, numbers))) {
+      refused.emplace_back(&record, unstorable(store_.layout().outputs, numbers));
+      job.late.push_back({.row = row,
+                          .status = Status::kRejected,
+                          .defect = refused.back().second,
+                          .duplicate_of = std::nullopt,
+                          .hash = std::nullopt});
+    }
+  }
+  // What is rejected comes first: others may repeat it.
+  for (const LateOutcome& outcome : job.late) {
+    if (outcome.status == Status::kRejected) {
+      keep(outcome);
+    }
+  }
+  for (LateOutcome& outcome : job.late) {
+    if (outcome.status == Status::kDuplicate) {
+      settle_duplicate(window.records[outcome.row - window.start.row].record, outcome, refused);
+    }
+  }
+}
+
+void WindowWriter::keep(const LateOutcome& outcome) {
+  late_.emplace(outcome.row, outcome);
+  late_uncommitted_.push_back(outcome);
+  if (outcome.defect && is_of_encoding(outcome.defect->reason)) {
+    without_vector_.emplace(outcome.row, *outcome.defect);
+  }
+}
+
 void WindowWriter::take(const EncodedJob& job) {
   for (const std::uint32_t index : job.taken) {
     const std::uint64_t row = job.window->records[index].record.row;
@@ -165,18 +185,31 @@ void WindowWriter::count_reuse(const Standing& standing) {
   }
 }
 
-void WindowWriter::write_duplicate(const LateOutcome& outcome) {
-  const auto original = late_.find(*outcome.duplicate_of);
-  // The encoder may have given the first one nothing that can be stored.
-  const bool nothing = original != late_.end() && original->second.status == Status::kRejected;
-  if (settings_.copy_to_duplicates && !nothing) {
-    const std::vector<std::vector<float>> numbers = store_.get(*outcome.duplicate_of);
-    const std::vector<std::span<const float>> spans(numbers.begin(), numbers.end());
-    if (store_.put(outcome.row, spans)) {
-      return;
-    }
+void WindowWriter::settle_duplicate(const Record& record, LateOutcome& outcome, Refused& refused) {
+  if (const auto first = without_vector_.find(*outcome.duplicate_of);
+      first != without_vector_.end()) {
+    outcome.status = Status::kRejected;
+    outcome.duplicate_of.reset();
+    outcome.defect = first->second;
+    refused.emplace_back(&record, first->second);
+  } else {
+    write_duplicate(outcome);
   }
-  store_.put_nan(outcome.row);
+  keep(outcome);
+}
+
+void WindowWriter::write_duplicate(const LateOutcome& outcome) {
+  if (!settings_.copy_to_duplicates) {
+    store_.put_nan(outcome.row);
+    return;
+  }
+  const std::vector<std::vector<float>> numbers = store_.get(*outcome.duplicate_of);
+  const std::vector<std::span<const float>> spans(numbers.begin(), numbers.end());
+  if (!store_.put(outcome.row, spans)) {
+    throw Error(ExitCode::kInternal, "row " + std::to_string(*outcome.duplicate_of) +
+                                         " cannot be stored again as row " +
+                                         std::to_string(outcome.row));
+  }
 }
 
 void WindowWriter::place(const Window& window) {
@@ -189,7 +222,17 @@ void WindowWriter::place(const Window& window) {
   placed_ = window.index;
 }
 
-void WindowWriter::complete(const Window& window) {
+void WindowWriter::complete(const Window& window, Refused& refused) {
+  for (const prepare::Prepared& prepared : window.records) {
+    if (prepared.repeats) {
+      LateOutcome outcome{.row = prepared.record.row,
+                          .status = Status::kDuplicate,
+                          .defect = std::nullopt,
+                          .duplicate_of = prepared.repeats,
+                          .hash = std::nullopt};
+      settle_duplicate(prepared.record, outcome, refused);
+    }
+  }
   if (!std::exchange(ids_recalled_, true) && settings_.recall_ids) {
     settings_.recall_ids(ids_);
   }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "domain/counters.hpp"
@@ -29,6 +30,8 @@ class WindowWriter {
     // Told of each vector that the store cannot take. What it throws is thrown by write().
     std::function<void(const Record&, const Defect&)> rejected = {};
     OlderRows* older = nullptr;  // where the rows are that jobs take
+    // Of earlier sessions, see without_vector_.
+    std::map<std::uint64_t, Defect> without_vector = {};
   };
 
   // `from` is what an earlier session committed.
@@ -49,13 +52,20 @@ class WindowWriter {
   double seconds_committing() const { return seconds_committing_; }
 
  private:
+  // Records that the encoder gave nothing that can be stored.
+  using Refused = std::vector<std::pair<const Record*, Defect>>;
+
   // What is placed once, with the first batch of it that is written.
   void place(const Window& window);
   void take(const EncodedJob& job);
-  void complete(const Window& window);
+  void complete(const Window& window, Refused& refused);
   void count_reuse(const Standing& standing);
   std::uint64_t embedded(std::uint64_t position) const;
+  void put(EncodedJob& job, Refused& refused);
+  // What repeats a record that has no vector is rejected as that one was.
+  void settle_duplicate(const Record& record, LateOutcome& outcome, Refused& refused);
   void write_duplicate(const LateOutcome& outcome);
+  void keep(const LateOutcome& outcome);
 
   store::EmbeddingStore& store_;
   const Settings settings_;
@@ -72,6 +82,8 @@ class WindowWriter {
   std::optional<store::Progress> pending_;     // not committed yet
   std::vector<LateOutcome> late_uncommitted_;  // of the window in hand, for the next commit
   std::map<std::uint64_t, LateOutcome> late_;  // of the window in hand, by row
+  // Rows that later records can repeat and to which the encoder gave nothing that can be stored.
+  std::map<std::uint64_t, Defect> without_vector_;
 };
 
 }  // namespace longhaul::run

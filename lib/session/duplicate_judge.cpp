@@ -10,11 +10,6 @@ namespace {
 
 using Vector = store::MergedOutput::Vector;
 
-// Of what was looked at and encoded: its content is to blame, or chance.
-bool was_compared(const RecordRow& row) {
-  return row.status == Status::kOk || (row.defect && row.defect->reason == Reason::kNotFinite);
-}
-
 }  // namespace
 
 DuplicateJudge::DuplicateJudge(SkipDuplicates kind, const std::vector<std::string>& kept_columns)
@@ -43,27 +38,15 @@ std::optional<std::uint64_t> DuplicateJudge::first_of(const RecordRow& row) {
 }
 
 Vector DuplicateJudge::judge(RecordRow& row) {
-  if (!filter_ || !was_compared(row)) {
+  if (!filter_ || row.status != Status::kOk) {
     return Vector::kOwn;
   }
   const std::optional<std::uint64_t> original = first_of(row);
-  const bool has_vector = row.status == Status::kOk;
   if (!original) {
-    if (!has_vector) {
-      without_vector_.insert(row.position);
-    }
-    return Vector::kOwn;
-  }
-  const bool original_has = !without_vector_.contains(*original);
-  if (has_vector && !original_has) {
     return Vector::kOwn;
   }
   row.status = Status::kDuplicate;
   row.duplicate_of = original;
-  row.defect.reset();
-  if (!original_has) {
-    return Vector::kOwn;  // it has none either
-  }
   return kind_ == SkipDuplicates::kExact ? Vector::kOriginals : Vector::kNone;
 }
 

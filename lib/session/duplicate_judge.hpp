@@ -1,12 +1,11 @@
 // Which records of a merged output repeat earlier ones, as a single run with --skip-duplicates
 // would have found: shards compare nothing, so this looks at the lines of records.csv in order.
-// A record that has a vector is never taken for one that has none. Memory grows with the records
-// that are remembered (prepare/duplicate_filter.hpp); off, it costs nothing. One thread.
+// A record without a vector is rejected for itself, and nothing repeats it. Memory grows with the
+// records that are remembered (prepare/duplicate_filter.hpp); off, it costs nothing. One thread.
 #pragma once
 
 #include <cstddef>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -31,7 +30,6 @@ class DuplicateJudge {
   SkipDuplicates kind_;
   std::size_t likeness_ = 0;  // its column among the kept ones
   std::optional<prepare::DuplicateFilter> filter_;
-  std::set<std::uint64_t> without_vector_;  // of the rows that are remembered
 };
 
 }  // namespace longhaul::session

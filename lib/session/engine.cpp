@@ -6,7 +6,6 @@
 #include "plan/model_memory_check.hpp"
 #include "session/auto_settings.hpp"
 #include "session/fp32_fallback.hpp"
-#include "session/resume_scan.hpp"
 #include "session/run_identity.hpp"
 #include "session/session_checks.hpp"
 
@@ -30,17 +29,30 @@ std::unique_ptr<encode::Encoder> load(const EngineParts& parts) {
   return encoder;
 }
 
+// Those that repeat others are not computed, so that batches of the input's order would be others.
+void require_fit_for_sequences(const config::RunConfig& config) {
+  if (config.skip_duplicates == SkipDuplicates::kDhash) {
+    throw Error(ExitCode::kUsage, "--skip-duplicates dhash is for images",
+                "use --skip-duplicates exact, or leave it out");
+  }
+  if (config.order == Order::kInput || config.pooling == Pooling::kMeanCompat) {
+    throw Error(
+        ExitCode::kUsage,
+        "--skip-duplicates does not go with --order input, where a row depends on its batch",
+        "use --order length, or leave out --skip-duplicates");
+  }
+}
+
 // Rows that stand beside others are not compared: what repeats a row that has a vector gets one of
 // its own.
-std::unique_ptr<prepare::DuplicateFilter> duplicate_filter(const EngineParts& parts,
-                                                           const Mode& mode) {
+std::unique_ptr<Compared> what_is_compared(const EngineParts& parts, const Mode& mode) {
   if (parts.config.skip_duplicates == SkipDuplicates::kOff || !mode.facts().whole) {
     return nullptr;
   }
   if (parts.model.card.modality != Modality::kImage) {
-    throw Error(ExitCode::kUsage, "--skip-duplicates is for images", "leave it out");
+    require_fit_for_sequences(parts.config);
   }
-  return std::make_unique<prepare::DuplicateFilter>(duplicate_key(parts.config));
+  return std::make_unique<Compared>(duplicate_key(parts.config));
 }
 
 run::RejectLimits stopping_limits(const run::RejectLimits& asked, StoppingLimits which) {
@@ -69,7 +81,7 @@ Engine make_engine(const EngineParts& parts, Mode& mode) {
   }
   engine.fp32_fallback =
       fp32_fallback(parts.host.workshop, parts.model, parts.options, parts.host.log);
-  engine.duplicates = duplicate_filter(parts, mode);
+  engine.duplicates = what_is_compared(parts, mode);
   engine.preprocessor = parts.host.workshop.make_preprocessor(
       parts.config, parts.model.card, parts.config.workers.value_or(threads),
       engine.duplicates ? first_finder(*engine.duplicates) : DuplicateOf{});

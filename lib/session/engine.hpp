@@ -10,16 +10,16 @@
 #include "encode/encoder.hpp"
 #include "encode/model_file.hpp"
 #include "plan/memory_governor.hpp"
-#include "prepare/duplicate_filter.hpp"
 #include "run/pipeline.hpp"
 #include "session/mode.hpp"
+#include "session/resume_scan.hpp"
 
 namespace longhaul::session {
 
 struct Engine {
   std::unique_ptr<encode::Encoder> encoder;
-  std::function<encode::Encoder&()> fp32_fallback;       // empty at float32
-  std::unique_ptr<prepare::DuplicateFilter> duplicates;  // null where nobody compares
+  std::function<encode::Encoder&()> fp32_fallback;  // empty at float32
+  std::unique_ptr<Compared> duplicates;             // null where nobody compares
   std::unique_ptr<prepare::Preprocessor> preprocessor;
   nlohmann::json fingerprint;  // of this run, on the device that it has
   Choices choices;

@@ -43,21 +43,27 @@ std::vector<std::string> output_columns(const config::RunConfig& config,
 }
 
 void remember_rows(const store::OutputReader& output, prepare::DuplicateFilter::Key key,
-                   prepare::DuplicateFilter& filter) {
+                   Compared& compared) {
+  store::RejectCursor rejects = output.rejects();
+  for (RecordRow reject; rejects.next(reject);) {
+    if (is_of_encoding(reject.defect.value().reason)) {
+      compared.without_vector.emplace(reject.position, *reject.defect);
+    }
+  }
   const std::vector<std::string>& kept = output.layout().kept_columns;
   const auto likeness = static_cast<std::size_t>(
       std::find(kept.begin(), kept.end(), prepare::kLikenessColumn) - kept.begin());
   store::RecordCursor records = output.records();
   for (RecordRow record; records.next(record);) {
-    if (record.status != Status::kOk) {
+    if (record.status != Status::kOk && !compared.without_vector.contains(record.row)) {
       continue;
     }
     if (key == prepare::DuplicateFilter::Key::kContent) {
       if (record.hash != Hash128{}) {
-        filter.first_of(record.hash, record.row);
+        compared.filter.first_of(record.hash, record.row);
       }
     } else if (const auto value = parse_hex(record.kept.at(likeness))) {
-      filter.first_of(*value, record.row);
+      compared.filter.first_of(*value, record.row);
     }
   }
 }
@@ -70,8 +76,8 @@ void recall_ids(const store::OutputReader& output, run::RepeatedIds& ids) {
   }
 }
 
-DuplicateOf first_finder(prepare::DuplicateFilter& filter) {
-  return [&filter](const prepare::Prepared& prepared) {
+DuplicateOf first_finder(Compared& compared) {
+  return [&filter = compared.filter](const prepare::Prepared& prepared) {
     const std::uint64_t row = prepared.record.row;
     return prepared.likeness ? filter.first_of(*prepared.likeness, row)
                              : filter.first_of(prepared.hash, row);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,14 @@ namespace longhaul::session {
 // The earlier row that a prepared record repeats; nothing for a first one.
 using DuplicateOf = std::function<std::optional<std::uint64_t>(const prepare::Prepared& prepared)>;
 
+// What --skip-duplicates remembers: of each record that was compared its key and its row, and which
+// of these rows have no vector all the same.
+struct Compared {
+  explicit Compared(prepare::DuplicateFilter::Key key) : filter(key) {}
+  prepare::DuplicateFilter filter;
+  std::map<std::uint64_t, Defect> without_vector;
+};
+
 // What --skip-duplicates compares.
 prepare::DuplicateFilter::Key duplicate_key(const config::RunConfig& config);
 
@@ -28,12 +37,12 @@ prepare::DuplicateFilter::Key duplicate_key(const config::RunConfig& config);
 std::vector<std::string> output_columns(const config::RunConfig& config,
                                         const input::RecordReader& reader);
 
-// Finds the first row like a prepared one and remembers each; `filter` must outlive it.
-DuplicateOf first_finder(prepare::DuplicateFilter& filter);
+// Finds the first row like a prepared one and remembers each; `compared` must outlive it.
+DuplicateOf first_finder(Compared& compared);
 
-// Puts the accepted records of `output` into the filter: their hash, or their likeness.
+// Remembers the records of `output`: their hash, or their likeness.
 void remember_rows(const store::OutputReader& output, prepare::DuplicateFilter::Key key,
-                   prepare::DuplicateFilter& filter);
+                   Compared& compared);
 
 // Gives the ids of the records of `output` to `ids`.
 void recall_ids(const store::OutputReader& output, run::RepeatedIds& ids);

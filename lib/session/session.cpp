@@ -216,8 +216,9 @@ class Session {
     if (earlier) {
       hooks.recall_ids = [&earlier](run::RepeatedIds& ids) { recall_ids(*earlier, ids); };
     }
-    if (older_ != nullptr && engine_.duplicates) {
+    if (engine_.duplicates) {
       hooks.repeated = first_finder(*engine_.duplicates);
+      hooks.without_vector = engine_.duplicates->without_vector;
     }
     const auto over = [&] {
       display->finish(latest);
@@ -269,8 +270,8 @@ class Session {
       record_->tell("preparing", std::move(prepared));
     }
     if (engine_.duplicates) {
-      record_->tell("duplicates", {{"remembered", engine_.duplicates->images()},
-                                   {"memory_bytes", engine_.duplicates->memory_bytes()}});
+      record_->tell("duplicates", {{"remembered", engine_.duplicates->filter.records()},
+                                   {"memory_bytes", engine_.duplicates->filter.memory_bytes()}});
     }
     record_->tell("memory", {{"summary", std::move(memory_summary)},
                              {"leak", leaks.report()},

@@ -204,10 +204,13 @@ cannot_follow("lib/base/start_thread.cpp", "another thread", "raising a limit of
 cannot_follow("apps/longhaul/backend_none.cpp", "no LibTorch", "another build")
 
 
-@follows("lib/session/engine.cpp", "--skip-duplicates is for images")
+@follows("lib/session/engine.cpp", "--skip-duplicates dhash is for images")
+@follows("lib/session/engine.cpp", "--skip-duplicates does not go with --order input")
 def test_duplicates_of_sequences(t):
-    t.fails(2, "leave it out", *t.embed("--skip-duplicates", "exact"))
-    t.works(*t.embed())
+    t.fails(2, "use --skip-duplicates exact", *t.embed("--skip-duplicates", "dhash"))
+    t.fails(2, "use --order length", *t.embed("--skip-duplicates", "exact", "--order", "input"))
+    t.works(*t.embed("--skip-duplicates", "exact", "--order", "length"))
+    t.works(*t.embed("--overwrite", "--order", "input"))
 
 
 @follows("lib/session/encoder_options.cpp", "--max-length")

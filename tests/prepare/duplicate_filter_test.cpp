@@ -14,7 +14,7 @@ TEST_CASE("the first image of a content is kept, later ones name its row") {
   CHECK_FALSE(filter.first_of(hash128("b"), 1));
   CHECK(filter.first_of(hash128("a"), 2) == 0U);
   CHECK(filter.first_of(hash128("b"), 7) == 1U);
-  CHECK(filter.images() == 2);
+  CHECK(filter.records() == 2);
 }
 
 TEST_CASE("contents are told apart by all 128 bits") {
@@ -42,7 +42,7 @@ TEST_CASE("a large set answers as a map does, in the bytes an image that it stat
       REQUIRE(*likeness == first->second);
     }
   }
-  CHECK(contents.images() == expected.size());
+  CHECK(contents.records() == expected.size());
   CHECK(contents.memory_bytes() <= expected.size() * 41);
   CHECK(likenesses.memory_bytes() <= expected.size() * 28);
 }

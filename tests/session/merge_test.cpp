@@ -226,9 +226,31 @@ TEST_CASE("duplicates are judged in order, and none loses its vector", "[merge]"
   CHECK(judge.judge(bad) == Vector::kOwn);
   RecordRow bad_again = row(7, 2, Status::kRejected);
   CHECK(judge.judge(bad_again) == Vector::kOwn);
-  CHECK(bad_again.status == Status::kDuplicate);
-  CHECK_FALSE(bad_again.defect);
+  CHECK(bad_again.status == Status::kRejected);
+  CHECK(bad_again.defect);
   RecordRow has_one = row(8, 2, Status::kOk);
   CHECK(judge.judge(has_one) == Vector::kOwn);
   CHECK(has_one.status == Status::kOk);
+  RecordRow has_one_too = row(9, 2, Status::kOk);
+  CHECK(judge.judge(has_one_too) == Vector::kOriginals);
+  CHECK(has_one_too.duplicate_of == 8);
+}
+
+TEST_CASE("merged shards of sequences that repeat are a single run's bytes", "[merge]") {
+  const auto use = [](MergeScene& scene) {
+    for (std::size_t i = 90; i < scene.records.size(); ++i) {
+      scene.records[i].payload = scene.records[i % 90].payload;
+    }
+    scene.config.skip_duplicates = SkipDuplicates::kExact;
+  };
+  MergeScene single;
+  use(single);
+  REQUIRE(single.run().code == ExitCode::kRejected);
+  REQUIRE(single.report().at("counts").at("duplicates") > 200);
+  MergeScene scene;
+  use(scene);
+  scene.embed_shards();
+  CHECK(scene.merge() == ExitCode::kRejected);
+  CHECK(scene.results() == single.results());
+  CHECK(scene.report().at("counts") == single.report().at("counts"));
 }
