@@ -14,11 +14,6 @@
 namespace longhaul::run {
 namespace {
 
-// A share of bad rows above this is a fault of the device or the model, not of records; a few rows
-// are no share.
-constexpr double kMostNotFinite = 0.01;
-constexpr std::uint64_t kFewNotFinite = 10;
-
 bool is_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
 }
@@ -56,7 +51,6 @@ BatchEncoder::Result BatchEncoder::encode(Parts parts) {
   Result result;
   result.rows = EncodedRows(used_rows(parts));
   encode_parts(parts, 0, result);
-  rows_ += result.rows.count();
   std::uint32_t first = 0;
   for (const encode::HostBatch& part : parts) {
     check_finite(part, first, result);
@@ -231,14 +225,6 @@ void BatchEncoder::check_finite(const encode::HostBatch& part, std::uint32_t fir
       result.failures.push_back(
           {first + row, {Reason::kNotFinite, "the vector holds NaN or infinity"}});
       ++result.stayed_not_finite;
-      ++stayed_not_finite_;
-    }
-    if (stayed_not_finite_ >= kFewNotFinite &&
-        static_cast<double>(stayed_not_finite_) > kMostNotFinite * static_cast<double>(rows_)) {
-      throw Error(ExitCode::kBadData,
-                  format_count(stayed_not_finite_) + " of " + format_count(rows_) +
-                      " vectors are not finite: the device or the model is at fault",
-                  "use --dtype fp32 or another --device");
     }
   }
 }

@@ -33,25 +33,17 @@ class BatchEncoder {
     std::uint64_t computed_alone = 0;
     std::uint64_t stayed_not_finite = 0;  // rows, among the failures
   };
-  // What earlier sessions of the run encoded.
-  struct Before {
-    std::uint64_t rows = 0;
-    std::uint64_t stayed_not_finite = 0;
-  };
 
   BatchEncoder(encode::Encoder& encoder, std::function<encode::Encoder&()> fp32_fallback,
-               plan::MemoryGovernor& governor, Log& log, const Before& before)
+               plan::MemoryGovernor& governor, Log& log)
       : encoder_(encoder),
         outputs_(encoder.outputs()),
         fp32_fallback_(std::move(fp32_fallback)),
         governor_(governor),
-        log_(log),
-        rows_(before.rows),
-        stayed_not_finite_(before.stayed_not_finite) {}
+        log_(log) {}
 
   // A single record that does not fit is rejected, unless as much fitted before: then it is no
-  // record's fault, and Error(kMemory) ends the session. Throws Error(kBadData) when more than 1 %
-  // of all rows of the run, and no fewer than ten, stay not finite.
+  // record's fault, and Error(kMemory) ends the session.
   Result encode(std::span<const encode::HostBatch> parts);
 
   std::uint64_t out_of_memory_count() const { return out_of_memory_; }
@@ -80,11 +72,9 @@ class BatchEncoder {
   std::function<encode::Encoder&()> fp32_fallback_;
   plan::MemoryGovernor& governor_;
   Log& log_;
-  std::uint64_t rows_;
   std::uint64_t out_of_memory_ = 0;
   std::uint64_t not_finite_ = 0;  // rows, cured or not
-  std::uint64_t stayed_not_finite_;
-  double largest_fitted_ = 0;  // cost
+  double largest_fitted_ = 0;     // cost
   bool told_of_pieces_ = false;
 };
 

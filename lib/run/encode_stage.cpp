@@ -14,14 +14,13 @@ constexpr std::uint32_t kFirstBatchTokens =
     512;                       // the first batch of a session only measures the speed
 constexpr double kGrowth = 4;  // of the time budget, from one batch to the next
 
-// Rows that have a vector, rows of the window in hand, and those that never will.
-BatchEncoder::Before encoded_before(const std::optional<store::Progress>& from) {
+// Records that have a vector, those done of the window in hand, and those that never will.
+FiniteShare share_before(const std::optional<store::Progress>& from) {
   if (!from) {
-    return {};
+    return {0, 0};
   }
   const Counters counters = counters_from_json(from->counters);
-  return {.rows = counters.ok + from->position + counters.stayed_not_finite,
-          .stayed_not_finite = counters.stayed_not_finite};
+  return {counters.ok + from->position + counters.stayed_not_finite, counters.stayed_not_finite};
 }
 
 }  // namespace
@@ -35,8 +34,9 @@ EncodeStage::EncodeStage(const PipelineParts& parts, const PipelineSettings& set
       rejects_(rejects),
       source_(source),
       report_(report),
-      encoder_(parts.encoder, hooks.fp32_fallback, parts.governor, parts.log, encoded_before(from)),
+      encoder_(parts.encoder, hooks.fp32_fallback, parts.governor, parts.log),
       gatherer_(parts.encoder.outputs(), settings.normalize),
+      finite_(share_before(from)),
       memory_(parts, hooks) {
   source_.set_time_budget(plan::cost_per_row(kFirstBatchTokens));
 }
@@ -69,6 +69,7 @@ EncodedJob EncodeStage::encode(BatchJob job) {
   }
   count(job.parts, took);
   gather(job.rows, encoded, result);
+  finite_.add(encoded.records.size(), result.stayed_not_finite);
   report_.records += encoded.records.size();
   for (BatchEncoder::Failure& failure : result.failures) {
     reject(encoded, std::move(failure));

@@ -10,6 +10,7 @@
 
 #include "run/batch_encoder.hpp"
 #include "run/batch_source.hpp"
+#include "run/finite_share.hpp"
 #include "run/jobs.hpp"
 #include "run/memory_watch.hpp"
 #include "run/pipeline.hpp"
@@ -49,6 +50,7 @@ class EncodeStage {
   RunReport& report_;
   BatchEncoder encoder_;
   RecordGatherer gatherer_;
+  FiniteShare finite_;
   MemoryWatch memory_;
   double time_budget_ = 0;
   std::uint32_t last_rows_ = 0;

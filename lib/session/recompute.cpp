@@ -26,8 +26,7 @@ RecordAgain embed_again(const Recipe& recipe, Record record) {
                                  .host_limit_bytes = std::nullopt,
                                  .device_limit_bytes = std::nullopt});
   NullLog log;
-  // One for each: a share of rows without numbers is a run's affair, here each is a finding.
-  run::BatchEncoder encoder(recipe.encoder, recipe.fp32_fallback, governor, log, {});
+  run::BatchEncoder encoder(recipe.encoder, recipe.fp32_fallback, governor, log);
   run::RecordGatherer gatherer(recipe.encoder.outputs(), recipe.normalize);
   const std::uint32_t rows = recipe.rows.rows(width);
   const std::uint32_t at_a_time = std::max(rows, 1U);

@@ -280,7 +280,7 @@ cannot_follow(ENCODER, "the model failed on a batch", "encoder_test.cpp has a mo
               "some batches; what it says goes on to the author of the model")
 cannot_follow("lib/run/batch_encoder.cpp", "the encoder gave", "an encoder that breaks the interface")
 cannot_follow("lib/run/batch_encoder.cpp", "out of memory with a single", "another program's memory")
-cannot_follow("lib/run/batch_encoder.cpp", "are not finite", "a device at fault; a type that is too "
+cannot_follow("lib/run/finite_share.cpp", "are not finite", "a device at fault; a type that is too "
               "narrow is refused before, by its drift")
 cannot_follow("lib/base/error.hpp", "use a smaller --batch-tokens", "batches are split before: "
               "test_memory.py and encoder_test.cpp have it")

@@ -276,6 +276,17 @@ TEST_CASE("more rejects than allowed end a run, which says why in run.json", "[s
   CHECK(scene.report().at("code") == to_int(ExitCode::kBadData));
 }
 
+TEST_CASE("a long record without numbers is one record, however many windows it has", "[session]") {
+  Scene scene;
+  nlohmann::json model = short_windows();
+  model["nan_every"] = 60;
+  scene.use(model);
+  // Some thousand windows, of which more than 1 % are not finite.
+  scene.records[3].payload = std::string(40000, 'A');
+  CHECK(scene.run().code == ExitCode::kRejected);
+  CHECK(scene.report().at("counts").at("stayed_not_finite") < 10);
+}
+
 TEST_CASE("what is not ours is not touched", "[session]") {
   Scene scene;
   std::filesystem::create_directory(scene.config.output);
