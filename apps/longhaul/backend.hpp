@@ -3,13 +3,16 @@
 // same.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "device/device.hpp"
 #include "encode/model_loader.hpp"
+#include "score/products.hpp"
 
 namespace longhaul::app {
 
@@ -26,6 +29,10 @@ struct Backend {
   // For `longhaul doctor`: the name of a device that was opened and works, or an
   // Error(kUnavailable). Empty where this program has no encoder.
   std::function<std::string(const std::string& device)> try_device{};
+  // For `longhaul neighbours`, on a device that is opened. Empty where there is no library made for
+  // it: the program's own (score::plain_products()) is slow.
+  std::function<std::unique_ptr<score::Products>(const std::string& device, std::uint32_t threads)>
+      make_products{};
 };
 
 // What there is to compute on, best first: "cuda:0 NVIDIA H200", "mps", "cpu".

@@ -4,6 +4,7 @@
 #include "torch/encoder/torchscript_encoder.hpp"
 #include "torch/graph/product_peak.hpp"
 #include "torch/process/process_settings.hpp"
+#include "torch/search/torch_products.hpp"
 
 namespace longhaul::app {
 
@@ -20,7 +21,8 @@ Backend make_backend(device::FreedMemory freed) {
           .measure_product_peak = &longhaul::torch_room::measure_product_peak,
           .try_device = [](const std::string& name) {
             return longhaul::torch_room::open_device(name)->name();
-          }};
+          },
+          .make_products = &longhaul::torch_room::make_products};
 }
 
 std::vector<std::string> list_devices() {

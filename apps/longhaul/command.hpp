@@ -35,6 +35,7 @@ void add_probe(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_diff(CLI::App& app, Context& context);
+void add_neighbours(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_completion(CLI::App& app, Context& context);
 void add_man(CLI::App& app, Context& context);

@@ -12,6 +12,7 @@ void add_commands(CLI::App& app, Context& context) {
   add_evaluate(app, context);
   add_probe(app, context);
   add_export(app, context);
+  add_neighbours(app, context);
   add_bench(app, context);
   add_doctor(app, context);
   add_completion(app, context);

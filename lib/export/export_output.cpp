@@ -1,7 +1,6 @@
 #include "export/export_output.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "base/error.hpp"
@@ -60,11 +59,6 @@ class Tables {
   std::uint64_t files_ = 0;
 };
 
-bool has_vector(const RecordRow& record, std::span<const float> first) {
-  return record.status == Status::kOk ||
-         (record.status == Status::kDuplicate && !first.empty() && !std::isnan(first.front()));
-}
-
 void count_left_out(const RecordRow& record, ExportSummary& summary) {
   ++(record.status == Status::kRejected ? summary.rejected : summary.duplicates);
 }
@@ -91,7 +85,7 @@ ExportSummary export_output(const store::OutputReader& output, const ExportReque
       count_left_out(record, summary);
       continue;
     }
-    const bool there = has_vector(record, rows.numbers(0));
+    const bool there = rows.has_vector(record);
     for (std::size_t i = 0; i < vectors.size(); ++i) {
       vectors[i] = there ? std::optional(rows.numbers(i)) : std::nullopt;
     }

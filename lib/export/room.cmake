@@ -1,5 +1,5 @@
 longhaul_room(export
-  SOURCES export_output.cpp new_path.cpp output_table.cpp
+  SOURCES csv_table.cpp export_output.cpp new_path.cpp output_table.cpp
   LINKS base domain store
   PRIVATE nlohmann_json::nlohmann_json)
 longhaul_test(export

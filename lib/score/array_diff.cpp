@@ -9,9 +9,7 @@
 namespace longhaul::score {
 namespace {
 
-// A vector less the mean that is shorter than this share of the vector is rounding, not direction.
-constexpr double kRounding = 1e-12;
-// Numbers of the sample: 32 MiB of each output.
+// Numbers of the sample: 16 MiB of each output.
 constexpr std::size_t kSampleNumbers = 4U << 20;
 
 bool finite(std::span<const float> values) {
@@ -135,7 +133,7 @@ void ArrayComparison::look_again_at(WorstPair pair, std::span<const float> a,
   }
   a_.take(a);
   b_.take(b);
-  draw();
+  draw(a, b);
   a_.subtract_mean();
   b_.subtract_mean();
   const std::optional<double> distance = cosine_distance(a_.values, b_.values);
@@ -173,14 +171,14 @@ void ArrayComparison::add_worst(const WorstPair& pair) {
 }
 
 // Every vector is as likely as any other to be in the sample (Knuth's algorithm S).
-void ArrayComparison::draw() {
+void ArrayComparison::draw(std::span<const float> a, std::span<const float> b) {
   if (to_draw_ == 0) {
     return;
   }
   if (random_() % left_-- < to_draw_) {
     --to_draw_;
-    sample_a_.insert(sample_a_.end(), a_.values.begin(), a_.values.end());
-    sample_b_.insert(sample_b_.end(), b_.values.begin(), b_.values.end());
+    sample_a_.insert(sample_a_.end(), a.begin(), a.end());
+    sample_b_.insert(sample_b_.end(), b.begin(), b.end());
   }
 }
 

@@ -80,7 +80,7 @@ class ArrayComparison {
   void compare_vectors(std::span<const float> a, std::span<const float> b, bool same);
   void look_again_at(WorstPair pair, std::span<const float> a, std::span<const float> b);
   void add_worst(const WorstPair& pair);
-  void draw();
+  void draw(std::span<const float> a, std::span<const float> b);
 
   const DiffSettings& settings_;
   store::ArrayReader reader_a_, reader_b_;
@@ -89,7 +89,7 @@ class ArrayComparison {
   std::mt19937_64 random_;
   std::uint64_t left_ = 0;  // vectors of the second look that may be drawn yet
   std::size_t to_draw_ = 0;
-  std::vector<double> sample_a_, sample_b_;
+  std::vector<float> sample_a_, sample_b_;
 };
 
 }  // namespace longhaul::score

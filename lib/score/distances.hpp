@@ -9,6 +9,9 @@
 
 namespace longhaul::score {
 
+// A vector less the mean that is shorter than this share of the vector is rounding, not direction.
+constexpr double kRounding = 1e-12;
+
 // 1 - cosine of two vectors of one length, without the cancellation of 1 - x: of equal ones it is
 // 0, of nearly equal ones it has all its digits. Nothing where a vector has no direction: its
 // length is at most `least_length`.

@@ -1,5 +1,6 @@
 #include "store/checked_rows.hpp"
 
+#include <cmath>
 #include <optional>
 
 #include "base/error.hpp"
@@ -89,6 +90,14 @@ bool CheckedRows::next(RecordRow& record) {
   row_ = record.row;
   ++given_;
   return true;
+}
+
+bool CheckedRows::has_vector(const RecordRow& record) {
+  if (record.status != Status::kDuplicate) {
+    return record.status == Status::kOk;
+  }
+  const std::span<const float> first = numbers(0);
+  return !first.empty() && !std::isnan(first.front());
 }
 
 }  // namespace longhaul::store

@@ -26,6 +26,8 @@ class CheckedRows {
 
   // False behind the last row.
   bool next(RecordRow& record);
+  // Whether the row that was given has a vector: it is ok, or a duplicate that has its original's.
+  bool has_vector(const RecordRow& record);
   // The row's numbers in an output of the layout. Valid until the next call of either.
   std::span<const float> numbers(std::size_t output) { return arrays_[output].row(row_); }
 

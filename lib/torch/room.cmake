@@ -11,7 +11,8 @@ longhaul_room(torch
           device/cpu_device.cpp device/cuda_device.cpp device/cuda_driver.cpp device/devices.cpp
           device/mps_device.cpp
           process/heap_allocator.cpp process/process_settings.cpp process/torch_errors.cpp
-  LINKS base domain device encode kernels
+          search/torch_products.cpp
+  LINKS base domain device encode kernels score
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
 # A file that includes torch/script.h takes about 13 s without it.
 target_precompile_headers(longhaul_torch PRIVATE <torch/script.h>)

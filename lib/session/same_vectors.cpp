@@ -1,0 +1,109 @@
+#include "session/same_vectors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "config/run_config.hpp"
+
+namespace longhaul::session {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kFirst = "embeddings";
+// They say which records there are, what else is written of each, and on what kind of device it was
+// computed, which is told apart.
+constexpr std::array<std::string_view, 10> kOther{
+    "sequence-column", "id-column", "keep-column",  "skip-lines", "delimiter",
+    "skip-duplicates", "tokens",    "tokens-dtype", "layer",      "device"};
+
+json fingerprint_of(const store::OutputReader& output) {
+  return output.claims()->run.begin.value("fingerprint", json::object());
+}
+
+// What was not recorded was what it is where nobody says anything.
+json value_of(const json& fingerprint, const std::string& name) {
+  if (fingerprint.contains(name)) {
+    return fingerprint.at(name);
+  }
+  const config::Setting* const setting = config::find_setting(name);
+  return setting ? setting->get(config::RunConfig{}) : json(nullptr);
+}
+
+}  // namespace
+
+std::string layer_of(const store::OutputReader& output, const OutputSpec& array) {
+  if (array.name != kFirst) {
+    return array.name.substr(std::min(array.name.size(), kFirst.size() + 1));
+  }
+  const json layers = fingerprint_of(output).value("layer", json::array());
+  return layers.is_array() && !layers.empty() ? layers.front().get<std::string>() : "";
+}
+
+OutputSpec array_of_layer(const store::OutputReader& output,
+                          const std::optional<std::string>& layer) {
+  std::vector<std::string> names;
+  for (const OutputSpec& array : output.layout().outputs) {
+    if (array.kind != ArrayKind::kVector) {
+      continue;
+    }
+    const std::string name = layer_of(output, array);
+    if (!layer || name == *layer) {
+      return array;
+    }
+    if (!name.empty()) {
+      names.push_back(name);
+    }
+  }
+  if (!layer) {
+    throw Error(ExitCode::kUsage,
+                printable(output.path(), 400) + " has no vector for each record, only residues",
+                "embed again without --pooling none");
+  }
+  throw Error(ExitCode::kUsage,
+              printable(output.path(), 400) + " has no layer '" + printable(*layer) + "'",
+              names.empty() ? "leave out --layer: its model has one output"
+                            : "layers: " + join(names, ", "));
+}
+
+std::string require_same_vectors(const store::OutputReader& a, const OutputSpec& array_a,
+                                 const store::OutputReader& b, const OutputSpec& array_b) {
+  const std::string name_a = printable(a.path(), 400);
+  const std::string name_b = printable(b.path(), 400);
+  const json one = fingerprint_of(a);
+  const json other = fingerprint_of(b);
+  const auto differs = [&](const std::string& name, const std::string& left,
+                           const std::string& right) {
+    return Error(ExitCode::kBadData,
+                 name_a + " was made with " + name + " " + left + ", and " + name_b + " with " +
+                     right + ": their vectors are not comparable",
+                 "embed one of them again, with the model and settings of the other");
+  };
+  std::set<std::string> names{"model_sha256", "card_sha256"};
+  for (const json* fingerprint : {&one, &other}) {
+    for (const auto& [name, value] : fingerprint->items()) {
+      names.insert(name);
+    }
+  }
+  for (const std::string& name : names) {
+    if (std::ranges::find(kOther, name) == kOther.end() &&
+        value_of(one, name) != value_of(other, name)) {
+      throw differs(name, value_of(one, name).dump(), value_of(other, name).dump());
+    }
+  }
+  if (layer_of(a, array_a) != layer_of(b, array_b)) {
+    throw differs("layer", layer_of(a, array_a), layer_of(b, array_b));
+  }
+  const json device_a = value_of(one, "device");
+  const json device_b = value_of(other, "device");
+  return device_a == device_b ? ""
+                              : name_a + " was computed on " + device_a.dump() + " and " + name_b +
+                                    " on " + device_b.dump() + ": low digits may differ";
+}
+
+}  // namespace longhaul::session

@@ -1,0 +1,3 @@
+#include "score/nearest.hpp"
+
+#include <catch2/catch.hpp>
