@@ -98,11 +98,12 @@ TEST_CASE("the nearest of each are those of a search one by one") {
   constexpr std::size_t kRows = 150;  // more than two blocks
   constexpr std::size_t kCount = 7;
   std::mt19937_64 random(5);
-  std::vector<double> values(kRows * 5);
-  for (double& value : values) {
-    value = static_cast<double>(random() >> 11) * 0x1p-53 - 0.3;
+  std::vector<float> values(kRows * 5);
+  for (float& value : values) {
+    value = static_cast<float>(random() >> 40) * 0x1p-24F - 0.3F;
   }
-  const auto row = [&values](std::size_t i) { return std::span(values).subspan(i * 5, 5); };
+  const std::vector<double> wide(values.begin(), values.end());
+  const auto row = [&wide](std::size_t i) { return std::span(wide).subspan(i * 5, 5); };
   const std::vector<std::uint32_t> nearest = nearest_of_each(values, kRows, kCount);
   REQUIRE(nearest.size() == kRows * kCount);
   for (std::size_t i = 0; i < kRows; ++i) {
