@@ -15,7 +15,7 @@ import pytest
 from fake_run import Job
 
 COMMANDS = [[], ["embed"], ["inspect"], ["plan"], ["merge"], ["verify"], ["diff"], ["evaluate"], ["probe"],
-            ["probe", "fit"], ["probe", "predict"], ["probe", "cv"], ["bench"], ["export"],
+            ["probe", "fit"], ["probe", "predict"], ["probe", "cv"], ["bench"], ["export"], ["neighbours"],
             ["doctor"], ["completion"], ["man"]]
 
 
