@@ -13,6 +13,7 @@ void add_commands(CLI::App& app, Context& context) {
   add_probe(app, context);
   add_export(app, context);
   add_neighbours(app, context);
+  add_push(app, context);
   add_bench(app, context);
   add_doctor(app, context);
   add_completion(app, context);

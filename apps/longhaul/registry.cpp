@@ -5,9 +5,9 @@
 
 #include "arrow/arrow_input.hpp"
 #include "base/error.hpp"
+#include "modules.hpp"
 #include "prepare/sequence_preprocessor.hpp"
 #include "session/encoder_options.hpp"
-#include "vision_module.hpp"
 
 namespace longhaul::app {
 namespace {

@@ -1,8 +1,9 @@
 longhaul_room(export
-  SOURCES csv_table.cpp export_output.cpp new_path.cpp output_table.cpp
+  SOURCES csv_table.cpp database_uri.cpp export_output.cpp new_path.cpp output_table.cpp
+output_table.cpp push_output.cpp push_shape.cpp
   LINKS base domain store
   PRIVATE nlohmann_json::nlohmann_json)
 longhaul_test(export
-  SOURCES export_output_test.cpp ../store/store_driver.cpp ../fakes/fault_files.cpp
+  SOURCES database_uri_test.cpp export_output_test.cpp push_output_test.cpp ../store/store_driver.cpp ../fakes/fault_files.cpp
   LINKS export store
   PRIVATE nlohmann_json::nlohmann_json)

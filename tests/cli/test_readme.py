@@ -55,7 +55,7 @@ def test_its_flags_and_commands_exist(longhaul):
     for command in set(re.findall(r"^longhaul (\w+) ", README, re.M)):
         assert re.search(rf"^  {command}\b", helps, re.M), command
     texts = longhaul("embed", "--help-all").out + helps + "".join(
-        longhaul(command, "--help").out for command in ("inspect", "plan", "merge", "verify", "diff", "export", "neighbours", "doctor"))
+        longhaul(command, "--help").out for command in ("inspect", "plan", "merge", "verify", "diff", "export", "neighbours", "push", "doctor"))
     ours = " ".join(re.findall(r"`((?:longhaul |--)[^`]*)`", README))
     of_exporters = {"--pretrained", "--weights", "--layers", "--rare", "--vector"}
     flags = set(re.findall(r"--[a-z][a-z0-9-]+", ours)) - of_exporters
@@ -78,6 +78,7 @@ NOT_RUN = {
     "longhaul neighbours OUT [": "a list", "longhaul neighbours OUT -k": "test_neighbours.py does",
     "longhaul neighbours patients": "test_neighbours.py does",
     "longhaul export   OUT": "a list", "longhaul export OUT --to": "test_export.py does",
+    "longhaul push     OUT": "a list", "longhaul push OUT --to": "test_push.py does",
 }
 
 

@@ -284,8 +284,8 @@ cannot_follow("lib/run/finite_share.cpp", "are not finite", "a device at fault; 
               "narrow is refused before, by its drift")
 cannot_follow("lib/base/error.hpp", "use a smaller --batch-tokens", "batches are split before: "
               "test_memory.py and encoder_test.cpp have it")
-cannot_follow("apps/longhaul/vision_module.cpp", "cannot load the image module", "another build")
-cannot_follow("apps/longhaul/vision_module.cpp", "belongs to another build", "another build")
+cannot_follow("apps/longhaul/modules.cpp", " module: ", "another build")
+cannot_follow("apps/longhaul/modules.cpp", "belongs to another build", "another build")
 
 
 @follows("lib/plan/model_memory_check.cpp", "the model cannot be loaded")
