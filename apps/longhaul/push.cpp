@@ -125,7 +125,7 @@ void add_table_flags(CLI::App& command, PushOptions& options) {
       .add_option("--key", options.key,
                   "the table's primary key: id, or row where ids repeat (row_number)")
       ->type_name("id|row")
-      ->check(CLI::IsMember(kKeys))
+      ->check(CLI::IsMember(kKeys).description(""))
       ->capture_default_str();
   command.add_option("--layer", options.layer, "whose vectors; without it the first array's")
       ->type_name("NAME");
@@ -134,10 +134,10 @@ void add_table_flags(CLI::App& command, PushOptions& options) {
                   "hnsw: an index when all rows are there; above 2,000 numbers over half "
                   "precision (halfvec), above 4,000 there is none")
       ->type_name("hnsw")
-      ->check(CLI::IsMember({"hnsw"}));
+      ->check(CLI::IsMember({"hnsw"}).description(""));
   command.add_option("--metric", options.metric, "which distance the index is for")
       ->type_name("cosine|l2|dot")
-      ->check(CLI::IsMember(kMetrics))
+      ->check(CLI::IsMember(kMetrics).description(""))
       ->capture_default_str();
   command
       .add_option("--batch-rows", options.batch_rows,
@@ -154,7 +154,7 @@ void add_push(CLI::App& app, Context& context) {
   command->add_option("OUT", options->output, "a finished output directory of embed")->required();
   command
       ->add_option("--to", options->uri,
-                   "postgresql://USER@HOST/DATABASE; the password from PGPASSWORD, ~/.pgpass or "
+                   "postgresql://USER@HOST/DB; the password from PGPASSWORD, ~/.pgpass or "
                    "a service file: one in URI is seen by all who list processes")
       ->type_name("URI")
       ->required();
