@@ -22,7 +22,7 @@ set(app_sources
   evaluate.cpp export.cpp flag_list.cpp help.cpp 
   inspect.cpp inspect_run.cpp inspect_shards.cpp man_page.cpp merge.cpp modules.cpp metrics_file.cpp metrics_text.cpp neighbour_table.cpp neighbours.cpp own_flags.cpp plan.cpp processor.cpp push.cpp probe.cpp probe_cv.cpp
   probe_fit.cpp probe_labels.cpp probe_predict.cpp process_setup.cpp progress.cpp progress_text.cpp
-  recycle.cpp registry.cpp replay_paths.cpp 
+  recycle.cpp registry.cpp replay_paths.cpp report.cpp
   run_environment.cpp session_display.cpp signals.cpp
   terminal_text.cpp usable_threads.cpp verify.cpp verify_report.cpp version.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
@@ -37,7 +37,7 @@ target_include_directories(longhaul_app PUBLIC "${PROJECT_SOURCE_DIR}/apps/longh
 target_link_libraries(longhaul_app
   PUBLIC longhaul_base longhaul_config longhaul_input longhaul_prepare longhaul_encode
          longhaul_arrow longhaul_device longhaul_store longhaul_run longhaul_session
-         longhaul_launch longhaul_score longhaul_export longhaul_doctor CLI11::CLI11
+         longhaul_launch longhaul_score longhaul_export longhaul_report longhaul_doctor CLI11::CLI11
          nlohmann_json::nlohmann_json spdlog::spdlog ${CMAKE_DL_LIBS}
   PRIVATE longhaul_warnings)
 

@@ -34,6 +34,7 @@ void add_evaluate(CLI::App& app, Context& context);
 void add_probe(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_push(CLI::App& app, Context& context);
+void add_report(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_diff(CLI::App& app, Context& context);
 void add_neighbours(CLI::App& app, Context& context);

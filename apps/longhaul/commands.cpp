@@ -14,6 +14,7 @@ void add_commands(CLI::App& app, Context& context) {
   add_export(app, context);
   add_neighbours(app, context);
   add_push(app, context);
+  add_report(app, context);
   add_bench(app, context);
   add_doctor(app, context);
   add_completion(app, context);

@@ -16,7 +16,7 @@ from fake_run import Job
 
 COMMANDS = [[], ["embed"], ["inspect"], ["plan"], ["merge"], ["verify"], ["diff"], ["evaluate"], ["probe"],
             ["probe", "fit"], ["probe", "predict"], ["probe", "cv"], ["bench"], ["export"], ["neighbours"],
-["push"],
+            ["push"], ["report"],
             ["doctor"], ["completion"], ["man"]]
 
 

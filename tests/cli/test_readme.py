@@ -55,7 +55,8 @@ def test_its_flags_and_commands_exist(longhaul):
     for command in set(re.findall(r"^longhaul (\w+) ", README, re.M)):
         assert re.search(rf"^  {command}\b", helps, re.M), command
     texts = longhaul("embed", "--help-all").out + helps + "".join(
-        longhaul(command, "--help").out for command in ("inspect", "plan", "merge", "verify", "diff", "export", "neighbours", "push", "doctor"))
+        longhaul(command, "--help").out for command in (
+            "inspect", "plan", "merge", "verify", "diff", "export", "neighbours", "push", "report", "doctor"))
     ours = " ".join(re.findall(r"`((?:longhaul |--)[^`]*)`", README))
     of_exporters = {"--pretrained", "--weights", "--layers", "--rare", "--vector"}
     flags = set(re.findall(r"--[a-z][a-z0-9-]+", ours)) - of_exporters
