@@ -45,6 +45,18 @@ std::vector<Slot> order_window(std::span<const Shape> shapes, const OrderSetting
   return order;
 }
 
+bool WindowShapes::full() const {
+  return records_ >= most_ &&
+         (settings_.order == Order::kLength || shapes_.size() % settings_.group_rows == 0);
+}
+
+void WindowShapes::add(std::uint32_t tokens, std::uint32_t segments) {
+  for (std::uint32_t segment = 0; segment < std::max(segments, 1U); ++segment) {
+    shapes_.push_back({records_, tokens, segment});
+  }
+  ++records_;
+}
+
 double cost_at_a_time(std::span<const Part> parts, std::uint32_t concurrency) {
   std::vector<double> costs;
   costs.reserve(parts.size());

@@ -46,6 +46,29 @@ struct OrderSettings {
 // Order::kInput keeps the order and pads each group to its longest record.
 std::vector<Slot> order_window(std::span<const Shape> shapes, const OrderSettings& settings);
 
+// The records of one window as they come: when it is full, and its order. With Order::kInput, which
+// knows no segments, it grows until its accepted records fill whole groups, so that no group is cut
+// by a window's edge.
+class WindowShapes {
+ public:
+  // `records`: as many as are read ahead.
+  WindowShapes(std::uint32_t records, const OrderSettings& settings)
+      : most_(records), settings_(settings) {}
+
+  bool full() const;
+  bool empty() const { return records_ == 0; }
+  void add_rejected() { ++records_; }
+  // `segments` of a record that is computed in several; 0: whole.
+  void add(std::uint32_t tokens, std::uint32_t segments);
+  std::vector<Slot> order() const { return order_window(shapes_, settings_); }
+
+ private:
+  std::uint32_t most_;
+  OrderSettings settings_;
+  std::uint32_t records_ = 0;
+  std::vector<Shape> shapes_;
+};
+
 // What a batch of `rows` records padded to `width` costs, in tokens; attention that is not fused
 // grows with the square of the width.
 constexpr double kQuadraticWidth = 2048;

@@ -29,13 +29,9 @@ std::optional<Window> WindowSource::next() {
   Window window;
   window.index = next_index_;
   window.start = reader_.position();
-  std::vector<plan::Shape> shapes;
-  const auto full = [&] {
-    return window.records.size() >= settings_.records &&
-           (settings_.order.order == Order::kLength ||
-            shapes.size() % settings_.order.group_rows == 0);
-  };
-  while (!full()) {
+  window.before = reader_.progress();
+  plan::WindowShapes shapes(settings_.records, settings_.order);
+  while (!shapes.full()) {
     std::optional<Record> record = reader_.next();
     if (!record) {
       window.ends_input = true;
@@ -44,23 +40,22 @@ std::optional<Window> WindowSource::next() {
     window.records.push_back(preprocessor_.measure(std::move(*record)));
     prepare::Prepared& measured = window.records.back();
     if (measured.defect) {
+      shapes.add_rejected();
       continue;
     }
     if (repeated_ && measured.hash != Hash128{}) {
       measured.repeats = repeated_(measured);
     }
     if (measured.repeats) {
-      continue;
-    }
-    for (std::uint32_t segment = 0; segment < std::max(measured.segments, 1U); ++segment) {
-      shapes.push_back(
-          {static_cast<std::uint32_t>(window.records.size() - 1), measured.tokens, segment});
+      shapes.add_rejected();  // it is not computed either
+    } else {
+      shapes.add(measured.tokens, measured.segments);
     }
   }
   if (window.records.empty()) {
     return std::nullopt;
   }
-  window.order = order_window(shapes, settings_.order);
+  window.order = shapes.order();
   if (older_ != nullptr) {
     look_at_older(window);
   }

@@ -24,7 +24,8 @@ struct Window {
   input::InputPosition start;              // of its first record
   input::InputPosition end;                // of the first record after it
   bool ends_input = false;                 // it would have taken more records
-  input::InputProgress progress;           // of reading, at its end
+  input::InputProgress before;             // of reading, at its begin
+  input::InputProgress progress;           // and at its end
   std::vector<prepare::Prepared> records;  // in input order
   std::vector<plan::Slot> order;           // of those to be computed; of long ones their segments
   std::vector<Standing> standings;         // of each record; empty where there are no older rows
@@ -48,8 +49,7 @@ class WindowSource {
                const WindowSettings& settings, std::uint64_t next_index, OlderRows* older = nullptr,
                RepeatedRow repeated = {});
 
-  // Nothing at the end of the input. With Order::kInput, which knows no segments, a window grows
-  // until its accepted records fill whole groups, so that no group is cut by a window's edge.
+  // Nothing at the end of the input.
   std::optional<Window> next();
 
  private:

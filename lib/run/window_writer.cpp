@@ -28,6 +28,16 @@ Defect unstorable(const std::vector<OutputSpec>& outputs,
           "use --output-dtype fp32"};
 }
 
+void set_start(store::Progress& progress, const input::InputPosition& start) {
+  progress.window_start = start.row;
+  progress.input_records = start.position;
+  progress.cursor = start.cursor;
+  progress.input_hash = start.digest;
+  progress.selected_hash = start.selected;
+}
+
+}  // namespace
+
 RecordRow row_of(const prepare::Prepared& prepared,
                  const std::map<std::uint64_t, LateOutcome>& late) {
   RecordRow row;
@@ -56,16 +66,6 @@ RecordRow row_of(const prepare::Prepared& prepared,
   }
   return row;
 }
-
-void set_start(store::Progress& progress, const input::InputPosition& start) {
-  progress.window_start = start.row;
-  progress.input_records = start.position;
-  progress.cursor = start.cursor;
-  progress.input_hash = start.digest;
-  progress.selected_hash = start.selected;
-}
-
-}  // namespace
 
 WindowWriter::WindowWriter(store::EmbeddingStore& store, const Settings& settings,
                            std::function<Clock::time_point()> now,

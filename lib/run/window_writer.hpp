@@ -16,6 +16,11 @@
 
 namespace longhaul::run {
 
+// The line that a record has in records.csv, and in rejects.csv; `late`: what became of records of
+// its window after they were measured, by row.
+RecordRow row_of(const prepare::Prepared& prepared,
+                 const std::map<std::uint64_t, LateOutcome>& late = {});
+
 class WindowWriter {
  public:
   using Clock = std::chrono::steady_clock;

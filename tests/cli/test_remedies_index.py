@@ -30,10 +30,23 @@ def shard(t, number, *flags, out=None):
     return ["embed", t.model, t.input, "-o", out or t.out, "-q", "--shard", number, *flags]
 
 
-@follows("apps/longhaul/plan.cpp", "plan is not told what to find out")
-def test_a_plan_of_nothing(t):
-    t.fails(2, "give --index", "plan", t.model, t.input, "-o", t.out, "-q")
+@follows("apps/longhaul/plan.cpp", "a plan is of a run that computes every row")
+def test_a_plan_of_an_update(t):
+    t.fails(2, "leave that flag out", "plan", t.model, t.input, "-o", t.out, "-q", "--update")
+    t.works("plan", t.model, t.input, "-o", t.out, "-q")
+
+
+@follows("apps/longhaul/plan.cpp", "a plan times one process")
+def test_a_plan_of_a_shard(t):
+    t.fails(2, "give --shards N", "plan", t.model, t.input, "-o", t.out, "-q", "--shard", "1/2")
+    t.works("plan", t.model, t.input, "-o", t.out, "-q", "--shards", 2)
+
+
+@follows("apps/longhaul/plan.cpp", "--index makes an index")
+def test_an_index_and_a_plan(t):
+    t.fails(2, "--index first", *plan(t, "--shards", 2))
     t.works(*plan(t))
+    t.works("plan", t.model, t.input, "-o", t.out, "-q", "--shards", 2)
 
 
 @follows(PLAN, "is a stream, which has no index")

@@ -1,0 +1,112 @@
+#include "plan/workload.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace longhaul::plan {
+namespace {
+
+constexpr double kKept = 0.9;           // of what is known of a width, with each batch of it
+constexpr double kStoppedSeconds = 5;   // a batch is cut to take 2 s
+constexpr double kStoppedTimes = 10;    // of what was expected
+constexpr double kLeastSeconds = 1e-9;  // a clock may see nothing of a small batch
+
+double shape_of(std::uint32_t width) {
+  return cost_per_row(width) / std::max(width, 1U);
+}
+
+}  // namespace
+
+void Workload::add(const Workload& other) {
+  for (const auto& [width, count] : other.tokens) {
+    tokens[width] += count;
+  }
+}
+
+void Workload::take(const Workload& done) {
+  for (const auto& [width, count] : done.tokens) {
+    if (const auto found = tokens.find(width); found != tokens.end()) {
+      found->second -= std::min(found->second, count);
+    }
+  }
+}
+
+std::uint64_t Workload::total() const {
+  std::uint64_t sum = 0;
+  for (const auto& [width, count] : tokens) {
+    sum += count;
+  }
+  return sum;
+}
+
+Workload workload_of(std::span<const Slot> slots, const RowsPolicy& policy) {
+  constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+  Workload work;
+  for (std::size_t at = 0; at < slots.size();) {
+    // One part at a time: what else is in hand changes no part.
+    const Part part = cut_batch(slots, at, policy,
+                                {.rows = 1, .tokens = {}, .budget = kNoLimit, .work = kNoLimit})
+                          .front();
+    work.add(part.width, part.rows);
+    at += part.count;
+  }
+  return work;
+}
+
+void TokenTimes::learn(const Workload& batch, double seconds) {
+  if (batch.total() == 0) {
+    return;
+  }
+  const std::optional<double> expected = seconds_of(batch);
+  if (expected && seconds > kStoppedSeconds && seconds > kStoppedTimes * *expected && !doubted_) {
+    doubted_ = true;
+    return;
+  }
+  doubted_ = false;
+  // Parts of several widths were computed side by side: each has its share by what is known.
+  const auto weight = [&](std::uint32_t width, std::uint64_t tokens) {
+    return static_cast<double>(tokens) * (known() ? per_token(width) : shape_of(width));
+  };
+  std::map<std::uint32_t, double> weights;
+  double whole = 0;
+  for (const auto& [width, tokens] : batch.tokens) {
+    whole += weights[width] = weight(width, tokens);
+  }
+  for (const auto& [width, tokens] : batch.tokens) {
+    if (tokens == 0) {
+      continue;
+    }
+    Sum& sum = known_[width];
+    sum.seconds = sum.seconds * kKept + std::max(seconds, kLeastSeconds) * weights[width] / whole;
+    sum.tokens = sum.tokens * kKept + static_cast<double>(tokens);
+  }
+}
+
+double TokenTimes::per_token(std::uint32_t width) const {
+  const auto of = [](const auto& known) { return known->second.seconds / known->second.tokens; };
+  const auto above = known_.lower_bound(width);
+  if (above != known_.end() && above->first == width) {
+    return of(above);
+  }
+  if (above == known_.end() || above == known_.begin()) {
+    const auto nearest = above == known_.end() ? std::prev(above) : above;
+    return of(nearest) * shape_of(width) / shape_of(nearest->first);
+  }
+  const auto below = std::prev(above);
+  const double share =
+      static_cast<double>(width - below->first) / static_cast<double>(above->first - below->first);
+  return of(below) + (of(above) - of(below)) * share;
+}
+
+std::optional<double> TokenTimes::seconds_of(const Workload& work) const {
+  if (!known()) {
+    return std::nullopt;
+  }
+  double seconds = 0;
+  for (const auto& [width, tokens] : work.tokens) {
+    seconds += tokens > 0 ? static_cast<double>(tokens) * per_token(width) : 0;
+  }
+  return seconds;
+}
+
+}  // namespace longhaul::plan

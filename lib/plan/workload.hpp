@@ -1,0 +1,51 @@
+// How much there is to compute, in padded tokens of each width, and what that takes: the one
+// estimate, of a run that goes on and of one that is planned.
+// Values without a clock; one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+
+#include "plan/window.hpp"
+
+namespace longhaul::plan {
+
+// Padded tokens by the width of their parts, dummies included; an image is a token of width 1.
+struct Workload {
+  std::map<std::uint32_t, std::uint64_t> tokens;
+
+  void add(std::uint32_t width, std::uint64_t rows) { tokens[width] += rows * width; }
+  void add(const Workload& other);
+  // What of it is left once `done` is computed; never below nothing.
+  void take(const Workload& done);
+  std::uint64_t total() const;
+};
+
+// Of the parts that these slots are computed in.
+Workload workload_of(std::span<const Slot> slots, const RowsPolicy& policy);
+
+// What a token of each width takes, learnt from batches. Widths that no batch had yet lie between
+// their neighbours; beyond them they follow cost_per_row().
+class TokenTimes {
+ public:
+  // Later batches count more than earlier ones. One that took far longer than all before it say is
+  // not learnt from, unless the next one does too: the process was stopped meanwhile.
+  void learn(const Workload& batch, double seconds);
+  bool known() const { return !known_.empty(); }
+  // Nothing where nothing is known.
+  std::optional<double> seconds_of(const Workload& work) const;
+
+ private:
+  struct Sum {
+    double seconds = 0;
+    double tokens = 0;
+  };
+  double per_token(std::uint32_t width) const;
+
+  std::map<std::uint32_t, Sum> known_;
+  bool doubted_ = false;  // the latest batch
+};
+
+}  // namespace longhaul::plan
