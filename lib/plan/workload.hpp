@@ -1,5 +1,4 @@
-// How much there is to compute, in padded tokens of each width, and what that takes: the one
-// estimate, of a run that goes on and of one that is planned.
+// How much there is to compute, in padded tokens of each width, and what that takes.
 // Values without a clock; one thread at a time.
 #pragma once
 

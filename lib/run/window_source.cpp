@@ -29,7 +29,6 @@ std::optional<Window> WindowSource::next() {
   Window window;
   window.index = next_index_;
   window.start = reader_.position();
-  window.before = reader_.progress();
   plan::WindowShapes shapes(settings_.records, settings_.order);
   while (!shapes.full()) {
     std::optional<Record> record = reader_.next();

@@ -24,8 +24,7 @@ struct Window {
   input::InputPosition start;              // of its first record
   input::InputPosition end;                // of the first record after it
   bool ends_input = false;                 // it would have taken more records
-  input::InputProgress before;             // of reading, at its begin
-  input::InputProgress progress;           // and at its end
+  input::InputProgress progress;           // of reading, at its end
   std::vector<prepare::Prepared> records;  // in input order
   std::vector<plan::Slot> order;           // of those to be computed; of long ones their segments
   std::vector<Standing> standings;         // of each record; empty where there are no older rows
