@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "command.hpp"
 #include "console.hpp"
+#include "modules.hpp"
 #include "progress.hpp"
 #include "report/page.hpp"
 #include "report/report_data.hpp"
@@ -20,7 +21,6 @@
 #include "store/shards.hpp"
 #include "usable_threads.hpp"
 #include "version.hpp"
-#include "vision_module.hpp"
 
 namespace longhaul::app {
 namespace {
