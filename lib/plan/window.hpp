@@ -57,7 +57,7 @@ class WindowShapes {
 
   bool full() const;
   bool empty() const { return records_ == 0; }
-  void add_rejected() { ++records_; }
+  void add_not_computed() { ++records_; }
   // `segments` of a record that is computed in several; 0: whole.
   void add(std::uint32_t tokens, std::uint32_t segments);
   std::vector<Slot> order() const { return order_window(shapes_, settings_); }

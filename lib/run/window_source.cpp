@@ -39,14 +39,14 @@ std::optional<Window> WindowSource::next() {
     window.records.push_back(preprocessor_.measure(std::move(*record)));
     prepare::Prepared& measured = window.records.back();
     if (measured.defect) {
-      shapes.add_rejected();
+      shapes.add_not_computed();
       continue;
     }
     if (repeated_ && measured.hash != Hash128{}) {
       measured.repeats = repeated_(measured);
     }
     if (measured.repeats) {
-      shapes.add_rejected();  // it is not computed either
+      shapes.add_not_computed();
     } else {
       shapes.add(measured.tokens, measured.segments);
     }

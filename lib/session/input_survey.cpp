@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kFirstRejects = 3;
 constexpr std::size_t kPictures = 32;
+// Remembered where a run remembers none: up to 160 MiB.
+constexpr std::uint64_t kMostContents = std::uint64_t{1} << 22;
 
 }  // namespace
 
@@ -36,6 +38,18 @@ void InputSurveyor::close_window(Open& shard) {
 
 void InputSurveyor::add(prepare::Prepared prepared) {
   RecordRow row = run::row_of(prepared);
+  if (!settings_.skip_duplicates && contents_.records() >= kMostContents) {
+    duplicates_.reset();
+  }
+  if (!settings_.images && !prepared.defect && duplicates_) {
+    const auto first = contents_.first_of(prepared.hash, row.row);
+    *duplicates_ += first ? 1U : 0U;
+    if (first && settings_.skip_duplicates) {
+      prepared.repeats = first;
+      row.status = Status::kDuplicate;
+      row.duplicate_of = first;
+    }
+  }
   if (settings_.images && !prepared.defect) {
     row.hash.low = 1;  // its bytes' own is not known before it is read, but how long it will be
   }
@@ -46,21 +60,22 @@ void InputSurveyor::add(prepare::Prepared prepared) {
   Open& shard = shards_[row.position / settings_.block % settings_.shards];
   ++shard.done.records;
   if (prepared.defect) {
-    shard.shapes.add_rejected();
+    shard.shapes.add_not_computed();
     reject_bytes_ += store::rejects_line(row).size();
     auto& first = found_.first_rejects[std::string(to_string(prepared.defect->reason))];
     if (first.size() < kFirstRejects) {
       first.push_back(std::move(row));
     }
   } else {
-    shard.shapes.add(prepared.tokens, prepared.segments);
-    found_.tokens += std::uint64_t{prepared.tokens} * std::max(prepared.segments, 1U);
     residues_ += prepared.length;
     ++found_.lengths[prepared.record.stamp ? prepared.record.stamp->size : prepared.length];
-    if (!settings_.images) {
-      hashes_.push_back(prepared.hash.low);
+    if (prepared.repeats && settings_.shards == 1) {
+      shard.shapes.add_not_computed();
+    } else {
+      shard.shapes.add(prepared.tokens, prepared.segments);
+      found_.tokens += std::uint64_t{prepared.tokens} * std::max(prepared.segments, 1U);
+      keep_sample(std::move(prepared));
     }
-    keep_sample(std::move(prepared));
   }
   if (shard.shapes.full()) {
     close_window(shard);
@@ -120,12 +135,7 @@ InputSurvey InputSurveyor::finish(const LeftOut& left_out) {
   found_.counters.repeated_ids_exact = !ids_.overflowed();
   found_.counters.left_out = left_out;
   if (!settings_.images) {
-    std::sort(hashes_.begin(), hashes_.end());
-    std::uint64_t duplicates = 0;
-    for (std::size_t i = 1; i < hashes_.size(); ++i) {
-      duplicates += hashes_[i] == hashes_[i - 1] ? 1U : 0U;
-    }
-    found_.exact_duplicates = duplicates;
+    found_.exact_duplicates = duplicates_;
   }
   measure_files();
   return std::move(found_);

@@ -12,6 +12,7 @@
 #include "domain/counters.hpp"
 #include "plan/window.hpp"
 #include "plan/workload.hpp"
+#include "prepare/duplicate_filter.hpp"
 #include "prepare/preprocessor.hpp"
 #include "run/repeated_ids.hpp"
 #include "run/window_source.hpp"
@@ -26,6 +27,8 @@ struct SurveySettings {
   bool images = false;
   std::uint32_t shards = 1;
   std::uint64_t block = 64;  // consecutive records that are dealt to a shard together
+  // Equal sequences are computed once. Shards compare nothing.
+  bool skip_duplicates = false;
 };
 
 struct ShardWork {
@@ -35,7 +38,8 @@ struct ShardWork {
 
 struct InputSurvey {
   Counters counters;
-  std::optional<std::uint64_t> exact_duplicates;   // records equal to an earlier one; not of images
+  // Records equal to an earlier one; not of images, nor of more contents than are remembered.
+  std::optional<std::uint64_t> exact_duplicates;
   std::uint64_t tokens = 0;                        // special tokens included, without padding
   std::map<std::uint64_t, std::uint64_t> lengths;  // records by residues; of images by bytes
   std::map<std::string, std::vector<RecordRow>> first_rejects;  // by reason, three at most
@@ -67,7 +71,8 @@ class InputSurveyor {
   InputSurvey found_;
   std::vector<Open> shards_;
   run::RepeatedIds ids_;
-  std::vector<std::uint64_t> hashes_;  // of the contents, 64 bits each
+  prepare::DuplicateFilter contents_{prepare::DuplicateFilter::Key::kContent};  // of sequences
+  std::optional<std::uint64_t> duplicates_ = 0;                                 // nothing: too many
   std::uint64_t table_bytes_ = 0;
   std::uint64_t reject_bytes_ = 0;
   std::uint64_t residues_ = 0;

@@ -90,7 +90,8 @@ class Planning {
                             .layout = {std::move(outputs), output_columns(config_, *reader_), {}},
                             .images = plan_.modality == Modality::kImage,
                             .shards = shards_,
-                            .block = block_});
+                            .block = block_,
+                            .skip_duplicates = config_.skip_duplicates == SkipDuplicates::kExact});
     const auto start = host_.now();
     std::uint64_t records = 0;
     while (std::optional<Record> record = reader_->next()) {

@@ -86,6 +86,22 @@ def test_shards_share_the_input(job, folder):
         assert run["sessions"][-1]["timings"]["tokens_computed"] == shard["tokens_computed"]
 
 
+def test_sequences_that_repeat_are_planned_as_they_are_run(job, folder):
+    lines = job.input.read_text().splitlines()
+    job.input.write_text("\n".join(lines + [f"again{line}" for line in lines[1:]]) + "\n")
+    flags = ["--skip-duplicates", "exact", "--tokens", "--window", 64]
+    plan = plan_of(job, *flags)
+    out = folder / "out"
+    assert job.run_fake("embed", job.model, job.input, "-o", out, *flags, "-q").code == 3
+    run = json.loads((out / "run.json").read_text())
+    assert plan["exact_duplicates"] == run["counts"]["duplicates"] == run["counts"]["ok"]
+    assert plan["ok"] == run["counts"]["ok"]
+    assert plan["tokens"] == run["sessions"][-1]["timings"]["tokens"]
+    assert plan["tokens_computed"] == run["sessions"][-1]["timings"]["tokens_computed"]
+    assert plan["files"] == {name: (out / name).stat().st_size for name in plan["files"]}
+    assert plan_of(job, *flags[2:])["exact_duplicates"] == run["counts"]["duplicates"]
+
+
 def test_order_input_is_planned_too(job, folder):
     flags = ["--order", "input", "--batch-size", 7]
     plan = plan_of(job, *flags, "--window", 64)
