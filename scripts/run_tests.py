@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The rooms whose tests run under a sanitizer: all that read foreign bytes or manage memory, and
 # those with threads.
 SANITIZERS = {"asan-vision": ["base", "domain", "config", "input", "plan", "prepare", "encode", "device", "kernels",
-                              "store", "export", "score", "doctor", "run", "session", "launch", "vision"],
+                              "store", "export", "report", "score", "doctor", "run", "session", "launch", "vision"],
               "tsan": ["base", "input", "run", "session", "app"]}
 
 

@@ -46,11 +46,14 @@ void require_fit_for_sequences(const config::RunConfig& config) {
 // Rows that stand beside others are not compared: what repeats a row that has a vector gets one of
 // its own.
 std::unique_ptr<Compared> what_is_compared(const EngineParts& parts, const Mode& mode) {
-  if (parts.config.skip_duplicates == SkipDuplicates::kOff || !mode.facts().whole) {
+  if (parts.config.skip_duplicates == SkipDuplicates::kOff) {
     return nullptr;
   }
   if (parts.model.card.modality != Modality::kImage) {
     require_fit_for_sequences(parts.config);
+  }
+  if (!mode.facts().whole) {
+    return nullptr;
   }
   return std::make_unique<Compared>(duplicate_key(parts.config));
 }

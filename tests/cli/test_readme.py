@@ -79,6 +79,7 @@ NOT_RUN = {
     "longhaul neighbours OUT [": "a list", "longhaul neighbours OUT -k": "test_neighbours.py does",
     "longhaul neighbours patients": "test_neighbours.py does",
     "longhaul export   OUT": "a list", "longhaul export OUT --to": "test_export.py does",
+    "longhaul report   OUT": "a list", "longhaul report OUT": "test_report.py does",
     "longhaul push     OUT": "a list", "longhaul push OUT --to": "test_push.py does",
 }
 

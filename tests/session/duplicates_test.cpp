@@ -184,6 +184,9 @@ TEST_CASE("what skipping duplicates of sequences cannot be is a usage error", "[
   Repertoire scene;
   scene.config.skip_duplicates = SkipDuplicates::kDhash;
   CHECK(scene.failure().code() == ExitCode::kUsage);
+  scene.config.shard = {1, 2};
+  CHECK(scene.failure().code() == ExitCode::kUsage);
+  scene.config.shard.reset();
   scene.config.skip_duplicates = SkipDuplicates::kExact;
   scene.config.order = Order::kInput;
   CHECK(scene.failure().code() == ExitCode::kUsage);
