@@ -101,7 +101,10 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
     }
   }
   const std::optional<std::string> near = longhaul::config::nearest_word(word, known);
-  return {ExitCode::kUsage, "'" + longhaul::printable(word) + "' is not expected here",
+  // What follows may hold a password.
+  const std::size_t scheme = word.find("://");
+  const std::string told = scheme == std::string::npos ? word : word.substr(0, scheme) + "://...";
+  return {ExitCode::kUsage, "'" + longhaul::printable(told) + "' is not expected here",
           (near && word.starts_with('-') ? "did you mean " + *near + "? See " : "see ") + help};
 }
 

@@ -234,6 +234,9 @@ def test_passwords_are_never_shown(longhaul_fake, server, job, table):
                                env={**os.environ, **environment})
         assert result.code == code, result
         assert "ses" not in (result.out + result.err).replace("sessions", "")
+    # An address where no flag stands before it.
+    result = longhaul_fake("push", job.out, f"postgresql://postgres:sesame@{place}?sslmode=disable")
+    assert result.code == 2 and "sesame" not in result.err, result
     pgpass = server.folder / "pgpass"
     pgpass.write_text(f"127.0.0.1:{server.port()}:*:postgres:sesame\n")
     pgpass.chmod(0o600)
