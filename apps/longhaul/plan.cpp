@@ -111,7 +111,7 @@ ExitCode tell_plan(const PlanOptions& options, const config::RunConfig& config,
                          .stop = &StopSignals::requested,
                          .progress = tell_records(console, "read")});
   if (config.json) {
-    print_json(to_json(found));
+    print_json(app::to_json(found));
   } else {
     print_plan(found, stdout_columns(context.environment));
   }
