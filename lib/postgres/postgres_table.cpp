@@ -21,7 +21,6 @@ constexpr std::string_view kComment = "longhaul ";
 // The first versions of pgvector with an hnsw index, and with one over halves.
 constexpr std::uint64_t kHnswVersion = 5;
 constexpr std::uint64_t kHalfVersion = 7;
-constexpr std::uint32_t kMostFloats = 2000;
 
 // "0.8.1": 8.
 std::uint64_t minor_version(const std::string& version) {
@@ -68,7 +67,8 @@ void PostgresTable::find_extension() {
   }
   extension_schema_ = found.text(0, 0);
   const std::uint64_t version = minor_version(found.text(0, 1));
-  if (index_ && version < (shape_.dimension > kMostFloats ? kHalfVersion : kHnswVersion)) {
+  if (index_ &&
+      version < (TableSql(shape_, extension_schema_).by_halves() ? kHalfVersion : kHnswVersion)) {
     throw Error(ExitCode::kUnavailable,
                 "pgvector " + printable(found.text(0, 1)) + " of " + place() +
                     " has no hnsw index for vectors of " + format_count(shape_.dimension) +

@@ -30,9 +30,10 @@ class TableSql {
   std::string create_index(export_room::VectorMetric metric) const;
   // The class of operators that an index of this metric has.
   std::string operators(export_room::VectorMetric metric) const;
+  // Whether the vectors have more numbers than an index of float32 holds.
+  bool by_halves() const;
 
  private:
-  bool by_halves() const;
   std::vector<std::string> columns() const;
   std::string key() const;
 
