@@ -234,8 +234,8 @@ TEST_CASE("a bitmap has its rows from below, in blue, green and red, padded to f
 
 TEST_CASE("an image is found where the run found it") {
   FaultFiles files;
-  files.make_directory("/work/pictures");
-  put_text(files, "/work/pictures/a.png", "x");
+  files.make_directory("/run_here/pictures");
+  put_text(files, "/run_here/pictures/a.png", "x");
   std::string asked;
   const Pictures pictures(
       files,
@@ -243,12 +243,12 @@ TEST_CASE("an image is found where the run found it") {
         asked = path;
         return Picture{0, {}, "no image"};
       },
-      "/work");
+      "/run_here");
   CHECK(pictures.of({3, "a.png", "pictures"}).at("why") == "no image");
-  CHECK(asked == "/work/pictures/a.png");
+  CHECK(asked == "/run_here/pictures/a.png");
   asked.clear();
-  CHECK(pictures.of({3, "/work/pictures/a.png", "list.txt"}).at("why") == "no image");
-  CHECK(asked == "/work/pictures/a.png");
+  CHECK(pictures.of({3, "/run_here/pictures/a.png", "list.txt"}).at("why") == "no image");
+  CHECK(asked == "/run_here/pictures/a.png");
   CHECK(pictures.of({3, "a.png", "pictures/a.png"}).at("why") == "no image");
   CHECK(pictures.of({4, "b.png", "pictures.tar"})
             .at("why")
