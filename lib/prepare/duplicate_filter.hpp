@@ -15,9 +15,9 @@ namespace longhaul::prepare {
 class DuplicateFilter {
  public:
   enum class Key {
-    kContent,
-    kLikeness
-  };  // 128-bit hash of the content; 64-bit hash of the picture
+    kContent,   // 128-bit hash of it
+    kLikeness,  // 64-bit hash of the picture
+  };
   explicit DuplicateFilter(Key key);
 
   // The row of the first record with this key, or nothing when it is this one. Rows are offered in

@@ -23,6 +23,14 @@ encode::EncoderOptions encoder_options(const config::RunConfig& config,
   return options;
 }
 
+std::vector<OutputSpec> stored_outputs(const config::RunConfig& config,
+                                       std::vector<OutputSpec> outputs) {
+  for (OutputSpec& output : outputs) {
+    output.dtype = output.kind == ArrayKind::kTokens ? config.tokens_dtype : config.output_dtype;
+  }
+  return outputs;
+}
+
 Normalize normalize_of(const config::RunConfig& config, const encode::EncoderCard& card) {
   return config.normalize.value_or(card.normalize);
 }

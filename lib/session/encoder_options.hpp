@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "config/run_config.hpp"
 #include "encode/card.hpp"
@@ -14,6 +15,10 @@ namespace longhaul::session {
 
 encode::EncoderOptions encoder_options(const config::RunConfig& config,
                                        const encode::EncoderCard& card, std::uint32_t threads);
+
+// The encoder's outputs with the types that they have in files.
+std::vector<OutputSpec> stored_outputs(const config::RunConfig& config,
+                                       std::vector<OutputSpec> outputs);
 
 // The run's, else the card's.
 Normalize normalize_of(const config::RunConfig& config, const encode::EncoderCard& card);

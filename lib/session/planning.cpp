@@ -80,18 +80,16 @@ class Planning {
   }
 
   void read() {
-    std::vector<OutputSpec> outputs = encode::outputs_of(model_.card, options_);
-    for (OutputSpec& output : outputs) {
-      output.dtype =
-          output.kind == ArrayKind::kTokens ? config_.tokens_dtype : config_.output_dtype;
-    }
-    InputSurveyor surveyor({.window = pipeline_.window,
-                            .parts = pipeline_.parts,
-                            .layout = {std::move(outputs), output_columns(config_, *reader_), {}},
-                            .images = plan_.modality == Modality::kImage,
-                            .shards = shards_,
-                            .block = block_,
-                            .skip_duplicates = config_.skip_duplicates == SkipDuplicates::kExact});
+    InputSurveyor surveyor(
+        {.window = pipeline_.window,
+         .parts = pipeline_.parts,
+         .layout = {stored_outputs(config_, encode::outputs_of(model_.card, options_)),
+                    output_columns(config_, *reader_),
+                    {}},
+         .images = plan_.modality == Modality::kImage,
+         .shards = shards_,
+         .block = block_,
+         .skip_duplicates = config_.skip_duplicates == SkipDuplicates::kExact});
     const auto start = host_.now();
     std::uint64_t records = 0;
     while (std::optional<Record> record = reader_->next()) {

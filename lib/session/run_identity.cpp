@@ -18,12 +18,6 @@ nlohmann::json or_null(const auto& optional) {
   return optional ? nlohmann::json(*optional) : nlohmann::json(nullptr);
 }
 
-// In runs of before it was recorded a setting was what it is where nobody says anything.
-nlohmann::json where_not_recorded(const std::string& name) {
-  const config::Setting* const setting = config::find_setting(name);
-  return setting ? setting->get(config::RunConfig{}) : nlohmann::json(nullptr);
-}
-
 bool makes_numbers(const config::Setting& setting, Modality modality, Pooling pooling) {
   switch (setting.makes_numbers) {
     case config::MakesNumbers::kYes:
@@ -80,9 +74,17 @@ nlohmann::json fingerprint(const config::RunConfig& config, const encode::Encode
   return fields;
 }
 
+nlohmann::json recorded_setting(const nlohmann::json& fingerprint, const std::string& name) {
+  if (fingerprint.contains(name)) {
+    return fingerprint.at(name);
+  }
+  const config::Setting* const setting = config::find_setting(name);
+  return setting ? setting->get(config::RunConfig{}) : nlohmann::json(nullptr);
+}
+
 bool same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now) {
   for (const auto& [name, value] : now.items()) {
-    if (recorded.value(name, where_not_recorded(name)) != value) {
+    if (recorded_setting(recorded, name) != value) {
       return false;
     }
   }
@@ -92,7 +94,7 @@ bool same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now)
 void require_same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now,
                               const std::string& output, const std::string& remedy) {
   for (const auto& [name, value] : now.items()) {
-    const nlohmann::json before = recorded.value(name, where_not_recorded(name));
+    const nlohmann::json before = recorded_setting(recorded, name);
     if (before != value) {
       throw Error(ExitCode::kMismatch,
                   output + " was made with " + name + " " + before.dump() + ", this run has " +

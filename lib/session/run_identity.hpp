@@ -24,6 +24,9 @@ nlohmann::json fingerprint(const config::RunConfig& config, const encode::Encode
                            const encode::EncoderOptions& options, const std::string& model_sha256,
                            const std::string& device_kind);
 
+// A field of a fingerprint. In runs of before it was recorded a setting was what it is where nobody
+// says anything; null for what is no setting.
+nlohmann::json recorded_setting(const nlohmann::json& fingerprint, const std::string& name);
 // Whether no field of `now` differs.
 bool same_fingerprint(const nlohmann::json& recorded, const nlohmann::json& now);
 // Throws Error(kMismatch) naming the first field that differs, with both values.

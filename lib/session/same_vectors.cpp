@@ -8,7 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "config/run_config.hpp"
+#include "session/run_identity.hpp"
 
 namespace longhaul::session {
 namespace {
@@ -24,15 +24,6 @@ constexpr std::array<std::string_view, 10> kOther{
 
 json fingerprint_of(const store::OutputReader& output) {
   return output.claims()->run.begin.value("fingerprint", json::object());
-}
-
-// What was not recorded was what it is where nobody says anything.
-json value_of(const json& fingerprint, const std::string& name) {
-  if (fingerprint.contains(name)) {
-    return fingerprint.at(name);
-  }
-  const config::Setting* const setting = config::find_setting(name);
-  return setting ? setting->get(config::RunConfig{}) : json(nullptr);
 }
 
 }  // namespace
@@ -92,15 +83,15 @@ std::string require_same_vectors(const store::OutputReader& a, const OutputSpec&
   }
   for (const std::string& name : names) {
     if (std::ranges::find(kOther, name) == kOther.end() &&
-        value_of(one, name) != value_of(other, name)) {
-      throw differs(name, value_of(one, name).dump(), value_of(other, name).dump());
+        recorded_setting(one, name) != recorded_setting(other, name)) {
+      throw differs(name, recorded_setting(one, name).dump(), recorded_setting(other, name).dump());
     }
   }
   if (layer_of(a, array_a) != layer_of(b, array_b)) {
     throw differs("layer", layer_of(a, array_a), layer_of(b, array_b));
   }
-  const json device_a = value_of(one, "device");
-  const json device_b = value_of(other, "device");
+  const json device_a = recorded_setting(one, "device");
+  const json device_b = recorded_setting(other, "device");
   return device_a == device_b ? ""
                               : name_a + " was computed on " + device_a.dump() + " and " + name_b +
                                     " on " + device_b.dump() + ": low digits may differ";

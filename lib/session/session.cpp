@@ -102,7 +102,7 @@ class Session {
 
   void look_for_room() const {
     ExpectedOutput expected{
-        .outputs = stored(encode::outputs_of(model_.card, options_)),
+        .outputs = stored_outputs(config_, encode::outputs_of(model_.card, options_)),
         .rows = input_.reader->progress().records_total.value_or(config_.window),
         .residues = 0,
         .all_shards = false};
@@ -118,14 +118,6 @@ class Session {
   }
 
   // With the types that they have in files.
-  std::vector<OutputSpec> stored(std::vector<OutputSpec> outputs) const {
-    for (OutputSpec& output : outputs) {
-      output.dtype =
-          output.kind == ArrayKind::kTokens ? config_.tokens_dtype : config_.output_dtype;
-    }
-    return outputs;
-  }
-
   bool resumed() const { return mode_->directory()->state().has_value(); }
 
   RunBegin begin() const {
@@ -146,7 +138,7 @@ class Session {
   }
 
   void open_store() {
-    const store::StoreLayout layout{stored(engine_.encoder->outputs()),
+    const store::StoreLayout layout{stored_outputs(config_, engine_.encoder->outputs()),
                                     output_columns(config_, *input_.reader),
                                     mode_->facts().later_columns};
     older_ = mode_->older_rows(layout);
