@@ -319,6 +319,15 @@ Look LineScanner::look(Line& line) {
   }
 }
 
+std::uint64_t LineScanner::stored_bytes_read() const {
+  const std::uint64_t stored = source_->stored_bytes_read();
+  const std::uint64_t text = base_ + end_;
+  return text == 0 ? stored
+                   : static_cast<std::uint64_t>(
+                         static_cast<double>(stored) *
+                         (static_cast<double>(byte()) / static_cast<double>(text)));
+}
+
 bool LineScanner::seek(std::uint64_t byte, std::uint64_t line_number) {
   if (!source_->seek(byte)) {
     return false;

@@ -58,7 +58,9 @@ class LineScanner {
   bool seek(std::uint64_t byte, std::uint64_t line_number);
 
   const std::string& name() const { return name_; }
-  std::uint64_t stored_bytes_read() const { return source_->stored_bytes_read(); }
+  // Of the file as it is stored, up to byte(): what is read ahead counts for nothing. In a
+  // compressed file that is judged by the share of the text.
+  std::uint64_t stored_bytes_read() const;
 
  private:
   static constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();

@@ -212,6 +212,7 @@ bool SequenceReader::read(Ahead& into, LeftOut* left_out) {
       begin_ = {read_position_, read_position_, cursor_text(source_, {}), passed_left_out_};
     }
     into.cursor = current_->cursor();
+    into.bytes = bytes_so_far();
     if (left_out != nullptr) {
       *left_out = left_out_so_far();
     }
@@ -261,6 +262,10 @@ InputPosition SequenceReader::position() const {
 
 std::optional<InputPosition> SequenceReader::source_begin() const {
   return current_ && ahead_.empty() ? begin_ : std::nullopt;
+}
+
+std::uint64_t SequenceReader::bytes_so_far() const {
+  return passed_bytes_ + (current_ ? current_->stored_bytes_read() : 0);
 }
 
 LeftOut SequenceReader::left_out_so_far() const {
@@ -320,7 +325,7 @@ bool SequenceReader::seek(const InputPosition& position) {
 
 InputProgress SequenceReader::progress() const {
   InputProgress progress;
-  progress.bytes_read = passed_bytes_ + (current_ ? current_->stored_bytes_read() : 0);
+  progress.bytes_read = ahead_.empty() ? bytes_so_far() : ahead_.front().bytes;
   progress.records_total = records_total_;
   std::uint64_t total = 0;
   for (const InputFile& file : files_) {

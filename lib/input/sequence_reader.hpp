@@ -33,7 +33,8 @@ class SequenceReader : public RecordReader {
     Record record;
     std::size_t source = 0;
     SourceCursor cursor;
-    LeftOut left_out;  // before the cursor
+    LeftOut left_out;         // before the cursor
+    std::uint64_t bytes = 0;  // likewise, as stored, of all sources
   };
 
   void check_sources();
@@ -41,6 +42,7 @@ class SequenceReader : public RecordReader {
   std::unique_ptr<SourceReader> open(std::size_t source);
   bool read(Ahead& into, LeftOut* left_out = nullptr);
   LeftOut left_out_so_far() const;
+  std::uint64_t bytes_so_far() const;
   bool can_enter(std::size_t source, const SourceCursor& cursor) const;
 
   InputSettings settings_;

@@ -47,6 +47,24 @@ int code_of(const InputSettings& settings) {
 
 }  // namespace
 
+TEST_CASE("progress is that of the records given out, whatever is read ahead") {
+  const TemporaryFolder folder;
+  std::string text = "id,sequence\n";
+  std::vector<std::uint64_t> behind;
+  for (std::size_t i = 0; i < 3000; ++i) {
+    text += "r" + std::to_string(i) + "," + std::string(1 + i % 200, 'M') + "\n";
+    behind.push_back(text.size());
+  }
+  const auto first = folder.write("a.csv", text);
+  auto reader = open_input(settings_for({first, folder.write("b.csv", text)}));
+  for (std::size_t i = 0; i < 2 * behind.size(); ++i) {
+    REQUIRE(reader->next());
+    const std::uint64_t begin = i < behind.size() ? 0 : text.size();
+    INFO(i);
+    REQUIRE(reader->progress().bytes_read == begin + behind[i % behind.size()]);
+  }
+}
+
 TEST_CASE("several inputs are one row of records, each with its own line and source") {
   const TemporaryFolder folder;
   const auto csv = folder.write("a.csv", "id,sequence\na,MK\nb,\n");
