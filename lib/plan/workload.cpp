@@ -8,7 +8,9 @@ namespace {
 
 constexpr double kKept = 0.9;           // of what is known of a width, with each batch of it
 constexpr double kStoppedSeconds = 5;   // a batch is cut to take 2 s
-constexpr double kStoppedTimes = 10;    // of what was expected
+constexpr double kStoppedTimes = 5;     // of what was expected
+constexpr double kDoubtKept = 0.98;     // with each batch
+constexpr double kMostDoubts = 2;       // then it is how the machine is
 constexpr double kLeastSeconds = 1e-9;  // a clock may see nothing of a small batch
 
 double shape_of(std::uint32_t width) {
@@ -53,16 +55,29 @@ Workload workload_of(std::span<const Slot> slots, const RowsPolicy& policy) {
   return work;
 }
 
-void TokenTimes::learn(const Workload& batch, double seconds) {
+bool TokenTimes::believes(double seconds, double expected) {
+  doubts_ *= kDoubtKept;
+  if (seconds <= kStoppedSeconds || seconds <= kStoppedTimes * expected) {
+    doubted_ = false;
+    return true;
+  }
+  doubts_ += 1;
+  doubted_ = !doubted_ && doubts_ < kMostDoubts;
+  return !doubted_;
+}
+
+bool TokenTimes::learn(const Workload& batch, double seconds) {
   if (batch.total() == 0) {
-    return;
+    return true;
   }
-  const std::optional<double> expected = seconds_of(batch);
-  if (expected && seconds > kStoppedSeconds && seconds > kStoppedTimes * *expected && !doubted_) {
-    doubted_ = true;
-    return;
+  if (const std::optional<double> expected = seconds_of(batch)) {
+    if (!believes(seconds, *expected)) {
+      return false;
+    }
+    if (*expected > kStoppedSeconds && *expected > kStoppedTimes * seconds) {
+      known_.clear();
+    }
   }
-  doubted_ = false;
   // Parts of several widths were computed side by side: each has its share by what is known.
   const auto weight = [&](std::uint32_t width, std::uint64_t tokens) {
     return static_cast<double>(tokens) * (known() ? per_token(width) : shape_of(width));
@@ -80,6 +95,7 @@ void TokenTimes::learn(const Workload& batch, double seconds) {
     sum.seconds = sum.seconds * kKept + std::max(seconds, kLeastSeconds) * weights[width] / whole;
     sum.tokens = sum.tokens * kKept + static_cast<double>(tokens);
   }
+  return true;
 }
 
 double TokenTimes::per_token(std::uint32_t width) const {

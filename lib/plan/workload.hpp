@@ -30,8 +30,10 @@ Workload workload_of(std::span<const Slot> slots, const RowsPolicy& policy);
 class TokenTimes {
  public:
   // Later batches count more than earlier ones. One that took far longer than all before it say is
-  // not learnt from, unless the next one does too: the process was stopped meanwhile.
-  void learn(const Workload& batch, double seconds);
+  // not learnt from, and false is given: the process was stopped meanwhile. Unless the next one
+  // does too, or such ones come again and again. Where all before it took far longer, the process
+  // was stopped then, and they are forgotten.
+  bool learn(const Workload& batch, double seconds);
   bool known() const { return !known_.empty(); }
   // Nothing where nothing is known.
   std::optional<double> seconds_of(const Workload& work) const;
@@ -42,9 +44,11 @@ class TokenTimes {
     double tokens = 0;
   };
   double per_token(std::uint32_t width) const;
+  bool believes(double seconds, double expected);
 
   std::map<std::uint32_t, Sum> known_;
   bool doubted_ = false;  // the latest batch
+  double doubts_ = 0;     // how many of late
 };
 
 }  // namespace longhaul::plan

@@ -50,7 +50,34 @@ bool BatchSource::read_window() {
       }
     }
   }
+  count_work();
   return true;
+}
+
+void BatchSource::count_work() {
+  Window& window = *window_;
+  window.work.left.computed = plan::workload_of(computed_, cut_.parts);
+  window.work.all.computed = window.work.left.computed;
+  std::vector<plan::Slot> done;
+  std::uint64_t ordered = 0;
+  std::uint64_t taken = 0;
+  std::uint64_t taken_before = 0;
+  for (std::size_t i = 0; i < window.order.size(); ++i) {
+    const plan::Slot& slot = window.order[i];
+    const bool is_taken = window.is_taken(slot.index);
+    if (!is_taken && i < position_) {
+      done.push_back(slot);
+    }
+    if (ends_record(slot)) {
+      ++ordered;
+      taken += is_taken ? 1U : 0U;
+      taken_before += is_taken && i < position_ ? 1U : 0U;
+    }
+  }
+  window.work.all.computed.add(plan::workload_of(done, cut_.parts));
+  not_ordered_ = window.records.size() - ordered;
+  window.work.all.passed = not_ordered_ + taken;
+  window.work.left.passed = window.work.all.passed - taken_before;
 }
 
 bool BatchSource::ends_record(const plan::Slot& slot) const {
@@ -130,11 +157,14 @@ std::optional<BatchJob> BatchSource::next() {
                                    .concurrency = cut_.concurrency};
     for (const plan::Part& part : cut_batch(computed_, next_, cut_.parts, limits)) {
       assemble(part, job);
+      job.work.computed.add(part.width, part.rows);
       next_ += part.count;
     }
   }
   pass_to(next_ < computed_.size() ? places_[next_] : window_->order.size(), job);
   job.last = position_ >= window_->order.size();
+  job.work.passed = job.taken.size() + (job.last ? not_ordered_ : 0);
+  job.records_total = window_->ends_input ? window_->end.row : windows_.records_total();
   if (job.last) {
     window_.reset();
   }

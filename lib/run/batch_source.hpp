@@ -35,6 +35,8 @@ class BatchSource {
 
  private:
   bool read_window();
+  // What the window in hand asks for, of which the first slots may be done.
+  void count_work();
   void assemble(const plan::Part& part, BatchJob& job);
   // The slots up to `end` are done with this job: what of them is not computed is taken.
   void pass_to(std::size_t end, BatchJob& job);
@@ -50,6 +52,7 @@ class BatchSource {
   std::shared_ptr<Window> window_;  // see BatchJob
   std::size_t position_ = 0;        // slot
   std::uint32_t records_ = 0;       // complete before it
+  std::uint64_t not_ordered_ = 0;   // records of the window that have no slot
   // Of the window's order, the slots that are computed, and where they stand there.
   std::vector<plan::Slot> computed_;
   std::vector<std::size_t> places_;

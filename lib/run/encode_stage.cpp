@@ -37,12 +37,14 @@ EncodeStage::EncodeStage(const PipelineParts& parts, const PipelineSettings& set
       encoder_(parts.encoder, hooks.fp32_fallback, parts.governor, parts.log),
       gatherer_(parts.encoder.outputs(), settings.normalize),
       finite_(share_before(from)),
-      memory_(parts, hooks) {
+      memory_(parts, hooks),
+      progress_(hooks.now) {
   source_.set_time_budget(plan::cost_per_row(kFirstBatchTokens));
 }
 
 void EncodeStage::start() {
   memory_.observe(report_.batches, report_.records);
+  progress_.start();
 }
 
 EncodedJob EncodeStage::encode(BatchJob job) {
@@ -57,7 +59,9 @@ EncodedJob EncodeStage::encode(BatchJob job) {
                      .computed_alone = 0,
                      .stayed_not_finite = 0,
                      .late = std::move(job.late),
-                     .last = job.last};
+                     .work = std::move(job.work),
+                     .last = job.last,
+                     .records_total = job.records_total};
   if (encoded.records.empty()) {
     return encoded;
   }
@@ -106,16 +110,13 @@ void EncodeStage::count(const std::vector<encode::HostBatch>& parts, double seco
   ++report_.batches;
   report_.out_of_memory = encoder_.out_of_memory_count();
   report_.not_finite = encoder_.not_finite_count();
-  last_rows_ = 0;
-  last_width_ = 0;
+  progress_.batch(parts);
   double cost = 0;
   std::set<std::uint32_t> widths;
   for (const encode::HostBatch& part : parts) {
     report_.tokens_real +=
         std::accumulate(part.lengths.begin(), part.lengths.end(), std::uint64_t{0});
     report_.tokens_computed += std::uint64_t{part.rows} * part.width;
-    last_rows_ += part.used_rows;
-    last_width_ = std::max(last_width_, part.width);
     cost += cost_of(part);
     widths.insert(part.width);
   }
@@ -155,21 +156,10 @@ void EncodeStage::finish(std::optional<RunSnapshot> last) {
   }
 }
 
-RunSnapshot EncodeStage::snapshot(const EncodedJob& job) const {
-  RunSnapshot snapshot;
-  snapshot.records_done =
-      job.last ? job.window->end.row : job.window->start.row + job.first + job.count;
+RunSnapshot EncodeStage::snapshot(const EncodedJob& job) {
+  RunSnapshot snapshot = progress_.after(job);
   snapshot.records_rejected = rejects_.rejected_count();
   snapshot.batches = report_.batches;
-  snapshot.batch_rows = last_rows_;
-  snapshot.batch_width = last_width_;
-  snapshot.input = job.window->progress;
-  // Reading is ahead: of the bytes read, the share that is encoded.
-  if (const std::uint64_t read = job.window->end.row; read > 0) {
-    snapshot.input.bytes_read = static_cast<std::uint64_t>(
-        static_cast<double>(snapshot.input.bytes_read) *
-        static_cast<double>(snapshot.records_done) / static_cast<double>(read));
-  }
   snapshot.memory = memory_.latest();
   return snapshot;
 }

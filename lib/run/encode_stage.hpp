@@ -14,6 +14,7 @@
 #include "run/jobs.hpp"
 #include "run/memory_watch.hpp"
 #include "run/pipeline.hpp"
+#include "run/progress_meter.hpp"
 #include "run/record_gatherer.hpp"
 #include "run/reject_policy.hpp"
 
@@ -29,7 +30,8 @@ class EncodeStage {
   // Before the first batch: this reading is the baseline of the leak monitor and the governor.
   void start();
   EncodedJob encode(BatchJob job);
-  RunSnapshot snapshot(const EncodedJob& job) const;
+  // Once for each job that encode() gave.
+  RunSnapshot snapshot(const EncodedJob& job);
   // What is left when all is done, which the last batch's reading need not show; `last` is then
   // told once more.
   void finish(std::optional<RunSnapshot> last);
@@ -52,9 +54,8 @@ class EncodeStage {
   RecordGatherer gatherer_;
   FiniteShare finite_;
   MemoryWatch memory_;
+  ProgressMeter progress_;
   double time_budget_ = 0;
-  std::uint32_t last_rows_ = 0;
-  std::uint32_t last_width_ = 0;
 };
 
 }  // namespace longhaul::run

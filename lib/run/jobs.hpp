@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "encode/batch.hpp"
@@ -26,7 +27,9 @@ struct BatchJob {
   std::vector<prepare::Row> rows;      // what these rows are of, likewise
   std::vector<std::uint32_t> taken;    // of the window: their rows are those of older outputs
   std::vector<LateOutcome> late;
-  bool last = false;  // of its window
+  Work work;                                   // what of its window's is done with it
+  bool last = false;                           // of its window
+  std::optional<std::uint64_t> records_total;  // of the input, as far as it tells by now
 };
 
 // The same, encoded.
@@ -43,7 +46,9 @@ struct EncodedJob {
   std::uint64_t computed_alone = 0;
   std::uint64_t stayed_not_finite = 0;
   std::vector<LateOutcome> late;
+  Work work;  // see BatchJob
   bool last = false;
+  std::optional<std::uint64_t> records_total;
 };
 
 }  // namespace longhaul::run

@@ -20,6 +20,7 @@
 #include "input/record_reader.hpp"
 #include "plan/memory_governor.hpp"
 #include "prepare/preprocessor.hpp"
+#include "run/forecast.hpp"
 #include "run/reject_policy.hpp"
 #include "run/repeated_ids.hpp"
 #include "run/window_source.hpp"
@@ -36,6 +37,8 @@ struct RunSnapshot {
   std::uint32_t batch_width = 0;  // of its widest part
   input::InputProgress input;     // bytes of what is encoded, scaled from reading
   device::MemoryReading memory;
+  std::optional<TimeLeft> time_left;
+  double seconds_at_work = 0;  // of this session, without those in which the process was stopped
 };
 
 struct PipelineSettings {

@@ -29,6 +29,8 @@ std::optional<Window> WindowSource::next() {
   Window window;
   window.index = next_index_;
   window.start = reader_.position();
+  window.work.first_row = window.start.row;
+  window.work.first_byte = reader_.progress().bytes_read;
   plan::WindowShapes shapes(settings_.records, settings_.order);
   while (!shapes.full()) {
     std::optional<Record> record = reader_.next();
@@ -60,6 +62,8 @@ std::optional<Window> WindowSource::next() {
   }
   window.end = reader_.position();
   window.progress = reader_.progress();
+  window.work.end_row = window.end.row;
+  window.work.end_byte = window.progress.bytes_read;
   if (window.ends_input) {
     window.progress.records_total = window.end.row;
   }

@@ -11,6 +11,7 @@
 #include "input/record_reader.hpp"
 #include "plan/window.hpp"
 #include "prepare/preprocessor.hpp"
+#include "run/forecast.hpp"
 #include "run/older_rows.hpp"
 
 namespace longhaul::run {
@@ -28,6 +29,7 @@ struct Window {
   std::vector<prepare::Prepared> records;  // in input order
   std::vector<plan::Slot> order;           // of those to be computed; of long ones their segments
   std::vector<Standing> standings;         // of each record; empty where there are no older rows
+  WindowWork work;                         // filled in by who cuts it into batches
 
   bool is_taken(std::uint32_t record) const {
     return !standings.empty() && standings[record].row.has_value();
@@ -50,6 +52,8 @@ class WindowSource {
 
   // Nothing at the end of the input.
   std::optional<Window> next();
+  // How many records there are, which some inputs tell only after a while.
+  std::optional<std::uint64_t> records_total() const { return reader_.progress().records_total; }
 
  private:
   void look_at_older(Window& window) const;
