@@ -34,7 +34,26 @@ using namespace std::chrono_literals;
 // How long those are waited for that a killed process had started: they end with their batch.
 constexpr std::chrono::seconds kPatience{30};
 
-ProgressSnapshot to_show(const launch::Progress& sum, Clock::duration elapsed) {
+// Counts the time in which this process looked after the others: one that was stopped, as a machine
+// that sleeps stops it, looks seldom.
+class WorkClock {
+ public:
+  explicit WorkClock(Clock::time_point start) : last_(start) {}
+  double at(Clock::time_point now) {
+    seconds_ +=
+        std::chrono::duration<double>(std::min<Clock::duration>(now - last_, kMost)).count();
+    last_ = now;
+    return seconds_;
+  }
+
+ private:
+  static constexpr Clock::duration kMost = 2s;
+
+  Clock::time_point last_;
+  double seconds_ = 0;
+};
+
+ProgressSnapshot to_show(const launch::Progress& sum, Clock::duration elapsed, double at_work) {
   ProgressSnapshot snapshot;
   snapshot.records_done = sum.records_done;
   snapshot.records_total = sum.records_total;
@@ -45,6 +64,9 @@ ProgressSnapshot to_show(const launch::Progress& sum, Clock::duration elapsed) {
   snapshot.rss = sum.rss;
   snapshot.device_allocated = sum.device_allocated;
   snapshot.elapsed = std::chrono::duration<double>(elapsed).count();
+  snapshot.at_work = at_work;
+  snapshot.seconds_left = sum.seconds_left;
+  snapshot.left_is_approximate = sum.left_is_approximate;
   return snapshot;
 }
 
@@ -172,6 +194,7 @@ class DividedRun {
                  });
     ProgressDisplay display(console_, resolve_style(config_, context_.environment), started_,
                             metrics_);
+    WorkClock at_work(started_);
     launch::Progress latest;
     ChildProcesses processes(without_own_flags(context_.arguments), started_in_);
     const launch::SupervisedRun done = launch::supervise(
@@ -184,10 +207,12 @@ class DividedRun {
          .show =
              [&](const launch::Progress& sum) {
                latest = sum;
-               display.update(to_show(sum, Clock::now() - started_), Clock::now());
+               const Clock::time_point now = Clock::now();
+               display.update(to_show(sum, now - started_, at_work.at(now)), now);
              }});
     if (latest.batches > 0) {
-      display.finish(to_show(latest, Clock::now() - started_), Clock::now());
+      const Clock::time_point now = Clock::now();
+      display.finish(to_show(latest, now - started_, at_work.at(now)), now);
     }
     return done;
   }

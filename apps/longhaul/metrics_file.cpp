@@ -20,8 +20,7 @@ MetricsFile::MetricsFile(Files& files, Log& log, std::string path, std::string o
       log_(log),
       path_(std::move(path)),
       output_(std::move(output)),
-      start_(std::chrono::steady_clock::now()),
-      written_(start_) {
+      written_(std::chrono::steady_clock::now()) {
   try {
     write_atomically(files_, path_, text(std::nullopt));
   } catch (const Error& error) {
@@ -33,7 +32,7 @@ MetricsFile::MetricsFile(Files& files, Log& log, std::string path, std::string o
 void MetricsFile::update(const ProgressSnapshot& snapshot, TimePoint now) {
   const bool due = now - written_ >= kEvery;
   if (due || !snapshot_) {
-    pace_ = meter_.add(snapshot, now - start_);
+    rate_ = meter_.add(snapshot);
   }
   snapshot_ = snapshot;
   if (due) {
@@ -44,13 +43,14 @@ void MetricsFile::update(const ProgressSnapshot& snapshot, TimePoint now) {
 
 void MetricsFile::end(ExitCode code) {
   if (snapshot_) {
-    pace_ = meter_.average(*snapshot_, std::chrono::steady_clock::now() - start_);
+    snapshot_->seconds_left.reset();
+    rate_ = meter_.average(*snapshot_);
   }
   write(code);
 }
 
 std::string MetricsFile::text(std::optional<ExitCode> code) const {
-  return metrics_text({output_, code, unix_time()}, snapshot_, pace_);
+  return metrics_text({output_, code, unix_time()}, snapshot_, rate_);
 }
 
 void MetricsFile::write(std::optional<ExitCode> code) {

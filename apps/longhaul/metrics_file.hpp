@@ -31,9 +31,8 @@ class MetricsFile {
   std::string path_;
   std::string output_;
   std::optional<ProgressSnapshot> snapshot_;
-  Pace pace_;
+  std::optional<double> rate_;
   PaceMeter meter_;
-  TimePoint start_;
   TimePoint written_;
   bool warned_ = false;
 };

@@ -45,7 +45,7 @@ class Text {
 }  // namespace
 
 std::string metrics_text(const MetricsState& state, const std::optional<ProgressSnapshot>& snapshot,
-                         const Pace& pace) {
+                         std::optional<double> rate) {
   constexpr const char* kCounter = "counter";
   constexpr const char* kGauge = "gauge";
   Text text(state.output);
@@ -68,8 +68,12 @@ std::string metrics_text(const MetricsState& state, const std::optional<Progress
   text.add("input_size_bytes", kGauge, "Bytes of the input, where they are known.",
            snapshot->bytes_total);
   text.add("batches_total", kCounter, "Batches of this session.", std::optional(snapshot->batches));
-  text.add("records_per_second", kGauge, "Over the last half minute.", pace.records_per_second);
-  text.add("seconds_left", kGauge, "At that rate.", pace.seconds_left);
+  text.add("records_per_second", kGauge, "Over the last half minute.", rate);
+  text.add("seconds_left", kGauge, "By the tokens that are left, of each width.",
+           snapshot->seconds_left);
+  text.add(
+      "seconds_left_approximate", kGauge, "Whether lengths of what is left are not known.",
+      snapshot->seconds_left ? std::optional(snapshot->left_is_approximate ? 1 : 0) : std::nullopt);
   text.add("resident_memory_bytes", kGauge, "Memory of the process.", snapshot->rss);
   text.add("device_memory_bytes", kGauge, "Live tensors on the device.",
            snapshot->device_allocated);

@@ -18,6 +18,6 @@ struct MetricsState {
 
 // Without a snapshot, which a run that has nothing to do never gives, only whether it runs.
 std::string metrics_text(const MetricsState& state, const std::optional<ProgressSnapshot>& snapshot,
-                         const Pace& pace);
+                         std::optional<double> rate);
 
 }  // namespace longhaul::app

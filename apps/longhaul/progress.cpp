@@ -28,7 +28,6 @@ ProgressDisplay::ProgressDisplay(Console& console, ProgressStyle style, TimePoin
                                  MetricsFile* metrics)
     : console_(console),
       style_(style),
-      start_(start),
       metrics_(metrics),
       // A bar and JSON say something at once; the first plain line comes after half a minute.
       last_shown_(style == ProgressStyle::kLines ? start : start - interval(style)) {}
@@ -42,7 +41,7 @@ void ProgressDisplay::update(const ProgressSnapshot& snapshot, TimePoint now) {
   }
   if (!last_metered_ || now - *last_metered_ >= kMeterInterval) {
     last_metered_ = now;
-    pace_ = meter_.add(snapshot, now - start_);
+    rate_ = meter_.add(snapshot);
   }
   if (now - last_shown_ >= interval(style_)) {
     last_shown_ = now;
@@ -52,15 +51,16 @@ void ProgressDisplay::update(const ProgressSnapshot& snapshot, TimePoint now) {
 
 void ProgressDisplay::show(const ProgressSnapshot& snapshot) {
   if (style_ == ProgressStyle::kBar) {
-    console_.set_status(bar_text(snapshot, pace_, stderr_columns()));
+    console_.set_status(bar_text(snapshot, rate_, stderr_columns()));
   } else if (style_ == ProgressStyle::kJson) {
-    console_.print(json_text(snapshot, pace_, finished_));
+    console_.print(json_text(snapshot, rate_, finished_));
   } else {
-    console_.info(line_text(snapshot, pace_));
+    console_.info(line_text(snapshot, rate_));
   }
 }
 
-void ProgressDisplay::finish(const ProgressSnapshot& snapshot, TimePoint now) {
+void ProgressDisplay::finish(ProgressSnapshot snapshot, TimePoint now) {
+  snapshot.seconds_left.reset();
   if (metrics_ != nullptr) {
     metrics_->update(snapshot, now);
   }
@@ -68,10 +68,10 @@ void ProgressDisplay::finish(const ProgressSnapshot& snapshot, TimePoint now) {
     return;
   }
   finished_ = true;
-  pace_ = meter_.average(snapshot, now - start_);
+  rate_ = meter_.average(snapshot);
   if (style_ == ProgressStyle::kBar) {
     console_.set_status("");
-    console_.print(bar_text(snapshot, pace_, stderr_columns()));
+    console_.print(bar_text(snapshot, rate_, stderr_columns()));
   } else {
     show(snapshot);
   }

@@ -21,26 +21,25 @@ class ProgressDisplay {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  // `style` as resolve_style() gives it; `start` is when the session began. `metrics` is told too,
-  // whatever the style; null without --metrics-file.
+  // `style` as resolve_style() gives it; `start` is when the session began, from which the first
+  // plain line is timed. `metrics` is told too, whatever the style; null without --metrics-file.
   ProgressDisplay(Console& console, ProgressStyle style, TimePoint start,
                   MetricsFile* metrics = nullptr);
 
   void update(const ProgressSnapshot& snapshot, TimePoint now);
   // The state at the end, which stays on the screen. Harmless when repeated.
-  void finish(const ProgressSnapshot& snapshot, TimePoint now);
+  void finish(ProgressSnapshot snapshot, TimePoint now);
 
  private:
   void show(const ProgressSnapshot& snapshot);
 
   Console& console_;
   ProgressStyle style_;
-  TimePoint start_;
   MetricsFile* metrics_;
   TimePoint last_shown_;
   std::optional<TimePoint> last_metered_;
   PaceMeter meter_;
-  Pace pace_;
+  std::optional<double> rate_;
   bool finished_ = false;
 };
 

@@ -36,10 +36,11 @@ std::string batch_text(const ProgressSnapshot& snapshot) {
 }
 
 // In whole seconds: a guess has no tenths.
-std::string eta_text(double seconds) {
-  const double whole = std::ceil(seconds);
-  return "ETA " + (whole < 60 ? std::to_string(static_cast<int>(std::max(whole, 0.0))) + " s"
-                              : format_duration(std::chrono::duration<double>(whole)));
+std::string eta_text(const ProgressSnapshot& snapshot) {
+  const double whole = std::ceil(*snapshot.seconds_left);
+  return (snapshot.left_is_approximate ? "ETA ~" : "ETA ") +
+         (whole < 60 ? std::to_string(static_cast<int>(std::max(whole, 0.0))) + " s"
+                     : format_duration(std::chrono::duration<double>(whole)));
 }
 
 // By the terminal alone: what is beside the bar comes and goes.
@@ -60,8 +61,8 @@ nlohmann::json or_null(const auto& value) {
 
 }  // namespace
 
-Pace PaceMeter::add(const ProgressSnapshot& snapshot, std::chrono::duration<double> now) {
-  const Mark mark{now.count(), snapshot.records_done};
+std::optional<double> PaceMeter::add(const ProgressSnapshot& snapshot) {
+  const Mark mark{snapshot.at_work, snapshot.records_done};
   if (!first_) {
     first_ = mark;
   }
@@ -69,37 +70,18 @@ Pace PaceMeter::add(const ProgressSnapshot& snapshot, std::chrono::duration<doub
   while (marks_.size() > 2 && mark.at - marks_[1].at >= kRateSeconds) {
     marks_.pop_front();
   }
-  Pace pace;
-  const double recent = mark.at - marks_.front().at;
-  if (recent < kLeastSeconds || mark.records < marks_.front().records) {
-    return pace;
-  }
-  const double rate = static_cast<double>(mark.records - marks_.front().records) / recent;
-  pace.records_per_second = rate;
-  if (rate <= 0) {
-    return pace;
-  }
-  const auto done = static_cast<double>(mark.records);
-  if (snapshot.records_total) {
-    pace.seconds_left = std::max(0.0, static_cast<double>(*snapshot.records_total) - done) / rate;
-  } else if (snapshot.bytes_total && snapshot.bytes_read > 0) {
-    // The rest of the input has as many records per byte as what is done.
-    const double left =
-        static_cast<double>(*snapshot.bytes_total) - static_cast<double>(snapshot.bytes_read);
-    pace.seconds_left =
-        std::max(0.0, left * done / static_cast<double>(snapshot.bytes_read)) / rate;
-  }
-  return pace;
+  return rate_between(marks_.front(), mark);
 }
 
-Pace PaceMeter::average(const ProgressSnapshot& snapshot, std::chrono::duration<double> now) const {
-  Pace pace;
-  if (first_ && now.count() - first_->at >= kLeastSeconds &&
-      snapshot.records_done >= first_->records) {
-    pace.records_per_second =
-        static_cast<double>(snapshot.records_done - first_->records) / (now.count() - first_->at);
+std::optional<double> PaceMeter::average(const ProgressSnapshot& snapshot) const {
+  return first_ ? rate_between(*first_, {snapshot.at_work, snapshot.records_done}) : std::nullopt;
+}
+
+std::optional<double> PaceMeter::rate_between(const Mark& first, const Mark& last) {
+  if (last.at - first.at < kLeastSeconds || last.records < first.records) {
+    return std::nullopt;
   }
-  return pace;
+  return static_cast<double>(last.records - first.records) / (last.at - first.at);
 }
 
 std::optional<double> share_done(const ProgressSnapshot& snapshot) {
@@ -115,17 +97,18 @@ std::optional<double> share_done(const ProgressSnapshot& snapshot) {
   return std::nullopt;
 }
 
-std::string bar_text(const ProgressSnapshot& snapshot, const Pace& pace, unsigned columns) {
+std::string bar_text(const ProgressSnapshot& snapshot, std::optional<double> rate,
+                     unsigned columns) {
   // The last column stays free: writing into it makes some terminals wrap.
   const std::size_t room = columns > 1 ? columns - 1 : 0;
   std::vector<std::string> parts{
       format_count(snapshot.records_done) +
       (snapshot.records_total ? "/" + format_count(*snapshot.records_total) : " records")};
-  if (pace.records_per_second) {
-    parts.push_back(rate_text(*pace.records_per_second));
+  if (rate) {
+    parts.push_back(rate_text(*rate));
   }
-  if (pace.seconds_left) {
-    parts.push_back(eta_text(*pace.seconds_left));
+  if (snapshot.seconds_left) {
+    parts.push_back(eta_text(snapshot));
   }
   if (snapshot.rejected > 0) {
     parts.push_back("rejected " + format_count(snapshot.rejected));
@@ -158,18 +141,18 @@ std::string bar_text(const ProgressSnapshot& snapshot, const Pace& pace, unsigne
          "  " + tail;
 }
 
-std::string line_text(const ProgressSnapshot& snapshot, const Pace& pace) {
+std::string line_text(const ProgressSnapshot& snapshot, std::optional<double> rate) {
   std::string text = format_count(snapshot.records_done);
   text += snapshot.records_total ? " of " + format_count(*snapshot.records_total) + " records"
                                  : " records";
   if (const std::optional<double> share = share_done(snapshot)) {
     text += " (" + percent_text(*share) + (snapshot.records_total ? ")" : " of the input read)");
   }
-  if (pace.records_per_second) {
-    text += ", " + rate_text(*pace.records_per_second);
+  if (rate) {
+    text += ", " + rate_text(*rate);
   }
-  if (pace.seconds_left) {
-    text += ", " + eta_text(*pace.seconds_left);
+  if (snapshot.seconds_left) {
+    text += ", " + eta_text(snapshot);
   }
   if (snapshot.batch_rows > 0) {
     text += ", " + batch_text(snapshot);
@@ -186,22 +169,26 @@ std::string line_text(const ProgressSnapshot& snapshot, const Pace& pace) {
   return text;
 }
 
-std::string json_text(const ProgressSnapshot& snapshot, const Pace& pace, bool final) {
-  const nlohmann::json object = {{"event", "progress"},
-                                 {"final", final},
-                                 {"records_done", snapshot.records_done},
-                                 {"records_total", or_null(snapshot.records_total)},
-                                 {"bytes_read", snapshot.bytes_read},
-                                 {"bytes_total", or_null(snapshot.bytes_total)},
-                                 {"rejected", snapshot.rejected},
-                                 {"batches", snapshot.batches},
-                                 {"batch_rows", snapshot.batch_rows},
-                                 {"width", snapshot.width},
-                                 {"rss_bytes", or_null(snapshot.rss)},
-                                 {"device_allocated_bytes", or_null(snapshot.device_allocated)},
-                                 {"elapsed_seconds", snapshot.elapsed},
-                                 {"records_per_second", or_null(pace.records_per_second)},
-                                 {"eta_seconds", or_null(pace.seconds_left)}};
+std::string json_text(const ProgressSnapshot& snapshot, std::optional<double> rate, bool final) {
+  using nlohmann::json;
+  const json object = {
+      {"event", "progress"},
+      {"final", final},
+      {"records_done", snapshot.records_done},
+      {"records_total", or_null(snapshot.records_total)},
+      {"bytes_read", snapshot.bytes_read},
+      {"bytes_total", or_null(snapshot.bytes_total)},
+      {"rejected", snapshot.rejected},
+      {"batches", snapshot.batches},
+      {"batch_rows", snapshot.batch_rows},
+      {"width", snapshot.width},
+      {"rss_bytes", or_null(snapshot.rss)},
+      {"device_allocated_bytes", or_null(snapshot.device_allocated)},
+      {"elapsed_seconds", snapshot.elapsed},
+      {"records_per_second", or_null(rate)},
+      {"eta_seconds", or_null(snapshot.seconds_left)},
+      {"eta_approximate",
+       snapshot.seconds_left ? json(snapshot.left_is_approximate) : json(nullptr)}};
   return object.dump();
 }
 

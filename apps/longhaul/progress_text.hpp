@@ -1,7 +1,6 @@
 // How far a run is, and the texts that say so. Pure; any thread.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -9,7 +8,7 @@
 
 namespace longhaul::app {
 
-// Counts include what earlier sessions did; `elapsed` is this session's.
+// Counts include what earlier sessions did; seconds are this session's.
 struct ProgressSnapshot {
   std::uint64_t records_done = 0;
   std::optional<std::uint64_t> records_total;
@@ -21,27 +20,26 @@ struct ProgressSnapshot {
   std::uint32_t width = 0;       // its padded length; 0 for images
   std::optional<std::uint64_t> rss;
   std::optional<std::uint64_t> device_allocated;
-  double elapsed = 0;  // seconds
-};
-
-// What the snapshots of the last while say about speed.
-struct Pace {
-  std::optional<double> records_per_second;
+  double elapsed = 0;
+  double at_work = 0;  // of these, without those in which the process was stopped
   std::optional<double> seconds_left;
+  bool left_is_approximate = false;
 };
 
-// Remembers snapshots of the last half minute.
+// Records a second, by the snapshots of the last half minute at work.
 class PaceMeter {
  public:
-  Pace add(const ProgressSnapshot& snapshot, std::chrono::duration<double> now);
+  std::optional<double> add(const ProgressSnapshot& snapshot);
   // Over the whole session, from the first snapshot on.
-  Pace average(const ProgressSnapshot& snapshot, std::chrono::duration<double> now) const;
+  std::optional<double> average(const ProgressSnapshot& snapshot) const;
 
  private:
   struct Mark {
     double at = 0;
     std::uint64_t records = 0;
   };
+  static std::optional<double> rate_between(const Mark& first, const Mark& last);
+
   std::deque<Mark> marks_;
   std::optional<Mark> first_;
 };
@@ -50,10 +48,11 @@ class PaceMeter {
 std::optional<double> share_done(const ProgressSnapshot& snapshot);
 
 // One line no wider than `columns`; what matters least is left out first.
-std::string bar_text(const ProgressSnapshot& snapshot, const Pace& pace, unsigned columns);
+std::string bar_text(const ProgressSnapshot& snapshot, std::optional<double> rate,
+                     unsigned columns);
 // "10,496 of 25,007 records (42 %), 27.6/s, ETA 8m 45s, batch 32 x 128, RSS 612 MiB"
-std::string line_text(const ProgressSnapshot& snapshot, const Pace& pace);
+std::string line_text(const ProgressSnapshot& snapshot, std::optional<double> rate);
 // One JSON object; null for what is not known.
-std::string json_text(const ProgressSnapshot& snapshot, const Pace& pace, bool final);
+std::string json_text(const ProgressSnapshot& snapshot, std::optional<double> rate, bool final);
 
 }  // namespace longhaul::app

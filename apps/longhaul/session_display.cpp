@@ -17,7 +17,11 @@ ProgressSnapshot to_show(const run::RunSnapshot& snapshot, Modality modality,
           .width = modality == Modality::kImage ? 0 : snapshot.batch_width,
           .rss = snapshot.memory.rss,
           .device_allocated = snapshot.memory.device.allocated,
-          .elapsed = elapsed.count()};
+          .elapsed = elapsed.count(),
+          .at_work = snapshot.seconds_at_work,
+          .seconds_left =
+              snapshot.time_left ? std::optional(snapshot.time_left->seconds) : std::nullopt,
+          .left_is_approximate = snapshot.time_left && snapshot.time_left->approximate};
 }
 
 }  // namespace

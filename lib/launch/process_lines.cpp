@@ -1,5 +1,6 @@
 #include "launch/process_lines.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "config/run_config.hpp"
@@ -21,6 +22,17 @@ std::optional<std::uint64_t> maybe(const json& object, const char* name) {
              : std::nullopt;
 }
 
+std::optional<double> number_of(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_number() ? std::optional(found->get<double>())
+                                                     : std::nullopt;
+}
+
+bool is_true(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+
 std::string text_of(const json& object, const char* name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
@@ -33,6 +45,21 @@ std::string dumped(const json& object) {
 void add(std::optional<std::uint64_t>& sum, const std::optional<std::uint64_t>& other) {
   if (sum) {
     sum = other ? std::optional(*sum + *other) : std::nullopt;
+  }
+}
+
+void add_time_left(Progress& sum, const std::vector<std::optional<Progress>>& processes) {
+  sum.seconds_left = 0;
+  for (const std::optional<Progress>& process : processes) {
+    if (process && process->over) {
+      continue;
+    }
+    if (!process || !process->seconds_left) {
+      sum.seconds_left.reset();
+      break;
+    }
+    sum.seconds_left = std::max(*sum.seconds_left, *process->seconds_left);
+    sum.left_is_approximate = sum.left_is_approximate || process->left_is_approximate;
   }
 }
 
@@ -56,6 +83,7 @@ Progress sum_of(const std::vector<std::optional<Progress>>& processes) {
       sum.device_allocated = sum.device_allocated.value_or(0) + *process.device_allocated;
     }
   }
+  add_time_left(sum, processes);
   return sum;
 }
 
@@ -72,7 +100,10 @@ ProcessLine read_process_line(std::string_view line) {
                      .rejected = count_of(object, "rejected"),
                      .batches = count_of(object, "batches"),
                      .rss = maybe(object, "rss_bytes"),
-                     .device_allocated = maybe(object, "device_allocated_bytes")};
+                     .device_allocated = maybe(object, "device_allocated_bytes"),
+                     .seconds_left = number_of(object, "eta_seconds"),
+                     .left_is_approximate = is_true(object, "eta_approximate"),
+                     .over = is_true(object, "final")};
   } else if (event == "message") {
     read.kind = ProcessLine::Kind::kMessage;
     read.level = from_string<LogLevel>(text_of(object, "level")).value_or(LogLevel::kWarning);

@@ -24,10 +24,14 @@ struct Progress {
   std::uint64_t batches = 0;
   std::optional<std::uint64_t> rss{};
   std::optional<std::uint64_t> device_allocated{};
+  std::optional<double> seconds_left{};
+  bool left_is_approximate = false;
+  bool over = false;  // it says no more
 };
 
 // All together: counts are added up; how much there is to do is not known before all know their
-// part. Those that have not said anything yet count as nothing done.
+// part, nor how long it takes before all who are not done know that: it is what the slowest takes.
+// Those that have not said anything yet count as nothing done.
 Progress sum_of(const std::vector<std::optional<Progress>>& processes);
 
 struct ProcessLine {

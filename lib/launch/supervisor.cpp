@@ -117,6 +117,8 @@ class Supervisor {
 
   void finish(std::size_t process, ProcessEnd end) {
     --running_;
+    progress_[process] = progress_[process].value_or(Progress());
+    progress_[process]->over = true;
     const bool stopped = run_.asked_to_stop && !end.code &&
                          (end.signal == SIGTERM || (killed_ && end.signal == SIGKILL));
     if (stopped) {

@@ -75,8 +75,7 @@ void BatchSource::count_work() {
     }
   }
   window.work.all.computed.add(plan::workload_of(done, cut_.parts));
-  not_ordered_ = window.records.size() - ordered;
-  window.work.all.passed = not_ordered_ + taken;
+  window.work.all.passed = window.records.size() - ordered + taken;
   window.work.left.passed = window.work.all.passed - taken_before;
 }
 
@@ -163,7 +162,8 @@ std::optional<BatchJob> BatchSource::next() {
   }
   pass_to(next_ < computed_.size() ? places_[next_] : window_->order.size(), job);
   job.last = position_ >= window_->order.size();
-  job.work.passed = job.taken.size() + (job.last ? not_ordered_ : 0);
+  // Those that have no slot are done with the last job.
+  job.work.passed = job.taken.size() + (job.last ? window_->records.size() - records_ : 0);
   job.records_total = window_->ends_input ? window_->end.row : windows_.records_total();
   if (job.last) {
     window_.reset();

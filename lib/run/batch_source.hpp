@@ -52,7 +52,6 @@ class BatchSource {
   std::shared_ptr<Window> window_;  // see BatchJob
   std::size_t position_ = 0;        // slot
   std::uint32_t records_ = 0;       // complete before it
-  std::uint64_t not_ordered_ = 0;   // records of the window that have no slot
   // Of the window's order, the slots that are computed, and where they stand there.
   std::vector<plan::Slot> computed_;
   std::vector<std::size_t> places_;

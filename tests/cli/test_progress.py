@@ -94,6 +94,36 @@ def test_json_progress_is_one_object_a_line_and_ends_with_the_whole(longhaul_fak
     assert last["records_per_second"] > 0 and last["rss_bytes"] > 0
 
 
+def told(result):
+    return [json.loads(line) for line in result.err.splitlines() if line.startswith("{")]
+
+
+def test_the_time_left_is_an_estimate_while_records_are_not_read(longhaul_fake, job, tmp_path):
+    flags = ["--progress", "json", "--log-level", "error"]
+    read = told(longhaul_fake(*job, *flags))
+    assert read[0]["eta_seconds"] is None and read[0]["eta_approximate"] is None
+    assert read[-1]["final"] and read[-1]["eta_seconds"] is None
+    told_times = [line for line in read if line["eta_seconds"] is not None]
+    assert told_times and not any(line["eta_approximate"] for line in told_times)
+    job[4] = tmp_path / "windows"
+    unread = told(longhaul_fake(*job, *flags, "--window", 64))
+    assert any(line["eta_approximate"] for line in unread)
+    job[4] = tmp_path / "stream"
+    text = job[2].read_text()
+    job[2] = "-"
+    stream = told(longhaul_fake(*job, *flags, "--window", 64, "--format", "csv", stdin=text))
+    early = [line for line in stream if line["records_total"] is None]
+    assert early and all(line["eta_seconds"] is None for line in early)
+
+
+def test_several_processes_tell_a_time_together(longhaul_fake, job):
+    job[1].write_text(json.dumps({"fake": True, "dimension": 8, "rows_per_second": 50}))
+    job[job.index("--threads"):] = ["--processes", 2, "--progress", "json", "--log-level", "error"]
+    result = longhaul_fake(*job)
+    assert result.code == 3, result
+    assert any(line["eta_seconds"] is not None for line in told(result))
+
+
 def test_quiet_shows_only_warnings_and_the_log_file_shows_all(longhaul_fake, job, tmp_path):
     log = tmp_path / "run.log"
     result = longhaul_fake(*job, "-q", "--log-file", log)

@@ -45,6 +45,12 @@ TEST_CASE("progress is read, and null is not known") {
   CHECK(line.progress.batches == 2);
   CHECK(line.progress.rss == 100);
   CHECK(!line.progress.device_allocated);
+  CHECK(!line.progress.seconds_left);
+  const ProcessLine last = read_process_line(
+      R"({"event":"progress","final":true,"eta_seconds":1.5,"eta_approximate":true})");
+  CHECK(last.progress.seconds_left == 1.5);
+  CHECK(last.progress.left_is_approximate);
+  CHECK(last.progress.over);
 }
 
 TEST_CASE("counts of processes add up; what one does not know, all do not") {
@@ -66,6 +72,18 @@ TEST_CASE("counts of processes add up; what one does not know, all do not") {
   CHECK(both.rss == 150);
   CHECK(!both.device_allocated);
   CHECK(sum_of({one, one}).records_total == 20);
+  // The slowest is what is waited for; those that are done no more.
+  const auto left = [](std::vector<std::optional<Progress>> processes) {
+    return sum_of(processes).seconds_left;
+  };
+  const Progress quick{.seconds_left = 5};
+  const Progress slow{.seconds_left = 60, .left_is_approximate = true};
+  CHECK(left({quick, slow}) == 60);
+  CHECK(sum_of({quick, slow}).left_is_approximate);
+  CHECK_FALSE(sum_of({quick, quick}).left_is_approximate);
+  CHECK(left({quick, Progress{.over = true}}) == 5);
+  CHECK_FALSE(left({quick, Progress{}}));
+  CHECK_FALSE(left({quick, std::nullopt}));
   // One that has not begun: how much there is in all is not known yet.
   const Progress early = sum_of({one, std::nullopt});
   CHECK(early.records_done == 5);

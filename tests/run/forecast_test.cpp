@@ -2,13 +2,12 @@
 // moves, by a known number of seconds for a token of each width.
 #include "run/forecast.hpp"
 
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "fakes/fake_encoder.hpp"
 #include "fakes/memory_store.hpp"
 #include "fakes/recording_log.hpp"
+#include "fakes/timed_encoder.hpp"
 #include "fakes/vector_reader.hpp"
 #include "prepare/sequence_preprocessor.hpp"
 #include "run/pipeline.hpp"
@@ -19,44 +18,9 @@ using namespace longhaul::run;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-struct World {
-  std::atomic<double> seconds = 0;
-  double first_batch = 0;  // what is made once takes
-  std::optional<std::uint64_t> stopped_at;
-  double stopped_for = 3600;
-  std::uint64_t calls = 0;
-
-  Clock::time_point now() const {
-    return Clock::time_point() +
-           std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-  }
-  void pass(double some) { seconds = seconds + some; }
-};
-
 double token_seconds(std::uint32_t width) {
   return 1e-4 * (1 + width / 1500.0);
 }
-
-class TimedEncoder : public FakeEncoder {
- public:
-  TimedEncoder(const FakeEncoderSettings& settings, World& world)
-      : FakeEncoder(settings), world_(world) {}
-  using FakeEncoder::encode;
-  std::vector<encode::EncodedBatch> encode(std::span<const encode::HostBatch> parts) override {
-    for (const encode::HostBatch& part : parts) {
-      world_.pass(part.rows * part.width * token_seconds(part.width));
-    }
-    ++world_.calls;
-    world_.pass(world_.calls == 1 ? world_.first_batch : 0);
-    world_.pass(world_.calls == world_.stopped_at ? world_.stopped_for : 0);
-    return FakeEncoder::encode(parts);
-  }
-
- private:
-  World& world_;
-};
 
 // A reader that tells less of how much there is, or that by records.
 class Telling : public VectorReader {
@@ -104,7 +68,8 @@ struct Told {
 };
 
 struct Run {
-  World world;
+  FakeClock clock;
+  std::map<std::uint64_t, double> more_seconds;  // by call
   std::vector<Record> records = random_records(3000);
   Telling::What what = Telling::What::kBytes;
   std::uint32_t window = 4096;
@@ -120,7 +85,8 @@ struct Run {
     const prepare::SequencePreprocessor preprocessor(card.alphabet, {});
     FakeEncoderSettings settings;
     settings.part_rows = order == Order::kLength ? 4 : 0;
-    TimedEncoder encoder(settings, world);
+    TimedEncoder encoder(settings, clock, token_seconds);
+    encoder.more_seconds = more_seconds;
     Telling reader(records, what);
     if (from) {
       reader.seek({from->window_start, from->window_start, "", {}});
@@ -137,13 +103,13 @@ struct Run {
     pipeline.stop_after_batches = stop_after;
     pipeline.commit_every = std::chrono::milliseconds(0);
     PipelineHooks hooks;
-    hooks.now = [this] { return world.now(); };
+    hooks.now = [this] { return clock.now(); };
     hooks.progress = [this](const RunSnapshot& snapshot) {
-      told.push_back({world.seconds, snapshot});
+      told.push_back({clock.seconds, snapshot});
     };
     run_pipeline({reader, preprocessor, encoder, store, governor, leaks, log}, pipeline, hooks,
                  from);
-    end = world.seconds;
+    end = clock.seconds;
   }
 
   // The snapshot at that share of the time.
@@ -213,7 +179,7 @@ TEST_CASE("the order of the input is no other matter") {
 
 TEST_CASE("no time is told before a batch was timed, and what is made once is no pace") {
   Run run;
-  run.world.first_batch = 60;
+  run.more_seconds[1] = 60;
   run.play();
   CHECK_FALSE(run.told.front().snapshot.time_left);
   CHECK(run.told_at((60 + 0.1 * (run.end - 60)) / run.end) == Approx(1).margin(0.05));
@@ -223,7 +189,7 @@ TEST_CASE("an hour in which the process was stopped is no pace") {
   for (const std::uint64_t call : {2U, 3U, 10U}) {
     INFO(call);
     Run run;
-    run.world.stopped_at = call;
+    run.more_seconds[call] = 3600;
     run.play();
     const double work = run.end - 3600;
     const Told& late = run.at((3600 + 0.5 * work) / run.end);
