@@ -4,4 +4,4 @@ longhaul_room(session
           run_json.cpp run_record.cpp run_report.cpp same_vectors.cpp session.cpp input_survey.cpp planning.cpp rung_timing.cpp session_checks.cpp session_input.cpp indexing.cpp shard_choices.cpp shard_index.cpp shard_mode.cpp
           shard_set.cpp shard_states.cpp update_mode.cpp
   LINKS base domain config input plan prepare encode device store run)
-longhaul_test(session SOURCES duplicates_test.cpp fingerprint_test.cpp indexing_test.cpp merge_test.cpp process_output_test.cpp residues_test.cpp reuse_test.cpp run_begin_test.cpp session_test.cpp shard_mode_test.cpp update_test.cpp LINKS session fakes)
+longhaul_test(session SOURCES duplicates_test.cpp fingerprint_test.cpp indexing_test.cpp merge_test.cpp process_output_test.cpp residues_test.cpp reuse_test.cpp rung_timing_test.cpp run_begin_test.cpp session_test.cpp shard_mode_test.cpp update_test.cpp LINKS session fakes)

@@ -17,6 +17,7 @@ constexpr std::uint32_t kRounds = 7;
 constexpr std::uint32_t kLeastRounds = 3;
 constexpr double kEnoughSeconds = 12;  // after that no further round is begun
 constexpr std::uint32_t kMostParts = 64;
+constexpr std::size_t kTries = 32;  // parts of pictures, until one has any that can be decoded
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -54,11 +55,13 @@ class Timer {
     for (std::uint32_t round = 0;
          round < kRounds && (round < kLeastRounds || spent < kEnoughSeconds); ++round) {
       for (Rung& rung : rungs_) {
-        spent += time(rung);
+        spent += rung.parts.empty() ? 0 : time(rung);
       }
     }
     for (Rung& rung : rungs_) {
-      timing_.rungs.push_back(std::move(rung.time));
+      if (!rung.parts.empty()) {
+        timing_.rungs.push_back(std::move(rung.time));
+      }
     }
     return std::move(timing_);
   }
@@ -66,6 +69,7 @@ class Timer {
  private:
   struct Rung {
     RungTime time;
+    std::vector<plan::Part> parts;  // that the batch is made of
     std::vector<encode::HostBatch> batch;
   };
 
@@ -129,43 +133,105 @@ class Timer {
     stop_if_asked();
     const double part = plan::cost_per_row(width) * std::max(parts_.pipeline.parts.rows(width), 1U);
     const double few = part * parts_.encoder.concurrency();
-    std::vector<encode::HostBatch> batch = assemble(cut(width, few));
-    if (batch.empty()) {
-      return;
-    }
     Rung rung;
     rung.time.width = width;
-    try {
-      rung.time.first_seconds = timed([&] { compute(batch); });
-      const double again = timed([&] { compute(batch); });
-      rung.time.first_seconds = std::max(0.0, rung.time.first_seconds - again);
-      const double longest = std::chrono::duration<double>(parts_.pipeline.batch_time).count();
-      batch = assemble(cut(width, few * std::max(1.0, longest / std::max(again, 1e-6))));
-    } catch (const DeviceOutOfMemory&) {
-      timing_.too_large.push_back(width);
-      parts_.encoder.device().release_cache();
+    rung.parts = cut(width, few);
+    if (!fill(rung)) {
       return;
     }
-    rung.time.parts = static_cast<std::uint32_t>(batch.size());
-    rung.time.rows = batch.front().rows;
-    for (const encode::HostBatch& made : batch) {
+    try {
+      rung.time.first_seconds = timed([&] { compute(rung.batch); });
+      const double again = timed([&] { compute(rung.batch); });
+      rung.time.first_seconds = std::max(0.0, rung.time.first_seconds - again);
+      const double longest = std::chrono::duration<double>(parts_.pipeline.batch_time).count();
+      rung.parts = cut(width, few * std::max(1.0, longest / std::max(again, 1e-6)));
+    } catch (const DeviceOutOfMemory&) {
+      give_up(rung);
+      return;
+    }
+    if (fill(rung)) {
+      rungs_.push_back(std::move(rung));
+    }
+  }
+
+  // Assembles the rung's parts. False where they have nothing: pictures that cannot be decoded.
+  bool fill(Rung& rung) {
+    const std::size_t tries = survey_.pictures.empty() ? 1 : kTries;
+    for (std::size_t i = 0; i < tries; ++i) {
+      rung.batch = assemble(rung.parts);
+      if (!rung.batch.empty()) {
+        break;
+      }
+    }
+    rung.time.parts = static_cast<std::uint32_t>(rung.batch.size());
+    rung.time.rows = rung.batch.empty() ? 0 : rung.batch.front().rows;
+    rung.time.records = 0;
+    for (const encode::HostBatch& made : rung.batch) {
       rung.time.records += made.used_rows;
     }
-    rung.batch = std::move(batch);
-    rungs_.push_back(std::move(rung));
+    return !rung.batch.empty();
   }
 
   double time(Rung& rung) {
     stop_if_asked();
     double preparing = 0;
     if (!survey_.pictures.empty()) {
-      const auto again = cut(rung.time.width, std::numeric_limits<double>::infinity());
-      preparing = timed([&] { rung.batch = assemble(again); });
-      rung.time.preparing.push_back(preparing);
+      const std::uint32_t before = rung.time.parts;
+      preparing = timed([&] { fill(rung); });
+      rescale(rung.time, before);
+      if (rung.batch.empty()) {
+        rung.parts.clear();
+        return preparing;
+      }
     }
-    const double seconds = timed([&] { compute(rung.batch); });
-    rung.time.seconds.push_back(seconds);
-    return seconds + preparing;
+    while (true) {
+      try {
+        const double seconds = timed([&] { compute(rung.batch); });
+        if (!survey_.pictures.empty()) {
+          rung.time.preparing.push_back(preparing);
+        }
+        rung.time.seconds.push_back(seconds);
+        return seconds + preparing;
+      } catch (const DeviceOutOfMemory&) {
+        parts_.encoder.device().release_cache();
+        if (rung.batch.size() < 2) {
+          give_up(rung);
+          return preparing;
+        }
+        preparing *= shrink(rung);
+      }
+    }
+  }
+
+  // As a run's batches become smaller where memory is short. Gives the share that is left.
+  double shrink(Rung& rung) {
+    const auto before = static_cast<std::uint32_t>(rung.batch.size());
+    rung.batch.resize(rung.batch.size() / 2);
+    rung.parts.resize(std::min(rung.parts.size(), rung.batch.size()));
+    rung.time.parts = static_cast<std::uint32_t>(rung.batch.size());
+    rung.time.records = 0;
+    for (const encode::HostBatch& made : rung.batch) {
+      rung.time.records += made.used_rows;
+    }
+    return rescale(rung.time, before);
+  }
+
+  // What was timed of `before` parts is told of as many as there are now.
+  static double rescale(RungTime& time, std::uint32_t before) {
+    const double share = static_cast<double>(time.parts) / std::max(before, 1U);
+    for (std::vector<double>* rounds : {&time.seconds, &time.preparing}) {
+      for (double& seconds : *rounds) {
+        seconds *= share;
+      }
+    }
+    return share;
+  }
+
+  void give_up(Rung& rung) {
+    timing_.too_large.push_back(rung.time.width);
+    rung.parts.clear();
+    rung.batch.clear();
+    parts_.encoder.device().release_cache();
   }
 
   void compute(const std::vector<encode::HostBatch>& batch) {
