@@ -101,18 +101,10 @@ void BatchSource::assemble(const plan::Part& part, BatchJob& job) {
   for (const prepare::Assembled::Late& late : assembled.rejected) {
     const Record& record = rows[late.index].prepared->record;
     rejects_.rejected_late(record, late.defect);
-    job.late.push_back({.row = record.row,
-                        .status = Status::kRejected,
-                        .defect = late.defect,
-                        .duplicate_of = std::nullopt,
-                        .hash = std::nullopt});
+    job.late.push_back(late_reject(record.row, late.defect));
   }
   for (const prepare::Assembled::Duplicate& duplicate : assembled.duplicates) {
-    job.late.push_back({.row = rows[duplicate.index].prepared->record.row,
-                        .status = Status::kDuplicate,
-                        .defect = std::nullopt,
-                        .duplicate_of = duplicate.of,
-                        .hash = std::nullopt});
+    job.late.push_back(late_duplicate(rows[duplicate.index].prepared->record.row, duplicate.of));
   }
 }
 
@@ -128,11 +120,7 @@ void BatchSource::pass_to(std::size_t end, BatchJob& job) {
     }
     const prepare::Prepared& prepared = window_->records[slot.index];
     if (const auto first = repeated_ ? repeated_(prepared) : std::nullopt) {
-      job.late.push_back({.row = prepared.record.row,
-                          .status = Status::kDuplicate,
-                          .defect = std::nullopt,
-                          .duplicate_of = first,
-                          .hash = std::nullopt});
+      job.late.push_back(late_duplicate(prepared.record.row, *first));
     } else {
       job.taken.push_back(slot.index);
     }

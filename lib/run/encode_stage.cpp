@@ -131,11 +131,7 @@ void EncodeStage::reject(EncodedJob& job, BatchEncoder::Failure failure) {
   const Record& record = job.window->records[job.records[failure.row]].record;
   job.has_vector[failure.row] = false;
   rejects_.rejected_late(record, failure.defect);
-  job.late.push_back({.row = record.row,
-                      .status = Status::kRejected,
-                      .defect = std::move(failure.defect),
-                      .duplicate_of = std::nullopt,
-                      .hash = std::nullopt});
+  job.late.push_back(late_reject(record.row, std::move(failure.defect)));
 }
 
 void EncodeStage::release_cache() {

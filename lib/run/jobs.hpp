@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "encode/batch.hpp"
@@ -12,6 +13,14 @@
 #include "store/embedding_store.hpp"
 
 namespace longhaul::run {
+
+// What became of a record after it was measured: it has no vector, or that of another row.
+inline LateOutcome late_reject(std::uint64_t row, Defect defect) {
+  return {row, Status::kRejected, std::move(defect), std::nullopt, std::nullopt};
+}
+inline LateOutcome late_duplicate(std::uint64_t row, std::uint64_t of) {
+  return {row, Status::kDuplicate, std::nullopt, of, std::nullopt};
+}
 
 // Parts of a window's order, assembled: those of records [first, first + count) of that order. A
 // record's last segment decides which job it belongs to; a long one may begin in one before that. A

@@ -137,11 +137,7 @@ void WindowWriter::put(EncodedJob& job, Refused& refused) {
     const std::uint64_t row = record.row;
     if (job.has_vector[i] && !store_.put(row, job.rows.row(i, numbers))) {
       refused.emplace_back(&record, unstorable(store_.layout().outputs, numbers));
-      job.late.push_back({.row = row,
-                          .status = Status::kRejected,
-                          .defect = refused.back().second,
-                          .duplicate_of = std::nullopt,
-                          .hash = std::nullopt});
+      job.late.push_back(late_reject(row, refused.back().second));
     }
   }
   // What is rejected comes first: others may repeat it.
@@ -225,11 +221,7 @@ void WindowWriter::place(const Window& window) {
 void WindowWriter::complete(const Window& window, Refused& refused) {
   for (const prepare::Prepared& prepared : window.records) {
     if (prepared.repeats) {
-      LateOutcome outcome{.row = prepared.record.row,
-                          .status = Status::kDuplicate,
-                          .defect = std::nullopt,
-                          .duplicate_of = prepared.repeats,
-                          .hash = std::nullopt};
+      LateOutcome outcome = late_duplicate(prepared.record.row, *prepared.repeats);
       settle_duplicate(prepared.record, outcome, refused);
     }
   }
