@@ -166,11 +166,14 @@ class Printer {
     for (const auto& [name, bytes] : plan_.survey.files) {
       files.push_back(name + " " + format_bytes(bytes));
     }
-    say("disk", format_bytes(plan_.bytes_out) + " (" + join(files, ", ") + ")" +
-                    (plan_.bytes_free ? "; " + format_bytes(*plan_.bytes_free) + " free in " +
-                                            printable(plan_.where, 200)
-                                      : "") +
-                    (plan_.shards.empty() ? "" : "; to merge shards as much again"));
+    say("disk",
+        format_bytes(plan_.bytes_out) + " (" + join(files, ", ") + ")" +
+            (plan_.bytes_there > 0 ? "; " + format_bytes(plan_.bytes_there) + " there already"
+                                   : "") +
+            (plan_.bytes_free ? "; " + format_bytes(*plan_.bytes_free) + " free in " +
+                                    printable(plan_.where, 200)
+                              : "") +
+            (plan_.shards.empty() ? "" : "; to merge shards as much again"));
     if (plan_.memory) {
       say("memory", format_bytes(*plan_.memory) + " while this was timed" +
                         (plan_.memory_limit ? ", limit " + format_bytes(*plan_.memory_limit) : ""));
@@ -297,6 +300,7 @@ ordered_json to_json(const RunPlan& plan) {
           {"restarts", or_null(plan.restarts)},
           {"files", plan.survey.files},
           {"bytes", plan.bytes_out},
+          {"bytes_there", plan.bytes_there},
           {"bytes_free", or_null(plan.bytes_free)},
           {"memory_bytes", or_null(plan.memory)},
           {"memory_limit_bytes", or_null(plan.memory_limit)},

@@ -32,6 +32,16 @@ std::string percent_text(double percent) {
 
 }  // namespace
 
+std::optional<std::string> exceeded_limit(const RejectLimits& limits, std::uint64_t records,
+                                          std::uint64_t rejected) {
+  if (limits.count && rejected > *limits.count) {
+    return format_count(*limits.count);
+  }
+  const double share = 100.0 * static_cast<double>(rejected) / static_cast<double>(records);
+  return limits.percent && share > *limits.percent ? std::optional(percent_text(*limits.percent))
+                                                   : std::nullopt;
+}
+
 void RejectPolicy::accepted() {
   const std::lock_guard lock(mutex_);
   ++records_;
@@ -87,21 +97,18 @@ void RejectPolicy::count(const Record& record, const Defect& defect) {
 }
 
 void RejectPolicy::check(const Count& count, bool at_end, const std::string& latest) const {
-  const double share =
-      100.0 * static_cast<double>(count.rejected) / static_cast<double>(count.records);
-  std::string limit;
-  if (limits_.count && count.rejected > *limits_.count) {
-    limit = format_count(*limits_.count);
-  } else if (limits_.percent && (at_end || count.records >= kRecordsBeforeShareCounts) &&
-             share > *limits_.percent) {
-    limit = percent_text(*limits_.percent);
-  } else {
+  RejectLimits limits = limits_;
+  if (!at_end && count.records < kRecordsBeforeShareCounts) {
+    limits.percent.reset();
+  }
+  const std::optional<std::string> limit = exceeded_limit(limits, count.records, count.rejected);
+  if (!limit) {
     return;
   }
   throw Error(
       ExitCode::kBadData,
       format_count(count.rejected) + " of " + format_count(count.records) +
-          " records rejected, more than the limit of " + limit +
+          " records rejected, more than the limit of " + *limit +
           (latest.empty() ? "" : "; the last as " + latest),
       "raise --max-rejects, or correct the input and embed it into another --output or with "
       "--overwrite");

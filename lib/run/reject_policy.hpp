@@ -20,6 +20,11 @@ struct RejectLimits {
   std::optional<double> percent;  // judged from 1,000 records on, and at the end
 };
 
+// Of a whole run: the limit that so many rejects are over, as it was given; nothing where they are
+// allowed.
+std::optional<std::string> exceeded_limit(const RejectLimits& limits, std::uint64_t records,
+                                          std::uint64_t rejected);
+
 class RejectPolicy {
  public:
   // `records` and `rejected`: of earlier sessions, in complete windows; but `rejected` also has the

@@ -24,6 +24,7 @@ struct Engine {
   nlohmann::json fingerprint;  // of this run, on the device that it has
   Choices choices;
   run::PipelineSettings pipeline;
+  plan::GovernorSettings limits;  // the governor's
   std::unique_ptr<plan::MemoryGovernor> governor;
   encode::Contract contract;
 };
@@ -33,12 +34,26 @@ struct EngineParts {
   const config::RunConfig& config;
   const encode::ModelFile& model;
   const encode::EncoderOptions& options;
-  const Host& host;
+  Files& files;
+  const Workshop& workshop;
+  Log& log;
+  const std::function<Clock::time_point()>& now;
   std::function<device::MemoryReading()> read_host_memory;
   std::function<device::MemoryReading(encode::Encoder& encoder)> read_memory;
 };
 
-// Loads the model, decides what is open and tries the encoder's promise (encode/contract.hpp).
-Engine make_engine(const EngineParts& parts, Mode& mode);
+// What is settled about the run before.
+struct EngineTerms {
+  const Choices* choices = nullptr;  // of the run that it goes on with; null: they are made
+  // Throws Error(kMismatch) where the run has other settings; may be empty.
+  std::function<void(const nlohmann::json& fingerprint)> require_same_settings;
+  bool compares = true;  // finds duplicates itself
+  StoppingLimits stopping_limits = StoppingLimits::kAll;
+};
+EngineTerms terms_of(Mode& mode);  // borrows it
+
+// Loads the model, decides what is open and tries the encoder's promise (encode/contract.hpp). What
+// needs no model is looked at before, by require_fitting_settings().
+Engine make_engine(const EngineParts& parts, const EngineTerms& terms);
 
 }  // namespace longhaul::session

@@ -9,10 +9,11 @@
 #include "base/text.hpp"
 #include "device/memory_reading.hpp"
 #include "encode/outputs.hpp"
-#include "plan/model_memory_check.hpp"
 #include "session/auto_settings.hpp"
+#include "session/begun_run.hpp"
 #include "session/encoder_options.hpp"
-#include "session/resume_scan.hpp"
+#include "session/engine.hpp"
+#include "session/run_identity.hpp"
 #include "session/run_report.hpp"
 #include "session/session_checks.hpp"
 
@@ -33,7 +34,7 @@ class Planning {
     plan_.starting_seconds = seconds_since(start);
     plan_.modality = model_.card.modality;
     plan_.model = model_.card.name;
-    plan_.device = encoder_->device().name();
+    plan_.device = engine_.encoder->device().name();
     plan_.threads = options_.threads;
     read();
     if (plan_.survey.work().total() > 0) {
@@ -49,40 +50,49 @@ class Planning {
     return std::chrono::duration<double>(host_.now() - start).count();
   }
 
-  device::MemoryReading memory() { return take_reading(host_memory_, encoder_->device(), sanity_); }
-
   // As a session does before its first batch, and in that order.
   void load() {
+    std::optional<BegunRun> begun;
+    if (!config_.output.empty() && !config_.overwrite) {
+      begun = find_begun_run(host_.files, config_.output, shards_);
+    }
     model_ = host_.workshop.models.read_model(config_.model, config_.card, config_.model_sha256);
     options_ = encoder_options(config_, model_.card, config_.threads.value_or(host_.threads));
-    require_residues(options_, model_.card);
-    require_windows(config_, options_, model_.card);
+    require_fitting_settings(config_, options_, model_.card,
+                             shards_ > 1 ? Division::kShards : Division::kWhole);
+    // What is there is compared by the survey.
+    EngineTerms terms;
+    terms.compares = false;
+    if (begun) {
+      follow(*begun, terms);
+    }
     reader_ = host_.workshop.make_reader(config_, model_.card, host_.stop, &host_.log);
-    const device::MemoryReading before = host_memory_.read();
-    plan::require_room_for_model(host_.files.open(config_.model, OpenMode::kRead)->size(), before,
-                                 host_limit(config_, before));
-    encoder_ = host_.workshop.models.make_encoder(model_, options_, host_.log);
-    preprocessor_ = host_.workshop.make_preprocessor(
-        config_, model_.card, config_.workers.value_or(options_.threads), {});
-    const Choices choices =
-        make_choices(config_, model_.card,
-                     {.device_kind = std::string(to_string(encoder_->device().kind())),
-                      .parts = encoder_->rows_policy(),
-                      .choices = encoder_->choices()},
-                     options_.threads);
-    pipeline_ = pipeline_settings(config_, model_.card, choices, encoder_->concurrency());
-    const plan::GovernorSettings limits =
-        governor_settings(config_, model_.card, pipeline_, memory(), *encoder_);
-    plan_.memory_limit = limits.host_limit_bytes;
-    plan_.device_memory_limit = limits.device_limit_bytes;
-    governor_ = std::make_unique<plan::MemoryGovernor>(limits);
-    require_contract(*encoder_, model_.card, config_, pipeline_, *governor_, host_.log);
+    require_recyclable(config_, reader_->sources());
+    engine_ = make_engine({config_, model_, options_, host_.files, host_.workshop, host_.log,
+                           host_.now, [this] { return sanity_.checked(host_memory_.read()); },
+                           [this](encode::Encoder& encoder) {
+                             return take_reading(host_memory_, encoder.device(), sanity_);
+                           }},
+                          terms);
+    plan_.memory_limit = engine_.limits.host_limit_bytes;
+    plan_.device_memory_limit = engine_.limits.device_limit_bytes;
+  }
+
+  void follow(const BegunRun& begun, EngineTerms& terms) {
+    options_.choices = begun.choices.encoder;
+    if (config_.device == "auto") {
+      options_.device = begun.choices.device;
+    }
+    terms.choices = &begun.choices;
+    terms.require_same_settings = [this, &begun](const nlohmann::json& fingerprint) {
+      require_same_fingerprint(begun.fingerprint, fingerprint, config_.output);
+    };
   }
 
   void read() {
     InputSurveyor surveyor(
-        {.window = pipeline_.window,
-         .parts = pipeline_.parts,
+        {.window = engine_.pipeline.window,
+         .parts = engine_.pipeline.parts,
          .layout = {stored_outputs(config_, encode::outputs_of(model_.card, options_)),
                     output_columns(config_, *reader_),
                     {}},
@@ -93,7 +103,7 @@ class Planning {
     const auto start = host_.now();
     std::uint64_t records = 0;
     while (std::optional<Record> record = reader_->next()) {
-      surveyor.add(preprocessor_->measure(std::move(*record)));
+      surveyor.add(engine_.preprocessor->measure(std::move(*record)));
       constexpr std::uint64_t kLook = 1024;
       if (++records % kLook == 0) {
         if (host_.stop && host_.stop()) {
@@ -110,16 +120,17 @@ class Planning {
   }
 
   void time() {
-    plan_.timing = time_rungs({.encoder = *encoder_,
-                               .preprocessor = *preprocessor_,
-                               .governor = *governor_,
-                               .pipeline = pipeline_,
+    plan_.timing = time_rungs({.encoder = *engine_.encoder,
+                               .preprocessor = *engine_.preprocessor,
+                               .governor = *engine_.governor,
+                               .pipeline = engine_.pipeline,
                                .now = host_.now,
                                .stop = host_.stop},
                               plan_.survey);
-    const device::MemoryReading now = memory();
+    const device::MemoryReading now =
+        take_reading(host_memory_, engine_.encoder->device(), sanity_);
     plan_.memory = now.peak_rss ? now.peak_rss : now.rss;
-    if (encoder_->device().kind() == device::DeviceKind::kCuda) {
+    if (engine_.encoder->device().kind() == device::DeviceKind::kCuda) {
       plan_.device_memory = now.device.reserved ? now.device.reserved : now.device.allocated;
     }
     if (plan_.timing.rungs.empty()) {
@@ -139,7 +150,7 @@ class Planning {
   Span expected(const plan::Workload& work) const {
     const std::vector<double> encoding = plan_.timing.encoding(work);
     const std::vector<double> preparing = plan_.timing.preparing(work);
-    const bool cpu = encoder_->device().kind() == device::DeviceKind::kCpu;
+    const bool cpu = engine_.encoder->device().kind() == device::DeviceKind::kCpu;
     std::vector<double> rounds;
     for (std::size_t i = 0; i < encoding.size(); ++i) {
       const double decoding = i < preparing.size() ? preparing[i] : 0;
@@ -186,29 +197,38 @@ class Planning {
     }
     plan_.where = folder.string();
     plan_.bytes_free = host_.files.free_bytes(plan_.where);
+    if (!config_.output.empty()) {
+      plan_.bytes_there = bytes_there(host_.files, config_.output, plan_.survey.files);
+    }
   }
 
-  bool rejects_too_many() const {
-    const Counters& counters = plan_.survey.counters;
-    const run::RejectLimits& limits = pipeline_.rejects;
-    return (limits.count && counters.rejected > *limits.count) ||
-           (limits.percent && static_cast<double>(counters.rejected) * 100 >
-                                  *limits.percent * static_cast<double>(counters.records));
+  void fail(ExitCode code, std::string why) {
+    plan_.code = code;
+    plan_.why = std::move(why);
   }
 
   void judge() {
     const Counters& counters = plan_.survey.counters;
-    if (plan_.bytes_free && *plan_.bytes_free < plan_.bytes_out) {
-      plan_.code = ExitCode::kIo;
-      plan_.why = "a run would end for want of disk: " + format_bytes(plan_.bytes_out) +
-                  " needed, " + format_bytes(*plan_.bytes_free) + " free in " +
-                  printable(plan_.where, 400);
-    } else if (rejects_too_many()) {
-      plan_.code = ExitCode::kBadData;
-      plan_.why = "more records would be rejected than allowed";
-    } else {
-      plan_.code = completed_code(counters, pipeline_.rejects.count || pipeline_.rejects.percent);
-      plan_.why = plan_.code == ExitCode::kBadData ? "every record would be rejected" : "";
+    const run::RejectLimits& limits = engine_.pipeline.rejects;
+    const bool limited = limits.count || limits.percent;
+    const std::uint64_t needed = plan_.bytes_out - std::min(plan_.bytes_out, plan_.bytes_there);
+    const RungTiming& timing = plan_.timing;
+    const bool nothing_timed = plan_.survey.work().total() > 0 && timing.rungs.empty();
+    plan_.code = completed_code(counters, limited);
+    if (plan_.bytes_free && *plan_.bytes_free < needed) {
+      fail(ExitCode::kIo, "a run would end for want of disk: " + format_bytes(needed) +
+                              " needed, " + format_bytes(*plan_.bytes_free) + " free in " +
+                              printable(plan_.where, 400));
+    } else if (run::exceeded_limit(limits, counters.records, counters.rejected)) {
+      fail(ExitCode::kBadData, "more records would be rejected than allowed");
+    } else if (plan_.code == ExitCode::kBadData) {
+      plan_.why = "every record would be rejected";
+    } else if (nothing_timed && !timing.too_large.empty()) {
+      fail(ExitCode::kMemory, "no record that was tried fits in memory");
+    } else if (nothing_timed) {
+      fail(ExitCode::kBadData, "none of the images that were tried can be decoded");
+    } else if (!timing.too_large.empty() && plan_.code == ExitCode::kDone && !limited) {
+      plan_.code = ExitCode::kRejected;  // those that do not fit
     }
   }
 
@@ -221,10 +241,7 @@ class Planning {
   encode::ModelFile model_;
   encode::EncoderOptions options_;
   std::unique_ptr<input::RecordReader> reader_;
-  std::unique_ptr<encode::Encoder> encoder_;
-  std::unique_ptr<prepare::Preprocessor> preprocessor_;
-  std::unique_ptr<plan::MemoryGovernor> governor_;
-  run::PipelineSettings pipeline_;
+  Engine engine_;
   RunPlan plan_;
 };
 

@@ -53,6 +53,7 @@ struct RunPlan {
   std::optional<std::uint64_t> restarts;  // with --time-limit: how often it begins again at least
   bool too_short = false;                 // --time-limit is over before the first batch
   std::uint64_t bytes_out = 0;
+  std::uint64_t bytes_there = 0;  // of them, on the disk already
   std::optional<std::uint64_t> bytes_free;
   std::string where;                    // the folder whose disk was asked
   std::optional<std::uint64_t> memory;  // of the process, the most while parts were timed

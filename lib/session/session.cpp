@@ -74,9 +74,8 @@ class Session {
     const std::uint32_t threads = config_.threads.value_or(host_.facts.threads);
     model_ = host_.workshop.models.read_model(config_.model, config_.card, config_.model_sha256);
     options_ = encoder_options(config_, model_.card, threads);
-    require_residues(options_, model_.card);
-    require_windows(config_, options_, model_.card);
-    require_divisible(config_, model_.card, options_.pooling);
+    require_fitting_settings(config_, options_, model_.card,
+                             config_.shard ? Division::kShards : Division::kWhole);
     follow();
   }
 
@@ -94,10 +93,10 @@ class Session {
   }
 
   void load_engine() {
-    engine_ = make_engine(
-        {config_, model_, options_, host_, [this] { return sanity_.checked(host_memory_.read()); },
-         [this](encode::Encoder& encoder) { return read(encoder); }},
-        *mode_);
+    engine_ = make_engine({config_, model_, options_, host_.files, host_.workshop, host_.log,
+                           host_.now, [this] { return sanity_.checked(host_memory_.read()); },
+                           [this](encode::Encoder& encoder) { return read(encoder); }},
+                          terms_of(*mode_));
   }
 
   void look_for_room() const {

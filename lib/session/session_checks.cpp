@@ -11,7 +11,9 @@
 #include "store/output_reader.hpp"
 
 namespace longhaul::session {
+namespace {
 
+// Residues of a model that gives no vectors of them.
 void require_residues(const encode::EncoderOptions& options, const encode::EncoderCard& card) {
   const bool image = card.modality == Modality::kImage;
   if (options.tokens &&
@@ -24,6 +26,7 @@ void require_residues(const encode::EncoderOptions& options, const encode::Encod
   }
 }
 
+// Windows of long records where vectors are no means of residues.
 void require_windows(const config::RunConfig& config, const encode::EncoderOptions& options,
                      const encode::EncoderCard& card) {
   if (config.too_long != TooLong::kWindow) {
@@ -48,20 +51,10 @@ void require_windows(const config::RunConfig& config, const encode::EncoderOptio
   }
 }
 
-void require_recyclable(const config::RunConfig& config,
-                        const std::vector<input::SourceIdentity>& sources) {
-  const bool asked = config.recycle_every || config.on_leak == OnLeak::kRecycle;
-  if (asked && !input::are_files(sources)) {
-    throw Error(ExitCode::kUsage, "--recycle-every and --on-leak recycle need files, not a stream",
-                "write the stream to a file first");
-  }
-}
-
+// A shard of what depends on records that share a batch: batches would cross the blocks that shards
+// are dealt.
 void require_divisible(const config::RunConfig& config, const encode::EncoderCard& card,
                        Pooling pooling) {
-  if (!config.shard) {
-    return;
-  }
   const bool compat = pooling == Pooling::kMeanCompat;
   if (compat || (card.modality != Modality::kImage && config.order == Order::kInput)) {
     throw Error(ExitCode::kUsage,
@@ -69,6 +62,45 @@ void require_divisible(const config::RunConfig& config, const encode::EncoderCar
                     (compat ? "--pooling mean-compat" : "--order input") +
                     ", whose batches would cross the blocks of records that are dealt to shards",
                 "embed the whole input in one process, or leave that setting out");
+  }
+}
+
+// Those that repeat others are not computed, so that batches of the input's order would be others.
+void require_comparable(const config::RunConfig& config, const encode::EncoderCard& card) {
+  if (config.skip_duplicates == SkipDuplicates::kOff || card.modality == Modality::kImage) {
+    return;
+  }
+  if (config.skip_duplicates == SkipDuplicates::kDhash) {
+    throw Error(ExitCode::kUsage, "--skip-duplicates dhash is for images",
+                "use --skip-duplicates exact, or leave it out");
+  }
+  if (config.order == Order::kInput || config.pooling == Pooling::kMeanCompat) {
+    throw Error(
+        ExitCode::kUsage,
+        "--skip-duplicates does not go with --order input, where a row depends on its batch",
+        "use --order length, or leave out --skip-duplicates");
+  }
+}
+
+}  // namespace
+
+void require_fitting_settings(const config::RunConfig& config,
+                              const encode::EncoderOptions& options,
+                              const encode::EncoderCard& card, Division division) {
+  require_residues(options, card);
+  require_windows(config, options, card);
+  if (division == Division::kShards) {
+    require_divisible(config, card, options.pooling);
+  }
+  require_comparable(config, card);
+}
+
+void require_recyclable(const config::RunConfig& config,
+                        const std::vector<input::SourceIdentity>& sources) {
+  const bool asked = config.recycle_every || config.on_leak == OnLeak::kRecycle;
+  if (asked && !input::are_files(sources)) {
+    throw Error(ExitCode::kUsage, "--recycle-every and --on-leak recycle need files, not a stream",
+                "write the stream to a file first");
   }
 }
 

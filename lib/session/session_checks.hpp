@@ -25,21 +25,17 @@
 
 namespace longhaul::session {
 
-// Throws Error(kUsage) for residues of a model that gives no vectors of them.
-void require_residues(const encode::EncoderOptions& options, const encode::EncoderCard& card);
+enum class Division { kWhole, kShards };
 
-// Throws Error(kUsage) for windows of long records where vectors are no means of residues.
-void require_windows(const config::RunConfig& config, const encode::EncoderOptions& options,
-                     const encode::EncoderCard& card);
+// Throws Error(kUsage) for settings that do not go with the model, or not with the division: before
+// anything is loaded, of a run and of a plan.
+void require_fitting_settings(const config::RunConfig& config,
+                              const encode::EncoderOptions& options,
+                              const encode::EncoderCard& card, Division division);
 
 // Throws Error(kUsage) for recycling of what is read from a stream, which is gone after an exec.
 void require_recyclable(const config::RunConfig& config,
                         const std::vector<input::SourceIdentity>& sources);
-
-// Throws Error(kUsage) for a shard of what depends on records that share a batch, since batches
-// would cross the blocks that shards are dealt.
-void require_divisible(const config::RunConfig& config, const encode::EncoderCard& card,
-                       Pooling pooling);
 
 // Throws Error(kMismatch) where an output is a shard of another and is taken for a whole one.
 void require_no_shard(const std::optional<Shard>& shard, const std::string& output);

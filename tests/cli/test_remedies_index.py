@@ -149,8 +149,3 @@ def test_an_index_that_is_not_the_shards(t):
     t.fails(73, "take that file away to go on with them", *shard(t, "2/2", out=without))
     os.unlink(without / "index.jsonl")
     t.works(*shard(t, "2/2", out=without))
-
-
-for source, part in [("lib/session/planning.cpp", "interrupted before the whole input was read"),
-                     ("lib/session/rung_timing.cpp", "interrupted before the machine was timed")]:
-    cannot_follow(source, part, "a signal would have to meet one moment; nothing is left to follow")

@@ -204,8 +204,8 @@ cannot_follow("lib/base/start_thread.cpp", "another thread", "raising a limit of
 cannot_follow("apps/longhaul/backend_none.cpp", "no LibTorch", "another build")
 
 
-@follows("lib/session/engine.cpp", "--skip-duplicates dhash is for images")
-@follows("lib/session/engine.cpp", "--skip-duplicates does not go with --order input")
+@follows("lib/session/session_checks.cpp", "--skip-duplicates dhash is for images")
+@follows("lib/session/session_checks.cpp", "--skip-duplicates does not go with --order input")
 def test_duplicates_of_sequences(t):
     t.fails(2, "use --skip-duplicates exact", *t.embed("--skip-duplicates", "dhash"))
     t.fails(2, "use --order length", *t.embed("--skip-duplicates", "exact", "--order", "input"))
