@@ -73,4 +73,15 @@ std::unique_ptr<export_room::DatabaseTable> open_database_table(
       open == nullptr ? nullptr : open(export_room::kDatabaseModuleAbi, &target), kModule);
 }
 
+export_room::MakeSink h5_sink(export_room::H5Layout layout, export_room::NameKey key) {
+  constexpr Module kModule{"liblonghaul_h5.so", "HDF5", "LONGHAUL_HDF5"};
+  auto* make =
+      reinterpret_cast<export_room::MakeH5Sink*>(function_of(kModule, export_room::kMakeH5Sink));
+  return [=](Files& files, const std::string& path, const export_room::TableSchema& schema) {
+    const export_room::H5Target target{&files, &path, &schema, layout, key};
+    return require_same_build(make == nullptr ? nullptr : make(export_room::kH5ModuleAbi, &target),
+                              kModule);
+  };
+}
+
 }  // namespace longhaul::app

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "export/database_table.hpp"
+#include "export/h5_module.hpp"
 #include "prepare/image_settings.hpp"
 
 namespace longhaul::app {
@@ -17,5 +18,8 @@ std::unique_ptr<prepare::Preprocessor> load_image_preprocessor(
 // liblonghaul_postgres.so, connected.
 std::unique_ptr<export_room::DatabaseTable> open_database_table(
     const export_room::DatabaseTarget& target);
+
+// liblonghaul_h5.so, which writes tables so.
+export_room::MakeSink h5_sink(export_room::H5Layout layout, export_room::NameKey key);
 
 }  // namespace longhaul::app

@@ -59,6 +59,38 @@ class Tables {
   std::uint64_t files_ = 0;
 };
 
+[[noreturn]] void stopped(const ExportRequest& request) {
+  throw Error(ExitCode::kInterrupted,
+              "stopped: " + printable(request.file, 400) + " is not there yet",
+              "the same command begins it again");
+}
+
+void check_names(const store::OutputReader& output, const ExportRequest& request,
+                 const ExportContext& context) {
+  if (!request.names) {
+    return;
+  }
+  const DatasetNames names = check_dataset_names(output, *request.names, request.all, [&] {
+    if (context.stop()) {
+      stopped(request);
+    }
+  });
+  for (const std::string& words : warnings_of(names)) {
+    context.warn(words);
+  }
+}
+
+std::vector<std::string> other_arrays(const store::OutputReader& output,
+                                      const std::vector<std::size_t>& arrays) {
+  std::vector<std::string> others;
+  for (std::size_t i = 0; i < output.layout().outputs.size(); ++i) {
+    if (std::ranges::find(arrays, i) == arrays.end()) {
+      others.push_back(array_column(output.layout().outputs[i]));
+    }
+  }
+  return others;
+}
+
 void count_left_out(const RecordRow& record, ExportSummary& summary) {
   ++(record.status == Status::kRejected ? summary.rejected : summary.duplicates);
 }
@@ -67,18 +99,19 @@ void count_left_out(const RecordRow& record, ExportSummary& summary) {
 
 ExportSummary export_output(const store::OutputReader& output, const ExportRequest& request,
                             const ExportContext& context) {
-  const TableSchema schema = output_schema(output, request.all);
+  const std::vector<std::size_t> arrays = arrays_named(output, request.array);
+  const TableSchema schema = output_schema(output, request.all, arrays);
+  check_names(output, request, context);
   Tables tables(request, context, schema);
   store::CheckedRows rows(output);
   RecordCells cells(output.layout());
   ExportSummary summary;
+  summary.arrays_left_out = other_arrays(output, arrays);
   std::vector<std::optional<std::span<const float>>> vectors(schema.vectors.size());
   std::uint64_t seen = 0;
   for (RecordRow record; rows.next(record);) {
     if (context.stop()) {
-      throw Error(ExitCode::kInterrupted,
-                  "stopped: " + printable(request.file, 400) + " is not there yet",
-                  "the same command begins it again");
+      stopped(request);
     }
     context.progress(++seen, output.rows());
     if (record.status != Status::kOk && !request.all) {
@@ -87,7 +120,7 @@ ExportSummary export_output(const store::OutputReader& output, const ExportReque
     }
     const bool there = rows.has_vector(record);
     for (std::size_t i = 0; i < vectors.size(); ++i) {
-      vectors[i] = there ? std::optional(rows.numbers(i)) : std::nullopt;
+      vectors[i] = there ? std::optional(rows.numbers(arrays[i])) : std::nullopt;
     }
     tables.add({cells.of(record), vectors});
     ++summary.rows;

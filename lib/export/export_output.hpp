@@ -8,8 +8,10 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/files.hpp"
+#include "export/dataset_names.hpp"
 #include "export/table_sink.hpp"
 #include "store/output_reader.hpp"
 
@@ -20,6 +22,8 @@ struct ExportRequest {
   std::string ending;  // of the files in a folder: ".parquet"
   bool all = false;    // rows without status ok too, those without a vector as missing
   std::optional<std::uint64_t> rows_per_file;
+  std::string array;             // the one whose vectors are exported; empty: all
+  std::optional<NameKey> names;  // of formats that give each row a name
 };
 
 struct ExportContext {
@@ -28,6 +32,7 @@ struct ExportContext {
   std::string lock_holder;
   std::function<bool()> stop;
   std::function<void(std::uint64_t done, std::uint64_t all)> progress;  // called for every row
+  std::function<void(const std::string& words)> warn;  // before anything is written
 };
 
 struct ExportSummary {
@@ -36,6 +41,7 @@ struct ExportSummary {
   std::uint64_t rejected = 0;    // left out
   std::uint64_t duplicates = 0;  // left out
   std::uint64_t files = 0;
+  std::vector<std::string> arrays_left_out;  // "tokens", "vector.early"
 };
 
 // `output` is from store::open_finished().

@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "base/error.hpp"
+#include "base/text.hpp"
 #include "store/record_csv.hpp"
 
 namespace longhaul::export_room {
@@ -15,15 +17,9 @@ using nlohmann::ordered_json;
 constexpr std::array<std::string_view, 6> kCounts{"row",  "length",  "substituted",
                                                   "gaps", "windows", "duplicate_of"};
 
-std::string column_name(const OutputSpec& output) {
-  constexpr std::string_view kFirst = "embeddings";
-  return output.name.starts_with(kFirst) ? "vector" + output.name.substr(kFirst.size())
-                                         : output.name;
-}
-
 Column record_column(const std::string& name, bool kept) {
   if (kept) {
-    return {name, CellType::kText};
+    return {name, CellType::kText, false, true};
   }
   if (std::find(kCounts.begin(), kCounts.end(), name) != kCounts.end()) {
     return {name, CellType::kCount, name == "duplicate_of"};
@@ -48,11 +44,35 @@ std::string metadata_of(const ordered_json& run) {
 
 }  // namespace
 
-TableSchema output_schema(const store::OutputReader& output, bool all) {
+std::string array_column(const OutputSpec& array) {
+  constexpr std::string_view kFirst = "embeddings";
+  return array.name.starts_with(kFirst) ? "vector" + array.name.substr(kFirst.size()) : array.name;
+}
+
+std::vector<std::size_t> arrays_named(const store::OutputReader& output, const std::string& name) {
+  std::vector<std::size_t> arrays;
+  std::vector<std::string> names;
+  for (const OutputSpec& spec : output.layout().outputs) {
+    names.push_back(array_column(spec));
+    if (name.empty() || name == names.back()) {
+      arrays.push_back(names.size() - 1);
+    }
+  }
+  if (arrays.empty()) {
+    throw Error(ExitCode::kUsage,
+                "--array " + printable(name) + " is no array of " + printable(output.path(), 400),
+                "name one of " + join(names, ", "));
+  }
+  return arrays;
+}
+
+TableSchema output_schema(const store::OutputReader& output, bool all,
+                          const std::vector<std::size_t>& arrays) {
   const store::StoreLayout& layout = output.layout();
   TableSchema schema;
-  for (const OutputSpec& spec : layout.outputs) {
-    schema.vectors.push_back({column_name(spec), spec.kind, spec.dimension});
+  for (const std::size_t array : arrays) {
+    const OutputSpec& spec = layout.outputs[array];
+    schema.vectors.push_back({array_column(spec), spec.kind, spec.dimension});
   }
   const std::vector<std::string> names = store::record_columns(layout);
   const std::size_t own = names.size() - layout.kept_columns.size();

@@ -3,6 +3,8 @@
 // input.NAME, as in records.csv. Values and pure functions; any thread.
 #pragma once
 
+#include <cstddef>
+#include <string>
 #include <vector>
 
 #include "domain/record_row.hpp"
@@ -11,8 +13,16 @@
 
 namespace longhaul::export_room {
 
-// `all`: rows without a vector too.
-TableSchema output_schema(const store::OutputReader& output, bool all);
+// "vector" for embeddings, "vector.LAYER", "tokens".
+std::string array_column(const OutputSpec& array);
+
+// Which of the layout's arrays a column name tells; empty: all of them. Error(kUsage) names those
+// there are.
+std::vector<std::size_t> arrays_named(const store::OutputReader& output, const std::string& name);
+
+// `all`: rows without a vector too. The vectors are those of `arrays`, in the layout's order.
+TableSchema output_schema(const store::OutputReader& output, bool all,
+                          const std::vector<std::size_t>& arrays);
 
 // The cells of a record, in the schema's order; their text is the record's and `hash`'s.
 class RecordCells {

@@ -23,6 +23,7 @@ struct Column {
   std::string name;
   CellType type = CellType::kText;
   bool may_be_missing = false;
+  bool kept = false;  // of the input, not of ours
 };
 
 // Nothing, where the column may have none; else of the column's type.

@@ -82,6 +82,23 @@ def test_pandas_polars_and_duckdb_read_the_same_numbers(longhaul_fake, job, fold
     assert [i for i, _, _ in query] == list(records[ok].id)
 
 
+def test_lancedb_reads_it_row_group_by_row_group(longhaul_fake, job, folder):
+    lancedb = pytest.importorskip("lancedb")
+    file = folder / "table.parquet"
+    export(longhaul_fake, job.out, file)
+    records = records_of(job.out)
+    ok = (records.status == "ok").to_numpy()
+    vectors = np.load(job.out / "embeddings.npy")[ok]
+    # It takes no name with a dot, as those of layers and of input.NAME.
+    parts = pq.ParquetFile(file).iter_batches(100, columns=["row", "id", "status", "vector"])
+    table = lancedb.connect(folder / "lance").create_table("vectors", data=parts)
+    found = table.to_pandas()
+    assert list(found.row) == list(records.row[ok]) and list(found.id) == list(records.id[ok])
+    check_vectors(found.vector, vectors)
+    nearest = table.search(vectors[5]).limit(1).to_list()
+    assert nearest[0]["row"] == records.row[ok].iloc[5] and nearest[0]["_distance"] == 0
+
+
 def test_model_and_settings_are_in_the_file(longhaul_fake, job, folder):
     file = folder / "table.parquet"
     export(longhaul_fake, job.out, file)

@@ -91,7 +91,10 @@ ExportContext context_of(Files& files) {
           [](Files& to, const std::string& path, const TableSchema& schema) {
             return std::make_unique<TextSink>(to, path, schema);
           },
-          "process 1", [] { return false; }, [](std::uint64_t, std::uint64_t) {}};
+          "process 1",
+          [] { return false; },
+          [](std::uint64_t, std::uint64_t) {},
+          [](const std::string&) {}};
 }
 
 ExportSummary export_all(Files& files, const ExportRequest& request) {
@@ -99,7 +102,12 @@ ExportSummary export_all(Files& files, const ExportRequest& request) {
 }
 
 ExportRequest to_table(bool all = false) {
-  return {.file = "to/table", .ending = ".txt", .all = all, .rows_per_file = std::nullopt};
+  return {.file = "to/table",
+          .ending = ".txt",
+          .all = all,
+          .rows_per_file = std::nullopt,
+          .array = "",
+          .names = std::nullopt};
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -170,7 +178,7 @@ TEST_CASE("the cells are the columns of records.csv, and names are given once") 
   plan.layout.kept_columns = {"vector", "input.vector"};
   prepare(files, plan);
   const store::OutputReader output = store::open_finished(files, "out");
-  const TableSchema schema = output_schema(output, false);
+  const TableSchema schema = output_schema(output, false, {0});
   std::vector<std::string> names;
   for (const Column& column : schema.columns) {
     names.push_back(column.name);
