@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "command.hpp"
 #include "diff_report.hpp"
+#include "store/checked_rows.hpp"
 #include "store/shards.hpp"
 #include "terminal_text.hpp"
 
@@ -20,11 +21,7 @@ struct DiffOptions {
   bool json = false;
 };
 
-[[noreturn]] void unmerged(const std::string& path) {
-  throw Error(
-      ExitCode::kInterrupted, printable(path, 400) + " holds shards that are not merged",
-      "give longhaul merge " + shell_word(path) + ", or compare the directories of two shards");
-}
+constexpr const char* kOfShards = "compare the directories of two shards";
 
 store::OutputReader open_output(Files& files, const std::string& path) {
   using store::store_files::kEmbeddings;
@@ -32,7 +29,7 @@ store::OutputReader open_output(Files& files, const std::string& path) {
   const auto has = [&](const char* name) { return files.exists(store::path_in(path, name)); };
   if (files.kind(path) == PathKind::kDirectory && !has(kJournal)) {
     if (store::has_shards(files, path)) {
-      unmerged(path);
+      store::refuse_unmerged(path, kOfShards);
     }
     if (!has(kEmbeddings)) {
       throw Error(ExitCode::kBadData, printable(path, 400) + " is no output of longhaul embed",
@@ -42,7 +39,7 @@ store::OutputReader open_output(Files& files, const std::string& path) {
   store::OutputReader output(files, path, store::OutputReader::JournalFile::kOptional,
                              "see what `longhaul verify` says");
   if (!output.finished() && store::has_shards(files, path)) {
-    unmerged(path);
+    store::refuse_unmerged(path, kOfShards);
   }
   if (!output.finished() && output.rows() == 0) {
     throw Error(ExitCode::kInterrupted,

@@ -18,6 +18,7 @@
 #include "run_environment.hpp"
 #include "session/output_state.hpp"
 #include "signals.hpp"
+#include "store/checked_rows.hpp"
 #include "store/shards.hpp"
 #include "usable_threads.hpp"
 #include "version.hpp"
@@ -72,10 +73,8 @@ void require_single_output(Files& files, const std::string& path) {
   if (files.kind(path) == PathKind::kDirectory &&
       !files.exists(store::path_in(path, store::store_files::kJournal)) &&
       store::has_shards(files, path)) {
-    throw Error(ExitCode::kInterrupted, printable(path, 400) + " holds shards that are not merged",
-                "give longhaul merge " + shell_word(path) +
-                    " first, or name one of the folders in " +
-                    shell_word(store::shards_directory(path)));
+    store::refuse_unmerged(
+        path, "name one of the folders in " + shell_word(store::shards_directory(path)));
   }
 }
 

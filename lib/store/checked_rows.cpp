@@ -20,18 +20,13 @@ constexpr const char* kRemedy =
   throw Error(ExitCode::kBadData, printable(where, 400) + " " + what, kRemedy);
 }
 
-[[noreturn]] void unmerged(const std::string& path) {
-  throw Error(ExitCode::kInterrupted, printable(path, 400) + " holds shards that are not merged",
-              "give longhaul merge " + shell_word(path) + " first");
-}
-
 void require_begun(Files& files, const std::string& path) {
   if (files.kind(path) != PathKind::kDirectory ||
       files.exists(path_in(path, store_files::kJournal))) {
     return;
   }
   if (has_shards(files, path)) {
-    unmerged(path);
+    refuse_unmerged(path);
   }
   throw Error(ExitCode::kMismatch,
               printable(path, 400) + " is no output of longhaul embed: it has no journal.jsonl",
@@ -39,6 +34,16 @@ void require_begun(Files& files, const std::string& path) {
 }
 
 }  // namespace
+
+void refuse_unmerged(const std::string& path, const std::string& otherwise) {
+  throw Error(ExitCode::kInterrupted, printable(path, 400) + " holds shards that are not merged",
+              "give longhaul merge " + shell_word(path) + " first" +
+                  (otherwise.empty() ? "" : ", or " + otherwise));
+}
+
+bool holds_vector(std::span<const float> first) {
+  return !first.empty() && !std::isnan(first.front());
+}
 
 OutputReader open_finished(Files& files, const std::string& path) {
   require_begun(files, path);
@@ -50,7 +55,7 @@ OutputReader open_finished(Files& files, const std::string& path) {
   }
   if (!output.finished()) {
     if (has_shards(files, path)) {
-      unmerged(path);
+      refuse_unmerged(path);
     }
     throw Error(ExitCode::kInterrupted, printable(path, 400) + " holds a run that is not finished",
                 "give its embed command again, then this one");
@@ -96,8 +101,7 @@ bool CheckedRows::has_vector(const RecordRow& record) {
   if (record.status != Status::kDuplicate) {
     return record.status == Status::kOk;
   }
-  const std::span<const float> first = numbers(0);
-  return !first.empty() && !std::isnan(first.front());
+  return holds_vector(numbers(0));
 }
 
 }  // namespace longhaul::store

@@ -18,6 +18,13 @@ namespace longhaul::store {
 // The tables and run.json are those that the journal vouches for; the rows are not looked at yet.
 OutputReader open_finished(Files& files, const std::string& path);
 
+// Throws Error(kInterrupted): the directory holds shards and no output. `otherwise` is what a user
+// may do instead of merging them.
+[[noreturn]] void refuse_unmerged(const std::string& path, const std::string& otherwise = "");
+
+// Whether these numbers of the first array are a vector: a row without one is NaN, or nothing.
+bool holds_vector(std::span<const float> first);
+
 // The rows one after another, each compared with its checksum. `output` is from open_finished() and
 // outlives this.
 class CheckedRows {

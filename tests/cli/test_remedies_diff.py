@@ -19,7 +19,8 @@ def embed_into(t, out, *flags, model=None, source=None):
     t.works("embed", model or t.model, source or t.input, "-o", out, "-q", *flags)
 
 
-@follows("apps/longhaul/diff.cpp", "holds shards that are not merged", "is no output of longhaul embed")
+@follows("lib/store/checked_rows.cpp", "holds shards that are not merged")
+@follows("apps/longhaul/diff.cpp", "is no output of longhaul embed")
 def test_what_is_no_output(t):
     for index in (1, 2):
         embed_into(t, "shared", "--shard", f"{index}/2")

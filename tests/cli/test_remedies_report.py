@@ -32,7 +32,16 @@ def test_a_file_that_is_not_ours(t):
     t.works("report", t.out, "-q")
 
 
-@follows("apps/longhaul/report.cpp", "holds shards that are not merged")
+@follows("lib/report/report_file.cpp", "where the page is to be")
+def test_a_folder_that_is_not_there(t):
+    t.works(*t.embed())
+    t.fails(74, "make it, or name another place with --output", "report", t.out, "-q", "-o",
+            "pages/report.html")
+    (t.folder / "pages").mkdir()
+    t.works("report", t.out, "-q", "-o", "pages/report.html")
+
+
+@follows("lib/store/checked_rows.cpp", "holds shards that are not merged")
 def test_shards(t):
     for number in (1, 2):
         t.works(*t.embed("--shard", f"{number}/2"), code=0)
