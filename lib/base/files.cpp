@@ -1,5 +1,7 @@
 #include "base/files.hpp"
 
+#include "base/write_aside.hpp"
+
 namespace longhaul {
 
 std::string read_text(Files& files, const std::string& path) {
@@ -19,14 +21,18 @@ std::string read_text(Files& files, const std::string& path) {
 }
 
 void write_atomically(Files& files, const std::string& path, std::string_view text) {
-  const std::string temporary = path + ".tmp";
+  write_aside(files, path, path + ".tmp", text);
+}
+
+void write_aside(Files& files, const std::string& path, const std::string& aside,
+                 std::string_view text) {
   {
-    const std::unique_ptr<File> file = files.open(temporary, OpenMode::kCreate);
+    const std::unique_ptr<File> file = files.open(aside, OpenMode::kCreate);
     file->truncate(0);
     file->write_at(0, bytes_of(text));
     file->sync();
   }
-  files.rename(temporary, path);
+  files.rename(aside, path);
   files.sync_directory(parent_directory(path));
 }
 

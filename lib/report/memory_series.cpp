@@ -25,7 +25,7 @@ std::optional<double> number_in(const json& line, const char* name) {
 // Points that are joined two and two when there are too many.
 class Thinned {
  public:
-  explicit Thinned(std::size_t most) : most_(std::max<std::size_t>(most, 2)) {}
+  explicit Thinned(std::size_t most) : limit_(2 * std::max<std::size_t>(most, 2)) {}
 
   void add(const MemoryPoint& point) {
     if (!points_.empty() && points_.back().session == point.session && in_last_ < each_) {
@@ -33,7 +33,7 @@ class Thinned {
       ++in_last_;
       return;
     }
-    if (points_.size() >= 2 * most_) {
+    if (points_.size() >= limit_) {
       halve();
     }
     points_.push_back(point);
@@ -57,11 +57,15 @@ class Thinned {
         join_into(fewer.back(), points_[++i]);
       }
     }
+    if (fewer.size() < points_.size()) {
+      each_ *= 2;
+    }
+    // Every session keeps a point: of many of them there are more.
+    limit_ = std::max(limit_, 2 * fewer.size());
     points_ = std::move(fewer);
-    each_ *= 2;
   }
 
-  std::size_t most_;
+  std::size_t limit_;       // of points, before they are joined
   std::uint64_t each_ = 1;  // samples in a point
   std::uint64_t in_last_ = 0;
   std::vector<MemoryPoint> points_;
@@ -69,7 +73,8 @@ class Thinned {
 
 }  // namespace
 
-MemorySeries read_memory_series(Files& files, const std::string& path, std::size_t most_points) {
+MemorySeries read_memory_series(Files& files, const std::string& path, std::size_t most_points,
+                                const Stop& stop) {
   MemorySeries series;
   if (files.kind(path) != PathKind::kFile) {
     return series;
@@ -100,6 +105,7 @@ MemorySeries read_memory_series(Files& files, const std::string& path, std::size
   std::uint64_t at = 0;
   while (const std::size_t got =
              file->read_at(at, std::as_writable_bytes(std::span(chunk.data(), chunk.size())))) {
+    stop_if_asked(stop);
     at += got;
     held.append(chunk, 0, got);
     std::size_t begin = 0;

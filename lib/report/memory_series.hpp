@@ -1,5 +1,5 @@
 // memory.jsonl as a few hundred points to draw: of each stretch the highest reading, so that no
-// peak is lost. Memory is that of the points. One thread. Errors: kIo.
+// peak is lost. Memory is that of the points. One thread. Errors: kIo; kInterrupted.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/files.hpp"
+#include "report/record_facts.hpp"
 
 namespace longhaul::report {
 
@@ -27,7 +28,9 @@ struct MemorySeries {
   std::uint64_t unreadable = 0;  // lines; the last one of a run that was killed is often half
 };
 
-MemorySeries read_memory_series(Files& files, const std::string& path, std::size_t most_points);
+// `most_points` is exceeded up to twice, and where there are more sessions.
+MemorySeries read_memory_series(Files& files, const std::string& path, std::size_t most_points,
+                                const Stop& stop);
 
 // Arrays of the points, with records a second from one to the next, and how many samples there are.
 nlohmann::ordered_json to_json(const MemorySeries& series);

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 namespace longhaul::report {
 namespace {
@@ -63,12 +64,20 @@ std::string bitmap_uri(const Picture& picture) {
   return "data:image/bmp;base64," + to_base64(bytes);
 }
 
+// As input decides it: of a member of one the record tells the archive and the name within.
+bool Pictures::is_in_archive(const NamedRecord& record) const {
+  const std::string& source = record.source;
+  return ends_with_ignoring_case(source, ".tar") &&
+         files_.kind(absolute(source)) != PathKind::kDirectory;
+}
+
+std::string Pictures::absolute(const std::string& path) const {
+  return path.starts_with('/') ? path : folder_ + "/" + path;
+}
+
 // An id is a path within the folder that was the input, a path of a list, or the name of the file
 // that was the input itself.
 std::string Pictures::path_of(const NamedRecord& record) const {
-  const auto absolute = [&](const std::string& path) {
-    return path.starts_with('/') ? path : folder_ + "/" + path;
-  };
   const std::string name = record.source.substr(record.source.rfind('/') + 1);
   for (const std::string& path : {record.source + "/" + record.id, record.id,
                                   name == record.id ? record.source : std::string()}) {
@@ -88,12 +97,16 @@ nlohmann::ordered_json Pictures::of(const NamedRecord& record) const {
   }
   std::string path;
   try {
+    if (is_in_archive(record)) {
+      told["why"] = "an image within an archive is not shown";
+      return told;
+    }
     path = path_of(record);
   } catch (const Error&) {
     // A path that cannot be looked at is one that is not found.
   }
   if (path.empty()) {
-    told["why"] = "no file of its name is there; images within archives are not shown";
+    told["why"] = "no file of its name is there";
     return told;
   }
   const Picture picture = thumbnail_(path);

@@ -40,6 +40,8 @@ class Pictures {
   nlohmann::ordered_json of(const NamedRecord& record) const;
 
  private:
+  bool is_in_archive(const NamedRecord& record) const;
+  std::string absolute(const std::string& path) const;
   std::string path_of(const NamedRecord& record) const;  // empty where no file is found
 
   Files& files_;

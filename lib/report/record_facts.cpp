@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.hpp"
+#include "store/checked_rows.hpp"
 
 namespace longhaul::report {
 
@@ -18,6 +20,7 @@ RecordFacts read_record_facts(const store::OutputReader& output, std::size_t mos
                               const Stop& stop) {
   RecordFacts facts;
   store::RecordCursor records = output.records();
+  std::optional<store::ArrayReader> vectors;  // opened when there is a duplicate
   for (RecordRow record; records.next(record);) {
     stop_if_asked(stop);
     ++facts.records;
@@ -33,6 +36,10 @@ RecordFacts read_record_facts(const store::OutputReader& output, std::size_t mos
       continue;
     }
     ++facts.duplicates;
+    if (!vectors) {
+      vectors = output.array(output.layout().outputs.front());
+    }
+    facts.duplicates_with_vector += store::holds_vector(vectors->row(record.row)) ? 1U : 0U;
     if (record.duplicate_of && facts.pairs.size() < most_pairs) {
       facts.pairs.push_back({{record.position, record.id, record.source}, *record.duplicate_of});
     }

@@ -27,6 +27,7 @@ struct RecordFacts {
   std::uint64_t ok = 0;
   std::uint64_t rejected = 0;
   std::uint64_t duplicates = 0;
+  std::uint64_t duplicates_with_vector = 0;  // their original's
   // Of records that were accepted, by their length in residues; empty for images.
   std::map<std::uint32_t, std::uint64_t> lengths;
   struct Pair {

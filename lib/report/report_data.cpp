@@ -90,10 +90,11 @@ ordered_json report_data(const store::OutputReader& output, const ordered_json& 
                        {"records",
                         {{"records", facts.records},
                          {"ok", facts.ok},
+                         {"with_vector", facts.ok + facts.duplicates_with_vector},
                          {"rejected", facts.rejected},
                          {"duplicates", facts.duplicates}}}};
-  data["memory"] = to_json(
-      read_memory_series(context.files, output.path_of(store::store_files::kMemory), kMostSamples));
+  data["memory"] = to_json(read_memory_series(
+      context.files, output.path_of(store::store_files::kMemory), kMostSamples, context.stop));
   data["lengths"] = length_histogram(facts.lengths, kMostBins);
   data["rejects"] = rejects_of(read_reject_facts(output, kMostExamples, context.stop), shown);
   data["pairs"] = pairs_of(output, facts, shown, context.stop);

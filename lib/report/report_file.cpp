@@ -4,13 +4,26 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/write_aside.hpp"
 #include "report/page.hpp"
 
 namespace longhaul::report {
+namespace {
+
+void require_folder(Files& files, const std::string& folder) {
+  if (files.kind(folder) != PathKind::kDirectory) {
+    throw Error(ExitCode::kIo,
+                printable(folder, 400) + ", where the page is to be, is no folder that is there",
+                "make it, or name another place with --output");
+  }
+}
+
+}  // namespace
 
 void require_own_page(Files& files, const std::string& path) {
   const PathKind kind = files.kind(path);
   if (kind == PathKind::kAbsent) {
+    require_folder(files, parent_directory(path));
     return;
   }
   if (kind == PathKind::kFile) {
@@ -29,15 +42,7 @@ void require_own_page(Files& files, const std::string& path) {
 
 void write_page(Files& files, const std::string& path, std::string_view page) {
   require_own_page(files, path);
-  const std::string aside = path + ".longhaul-report";
-  {
-    const auto file = files.open(aside, OpenMode::kCreate);
-    file->truncate(0);
-    file->write_at(0, bytes_of(page));
-    file->sync();
-  }
-  files.rename(aside, path);
-  files.sync_directory(parent_directory(path));
+  write_aside(files, path, path + ".longhaul-report", page);
 }
 
 }  // namespace longhaul::report

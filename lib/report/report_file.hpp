@@ -10,7 +10,8 @@
 
 namespace longhaul::report {
 
-// Throws Error(kUsage) where something that is no page of ours has the name.
+// Throws Error(kUsage) where something that is no page of ours has the name, and kIo where its
+// folder is not there.
 void require_own_page(Files& files, const std::string& path);
 
 void write_page(Files& files, const std::string& path, std::string_view page);

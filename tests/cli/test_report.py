@@ -85,7 +85,8 @@ def test_a_browser_shows_it(longhaul_fake, job, chromium, tmp_path, width, schem
 
     run = json.loads((job.out / "run.json").read_text())
     text = page.text()
-    for count in (run["counts"]["records"], run["counts"]["ok"], run["counts"]["rejected"]):
+    for count in (run["counts"]["records"], run["counts"]["ok"] + run["counts"]["duplicates"],
+                  run["counts"]["rejected"]):
         assert f"{count:,}\n" in text
     for value in (run["model"]["sha256"], run["bits"], run["processor"]["model"], "invalid_character",
                   "residues, median", "r7"):
@@ -220,6 +221,38 @@ def test_shards_before_and_after_they_are_merged(longhaul_fake, tmp_path):
     check_map(data["map"], out)
 
 
+def test_the_time_of_shards_is_not_one_after_the_other(longhaul_fake, tmp_path, chromium):
+    job = Job(longhaul_fake, tmp_path, 300)
+    out = job.folder / "out"
+    for number in (1, 2):
+        assert longhaul_fake(*job.arguments(out, "--shard", f"{number}/2")).code == 0
+    assert longhaul_fake("merge", out).code in (0, 3)
+    run = json.loads((out / "run.json").read_text())
+    # Two hosts that ran side by side for all but 40 of 120 seconds.
+    for session, start, stop in zip(run["sessions"], ("10:00:00", "10:00:20"), ("10:01:40", "10:02:00")):
+        session.update(start=f"2026-01-01T{start}Z", stop=f"2026-01-01T{stop}Z")
+        session["timings"].update(seconds=100, records=1500)
+    (out / "run.json").write_text(json.dumps(run))
+    report(longhaul_fake, out)
+    page = chromium.open(out / "report.html", 1280)
+    assert page.complaints == []
+    assert page.value("embeddingSeconds()") == 120
+    cards = page.value("document.getElementById('cards').innerText")
+    assert "2 min\nembedding, 25 records/s; 2 shards took 3 min together" in cards
+    assert "Shard" in page.text()
+
+
+def test_duplicates_have_the_vector_of_their_original(longhaul_fake, job, chromium, tmp_path):
+    file = tmp_path / "page.html"
+    report(longhaul_fake, job.out, "-o", file)
+    page = chromium.open(file, 1280)
+    with_vector = np.isfinite(np.load(job.out / "embeddings.npy")[:, 0]).sum()
+    records = data_of(file)["records"]
+    assert records["with_vector"] == with_vector == records["ok"] + 1
+    assert f"{with_vector:,}\nwith a vector" in page.text()
+    assert "duplicates, with their original's vector" in page.text()
+
+
 def test_an_output_without_records(longhaul_fake, tmp_path, chromium):
     (tmp_path / "m.json").write_text('{"fake": true}')
     (tmp_path / "in.csv").write_text("id,sequence\na,?\n")
@@ -255,6 +288,27 @@ def test_images_are_shown(longhaul, tiny_image_model, tmp_path, chromium):
     missing = [example["thumbnail"] for one in data["rejects"] for example in one["examples"]
                if example["id"] == "no.png"]
     assert missing[0]["picture"] is None and missing[0]["why"]
+
+
+def test_a_member_of_an_archive_is_not_the_file_beside_it(longhaul, tiny_image_model, tmp_path):
+    import io
+    import tarfile
+
+    from PIL import Image
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "a.png")
+    Image.new("RGB", (60, 40), "lime").save(tmp_path / "good.png")
+    with tarfile.open(tmp_path / "images.tar", "w") as archive:
+        archive.add(tmp_path / "good.png", "good.png")
+        broken = tarfile.TarInfo("a.png")
+        broken.size = 4
+        archive.addfile(broken, io.BytesIO(b"none"))
+    result = longhaul("embed", tiny_image_model, "images.tar", "-o", "out", cwd=tmp_path)
+    assert result.code == 3, result
+    report(longhaul, tmp_path / "out")
+    data = data_of(tmp_path / "out/report.html")
+    example = data["rejects"][0]["examples"][0]
+    assert example["id"] == "a.png" and example["thumbnail"]["picture"] is None
+    assert "archive" in example["thumbnail"]["why"]
 
 
 @pytest.mark.skipif(not LONG, reason="a million rows: --long")

@@ -137,7 +137,7 @@ TEST_CASE("samples of memory are thinned without losing a peak or joining sessio
   }
   files.make_directory("out");
   put_text(files, "out/memory.jsonl", text + "{\"time\": 3");
-  const MemorySeries series = read_memory_series(files, "out/memory.jsonl", 50);
+  const MemorySeries series = read_memory_series(files, "out/memory.jsonl", 50, nullptr);
   CHECK(series.samples == 2000);
   CHECK(series.unreadable == 1);
   CHECK(series.points.size() >= 50);
@@ -159,6 +159,23 @@ TEST_CASE("samples of memory are thinned without losing a peak or joining sessio
   CHECK(gaps == 2);  // the first point of each session
 }
 
+TEST_CASE("of many short sessions each keeps its point, and longer ones are thinned alike") {
+  FaultFiles files;
+  std::string text;
+  for (int session = 0; session < 1500; ++session) {
+    for (int i = 1; i <= 4; ++i) {
+      text += R"({"time": )" + std::to_string(i) + "}\n";
+    }
+  }
+  files.make_directory("out");
+  put_text(files, "out/memory.jsonl", text);
+  const MemorySeries series = read_memory_series(files, "out/memory.jsonl", 100, nullptr);
+  CHECK(series.points.size() == 1500);
+  CHECK(series.points.back().session == 1499);
+  CHECK(series.points.back().seconds == 4);
+  CHECK_THROWS_AS(read_memory_series(files, "out/memory.jsonl", 100, [] { return true; }), Error);
+}
+
 TEST_CASE("an output's facts are counted, finished or stopped") {
   const bool complete = GENERATE(true, false);
   FaultFiles files = stopped(complete ? kNever : 60);
@@ -166,6 +183,9 @@ TEST_CASE("an output's facts are counted, finished or stopped") {
   const auto& records = data.at("records");
   CHECK(records.at("records") == records.at("ok").get<int>() + records.at("rejected").get<int>() +
                                      records.at("duplicates").get<int>());
+  // Those of the driver have their original's vector.
+  CHECK(records.at("with_vector") ==
+        records.at("ok").get<int>() + records.at("duplicates").get<int>());
   std::uint64_t rejected = 0;
   for (const auto& reason : data.at("rejects")) {
     rejected += reason.at("count").get<std::uint64_t>();
@@ -216,6 +236,8 @@ TEST_CASE("a page of ours is replaced whole, and nothing else is") {
   CHECK_THROWS_WITH(write_page(files, "out/mine.html", page), Catch::Contains("is no report"));
   CHECK(read_text(files, "out/mine.html") == "<!DOCTYPE html>");
   CHECK_THROWS_WITH(write_page(files, "out", page), Catch::Contains("is there already"));
+  CHECK_THROWS_WITH(require_own_page(files, "none/report.html"),
+                    Catch::Contains("none, where the page is to be"));
 }
 
 TEST_CASE("a bitmap has its rows from below, in blue, green and red, padded to four bytes") {
@@ -234,6 +256,7 @@ TEST_CASE("a bitmap has its rows from below, in blue, green and red, padded to f
 
 TEST_CASE("an image is found where the run found it") {
   FaultFiles files;
+  files.make_directory("/run_here");
   files.make_directory("/run_here/pictures");
   put_text(files, "/run_here/pictures/a.png", "x");
   std::string asked;
@@ -250,8 +273,21 @@ TEST_CASE("an image is found where the run found it") {
   CHECK(pictures.of({3, "/run_here/pictures/a.png", "list.txt"}).at("why") == "no image");
   CHECK(asked == "/run_here/pictures/a.png");
   CHECK(pictures.of({3, "a.png", "pictures/a.png"}).at("why") == "no image");
-  CHECK(pictures.of({4, "b.png", "pictures.tar"})
-            .at("why")
-            .get<std::string>()
-            .starts_with("no file"));
+  CHECK(pictures.of({4, "b.png", "pictures"}).at("why").get<std::string>().starts_with("no file"));
+  // A member of an archive is not the file of its name beside it, whether the archive is there or
+  // gone; but a folder may have such a name.
+  put_text(files, "/run_here/a.png", "another");
+  asked.clear();
+  for (const char* archive : {"gone.tar", "there.TAR"}) {
+    put_text(files, "/run_here/there.TAR", "members");
+    CHECK(pictures.of({5, "a.png", archive})
+              .at("why")
+              .get<std::string>()
+              .starts_with("an image within an archive"));
+  }
+  CHECK(asked.empty());
+  files.make_directory("/run_here/folder.tar");
+  put_text(files, "/run_here/folder.tar/a.png", "x");
+  CHECK(pictures.of({6, "a.png", "folder.tar"}).at("why") == "no image");
+  CHECK(asked == "/run_here/folder.tar/a.png");
 }

@@ -78,6 +78,25 @@ function summed(name) {
   return told.length ? told.reduce((sum, one) => sum + one, 0) : null;
 }
 
+// Seconds in which something was embedded. Shards may have run side by side: of them the time that
+// one or more of their sessions cover, to whole seconds, and no less than the longest took.
+function embeddingSeconds() {
+  if (sessions.every((one) => at(one, "shard") === null)) { return summed("seconds"); }
+  const spans = sessions.map((one) => [Date.parse(one.start), Date.parse(one.stop)])
+    .filter((span) => span.every(Number.isFinite)).sort((a, b) => a[0] - b[0]);
+  let covered = 0;
+  let end = -Infinity;
+  for (const [start, stop] of spans) {
+    covered += Math.max(0, stop - Math.max(start, end));
+    end = Math.max(end, stop);
+  }
+  const own = new Map();
+  for (const one of sessions) {
+    own.set(one.shard, (own.get(one.shard) || 0) + (at(one, "timings", "seconds") || 0));
+  }
+  return Math.max(covered / 1000, ...own.values());
+}
+
 function showHead() {
   const name = at(run, "card", "name") || "an unknown model";
   const inputs = Array.isArray(run.input_paths) ? run.input_paths : [];
@@ -100,13 +119,19 @@ function showHead() {
   };
   const records = report.records;
   card(count(records.records), run.state === "complete" ? "records" : "records so far");
-  card(count(records.ok), "with a vector");
+  card(count(records.with_vector), "with a vector");
   card(count(records.rejected), records.rejected ? "rejected, named below" : "rejected", records.rejected ? "bad" : "good");
-  if (records.duplicates) { card(count(records.duplicates), "duplicates"); }
+  if (records.duplicates) {
+    card(count(records.duplicates), records.with_vector > records.ok ? "duplicates, with their original's vector" : "duplicates");
+  }
   if (report.map.dimension) { card(count(report.map.dimension), "numbers in a vector"); }
   if (run.bits) { card(run.bits, run.bits === "exact" ? "bits: the same again" : "bits", run.bits === "exact" ? "good" : ""); }
-  const seconds = summed("seconds");
-  if (seconds) { card(duration(seconds), `embedding, ${short(summed("records") / seconds)} records/s`); }
+  const seconds = embeddingSeconds();
+  const shards = new Set(sessions.map((one) => at(one, "shard"))).size;
+  if (seconds) {
+    card(duration(seconds), `embedding, ${short(summed("records") / seconds)} records/s` +
+      (shards > 1 ? `; ${count(shards)} shards took ${duration(summed("seconds"))} together` : ""));
+  }
 }
 
 function showRan() {
@@ -130,11 +155,12 @@ function showRan() {
   if (!sessions.length) { return; }
   add(section("ran"), "h3", sessions.length === 1 ? "One session" : `${sessions.length} sessions`);
   const moment = (text) => words(text).replace("T", " ").replace("Z", "");
-  table(section("ran"), ["Began (UTC)", "Ended (UTC)", "State", "Host", "Records", "Records/s", "Memory"],
-    sessions.map((one) => [moment(one.start), moment(one.stop), words(one.state), words(one.host),
+  const ofShards = sessions.some((one) => at(one, "shard") !== null);
+  table(section("ran"), [...(ofShards ? ["Shard"] : []), "Began (UTC)", "Ended (UTC)", "State", "Host", "Records", "Records/s", "Memory"],
+    sessions.map((one) => [...(ofShards ? [words(one.shard)] : []), moment(one.start), moment(one.stop), words(one.state), words(one.host),
       at(one, "timings", "records") === null ? "" : count(one.timings.records),
       at(one, "timings", "records_per_second") === null ? "" : short(one.timings.records_per_second),
-      words(at(one, "memory", "verdict")).replace("_", " ")]), [4, 5]);
+      words(at(one, "memory", "verdict")).replace("_", " ")]), ofShards ? [5, 6] : [4, 5]);
 }
 
 function showTrust() {
@@ -197,11 +223,13 @@ function showMemory() {
     return;
   }
   const many = memory.session[memory.session.length - 1] + 1;
+  const shards = sessions.some((one) => at(one, "shard") !== null);
   const each = memory.samples > memory.seconds.length ? " Each point is the highest of several." : "";
   const peak = Math.max(...memory.rss.filter((one) => one !== null));
   add(place, "p", `${plural(memory.samples, "sample", "samples")}` +
     (Number.isFinite(peak) ? `; at most ${short(peak / 2 ** 20)} MiB resident.` : ".") + each +
-    (many > 1 ? ` ${many} stretches of samples, one after the other; the time between them is left out.` : "") +
+    (many > 1 ? ` ${many} stretches of samples, ${shards ? "of shards that may have run side by side, drawn " : ""}one after the other; ` +
+      "the time between them is left out." : "") +
     (memory.unreadable ? ` ${plural(memory.unreadable, "line", "lines")} of memory.jsonl could not be read.` : ""));
   const series = [["Resident memory", memory.rss], ["Tensors on the CPU", memory.live], ["Device", memory.device]]
     .filter(([, column]) => there(column))
@@ -310,7 +338,8 @@ function showMap() {
   }
   const points = map.points;
   const shown = points.x.length;
-  add(place, "p", `Principal components of ${count(map.rows)} vectors of ${count(map.dimension)} numbers (${map.array}); ` +
+  add(place, "p", `Principal components of ${count(map.rows)} vectors of ${count(map.dimension)} numbers (${map.array}` +
+    (report.records.with_vector > report.records.ok ? ", duplicates left out); " : "); ") +
     (shown < map.rows ? `${count(shown)} of them are drawn, evenly chosen over the rows` : "all of them are drawn") +
     (map.colour === null ? "." : `, coloured by ${map.colour}.`) +
     (map.not_finite ? ` ${plural(map.not_finite, "row is", "rows are")} not finite and left out.` : ""));
