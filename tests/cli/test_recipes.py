@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from fake_run import Job
+from postgres_server import Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BLOCKS = re.findall(r"^## (.*?)$|^```(python)?\n(.*?)^```$",
@@ -35,6 +36,20 @@ def place(longhaul_fake, tmp_path_factory):
     return job.folder
 
 
+# The one address on the page.
+DATABASE = "postgresql://me@localhost/vectors"
+
+
+@pytest.fixture(scope="module")
+def database():
+    """A server in its stead."""
+    server = Server()
+    with server.connect() as made:
+        made.execute("create extension vector")
+    yield server.uri()
+    server.end()
+
+
 def needs(text):
     """The modules of a block that are not here."""
     names = re.findall(r"^(?:import|from) (\w+)", text, re.M) + re.findall(r"to_(anndata)", text)
@@ -42,15 +57,17 @@ def needs(text):
 
 
 def test_the_page_has_its_blocks():
-    assert len(recipes()) >= 12
+    assert len(recipes()) >= 19
     assert {language for _, language, _ in recipes()} == {"python", "sh"}
 
 
 @pytest.mark.parametrize("recipe", recipes(),
                          ids=[f"{i}-{heading.split(',')[0]}" for i, (heading, _, _)
                               in enumerate(recipes())])
-def test_recipe(longhaul_fake, place, recipe):
+def test_recipe(longhaul_fake, place, recipe, request):
     _, language, text = recipe
+    if DATABASE in text:
+        text = text.replace(DATABASE, request.getfixturevalue("database"))
     if language == "sh":
         for line in text.splitlines():
             words = shlex.split(line)
