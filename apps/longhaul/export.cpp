@@ -12,6 +12,7 @@
 #include "console.hpp"
 #include "export/export_output.hpp"
 #include "export/output_table.hpp"
+#include "left_out_words.hpp"
 #include "modules.hpp"
 #include "progress.hpp"
 #include "run_environment.hpp"
@@ -125,14 +126,9 @@ std::string closing_words(const export_room::ExportSummary& done, const ExportOp
   if (done.without > 0) {
     text += "; " + format_count(done.without) + " of them without a vector";
   }
-  std::vector<std::string> left_out;
-  if (done.rejected > 0) {
-    left_out.push_back(format_count(done.rejected) + " rejected");
-  }
-  if (done.duplicates > 0) {
-    left_out.push_back(format_count(done.duplicates) + " duplicates");
-  }
-  text += left_out.empty() ? "" : "; left out: " + join(left_out, ", ") + " (--all has them)";
+  const std::string left_out = left_out_words(
+      counts_in_words({{done.rejected, "rejected"}, {done.duplicates, "duplicates"}}));
+  text += left_out.empty() ? "" : left_out + " (--all has them)";
   if (!done.arrays_left_out.empty()) {
     text += "; not in it: " + printable(join(done.arrays_left_out, ", "), 400) +
             " (--array exports another)";

@@ -17,6 +17,7 @@
 #include "device/memory_reading.hpp"
 #include "export/csv_table.hpp"
 #include "export/new_path.hpp"
+#include "left_out_words.hpp"
 #include "neighbour_table.hpp"
 #include "progress.hpp"
 #include "run_environment.hpp"
@@ -102,15 +103,10 @@ std::uint64_t working_bytes(const config::RunConfig& config, const std::string& 
   return std::min(most, device::checked_difference(*limit, now.rss.value_or(0)).value_or(0) / 2);
 }
 
-void say_left_out(std::vector<std::string>& parts, const score::RowsWithout& without,
-                  const std::string& of) {
-  for (const auto& [count, what] :
-       {std::pair(without.rejected, " rejected"), std::pair(without.duplicates, " duplicates"),
-        std::pair(without.no_direction, " without direction")}) {
-    if (count > 0) {
-      parts.push_back(format_count(count) + what + " of " + of);
-    }
-  }
+std::vector<std::string> without_words(const score::RowsWithout& without, const std::string& of) {
+  return counts_in_words({{without.rejected, "rejected of " + of},
+                          {without.duplicates, "duplicates of " + of},
+                          {without.no_direction, "without direction of " + of}});
 }
 
 std::string closing_words(const NeighbourOptions& options, const score::NeighbourSummary& done) {
@@ -123,10 +119,12 @@ std::string closing_words(const NeighbourOptions& options, const score::Neighbou
   }
   std::vector<std::string> left_out;
   if (options.query) {
-    say_left_out(left_out, done.queries_without, printable(*options.query, 400));
+    left_out = without_words(done.queries_without, printable(*options.query, 400));
   }
-  say_left_out(left_out, done.rows_without, printable(options.output, 400));
-  return left_out.empty() ? text : text + "; left out: " + join(left_out, ", ");
+  for (std::string& words : without_words(done.rows_without, printable(options.output, 400))) {
+    left_out.push_back(std::move(words));
+  }
+  return text + left_out_words(left_out);
 }
 
 ordered_json to_json(const score::RowsWithout& without) {

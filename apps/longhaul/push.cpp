@@ -10,6 +10,7 @@
 #include "console.hpp"
 #include "export/database_uri.hpp"
 #include "export/push_output.hpp"
+#include "left_out_words.hpp"
 #include "modules.hpp"
 #include "progress.hpp"
 #include "signals.hpp"
@@ -64,17 +65,12 @@ std::string closing_words(const PushSummary& done, const PushOptions& options) {
                      format_count(done.rows.added) + " rows added, " +
                      format_count(done.rows.changed) + " changed, " + format_count(done.rows.same) +
                      " were there already";
-  std::vector<std::string> left_out;
-  if (done.rejected > 0) {
-    left_out.push_back(format_count(done.rejected) + " rejected");
-  }
-  if (done.duplicates > 0) {
-    left_out.push_back(format_count(done.duplicates) + " duplicates");
-  }
+  std::vector<std::string> left_out =
+      counts_in_words({{done.rejected, "rejected"}, {done.duplicates, "duplicates"}});
   for (const std::string& array : done.arrays_left_out) {
     left_out.push_back(printable(array) + ".npy");
   }
-  text += left_out.empty() ? "" : "; left out: " + join(left_out, ", ");
+  text += left_out_words(left_out);
   if (!options.index.empty()) {
     text += done.index_made ? "; index made" : "; the index was there already";
   }

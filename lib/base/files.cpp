@@ -7,7 +7,7 @@ namespace longhaul {
 std::string read_text(Files& files, const std::string& path) {
   const std::unique_ptr<File> file = files.open(path, OpenMode::kRead);
   std::string text;
-  constexpr std::size_t kChunk = 64 * 1024;
+  constexpr std::size_t kChunk = std::size_t{64} * 1024;
   for (;;) {
     const std::size_t at = text.size();
     text.resize(at + kChunk);
