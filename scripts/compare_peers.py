@@ -239,8 +239,8 @@ def write_inputs(sequences, folder):
 
 
 def card_of(archive):
-    sys.path.insert(0, str(SCRIPTS))
-    import longhaul_export
+    own_python.use_package()
+    from longhaul.export import shared as longhaul_export
     return longhaul_export.load_archive(archive)[1]
 
 
@@ -250,8 +250,8 @@ def antiberty_files():
     if not archive.exists():
         run([sys.executable, SCRIPTS / "export_antiberty.py", archive])
     if not (CACHE / "antiberty/config.json").exists():
-        sys.path.insert(0, str(SCRIPTS))
-        import export_antiberty
+        own_python.use_package()
+        from longhaul.export import antiberty as export_antiberty
         model, _ = export_antiberty.load_reference(
             export_antiberty.fetch_wheel(ROOT / ".cache"))
         model.save_pretrained(CACHE / "antiberty")

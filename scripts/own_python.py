@@ -31,3 +31,8 @@ def need(*modules):
     sys.exit("{}: {} lacks {}: run {} first, which makes {}".format(
         os.path.basename(script), "its Python" if not ready else python, ", ".join(lacking),
         os.path.join(ROOT, "scripts", "setup"), VENV))
+
+
+def use_package():
+    """The checkout's own longhaul, python/longhaul, is what `import longhaul` finds."""
+    sys.path.insert(0, os.path.join(ROOT, "python"))

@@ -22,12 +22,13 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def exported(script, *arguments, name):
     """An archive that is kept between runs until what made it is newer than it; test processes
     wait for each other."""
-    makers = [ROOT / "scripts" / script, *(ROOT / "scripts").glob("longhaul_*.py")]
+    makers = (ROOT / "python/longhaul/export").glob("*.py")
     CACHE.mkdir(exist_ok=True)
     path = CACHE / name
     with open(CACHE / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists() or any(m.stat().st_mtime > path.stat().st_mtime for m in makers):
+        if not path.exists() or any(
+                m.stat().st_mtime > path.stat().st_mtime for m in makers):
             begun = CACHE / f"begun.{name}"
             subprocess.run([sys.executable, ROOT / "scripts" / script, *arguments, begun],
                            check=True)

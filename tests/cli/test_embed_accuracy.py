@@ -15,10 +15,10 @@ from embed_reference import Reference, Run, cosine, read_column, write_sequences
 from fake_run import committed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT / "python"))
 
-import export_antiberty  # noqa: E402
-import export_esm  # noqa: E402
+from longhaul.export import antiberty as export_antiberty  # noqa: E402
+from longhaul.export import esm as export_esm  # noqa: E402
 import test_exporters  # noqa: E402
 
 SHIPPED = ROOT / "datasets/nanobodies_2000.csv"

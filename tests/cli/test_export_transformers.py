@@ -19,10 +19,10 @@ import transformers_folders as folders
 from fake_run import LONG
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT / "python"))
 
-import export_transformers  # noqa: E402
-import longhaul_export  # noqa: E402
+from longhaul.export import transformers_folders as export_transformers  # noqa: E402
+from longhaul.export import shared as longhaul_export  # noqa: E402
 
 LENGTHS = [1, 2, 7, 30, 61, 61, 128, 129, 300, 777]
 SEQUENCES = {"t5": folders.t5, "ankh": folders.ankh, "bert": folders.bert,
@@ -204,7 +204,7 @@ def test_t5_takes_any_length_and_bert_as_many_tokens_as_it_has_positions(made, l
 
 
 def test_esm_is_handed_to_its_own_exporter(place, monkeypatch, capsys):
-    import export_esm
+    from longhaul.export import esm as export_esm
     export_esm.main(["--random", "tiny", str(place / "a.ts"), "--save-transformers",
                      str(place / "esm")])
     export_transformers.main([str(place / "esm"), "-o", str(place / "b.ts"), "--layers", "1,2"])

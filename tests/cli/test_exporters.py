@@ -15,11 +15,11 @@ import torch
 import transformers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT / "python"))
 
-import export_antiberty  # noqa: E402
-import export_esm  # noqa: E402
-import longhaul_export  # noqa: E402
+from longhaul.export import antiberty as export_antiberty  # noqa: E402
+from longhaul.export import esm as export_esm  # noqa: E402
+from longhaul.export import shared as longhaul_export  # noqa: E402
 
 LENGTHS = [1, 7, 30, 61]
 KINDS = {

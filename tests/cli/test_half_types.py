@@ -12,9 +12,9 @@ from PIL import Image
 
 from conftest import ROOT, exported
 
-sys.path.insert(0, str(ROOT / "scripts"))
-import longhaul_export as exporters  # noqa: E402
-import longhaul_images as images  # noqa: E402
+sys.path.insert(0, str(ROOT / "python"))
+from longhaul.export import shared as exporters  # noqa: E402
+from longhaul.export import images  # noqa: E402
 
 TYPES = ["bf16", "fp16"]
 

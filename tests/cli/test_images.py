@@ -14,7 +14,7 @@ from conftest import ROOT, exported
 from image_files import picture
 from PIL import Image
 
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT / "python"))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def compare(longhaul, model, folder, out, reference, record_property):
 
 def test_clip_vectors_equal_the_open_clip_pipeline(longhaul, vit, folder, tmp_path,
                                                    record_property):
-    import export_openclip
+    from longhaul.export import openclip as export_openclip
     model, transform = export_openclip.load("ViT-B-32", None, 0)
 
     def reference(image):
@@ -95,7 +95,7 @@ def test_clip_vectors_equal_the_open_clip_pipeline(longhaul, vit, folder, tmp_pa
 
 def test_resnet_vectors_equal_the_torchvision_pipeline(longhaul, resnet, folder, tmp_path,
                                                        record_property):
-    import export_torchvision
+    from longhaul.export import torchvision_models as export_torchvision
     model, _ = export_torchvision.load("resnet50", None, 0)
     transform = export_torchvision.torchvision.models.ResNet50_Weights.DEFAULT.transforms()
 

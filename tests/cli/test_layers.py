@@ -151,8 +151,8 @@ def test_three_layers_in_one_pass_are_three_exports(longhaul, tmp_path, flags):
 
 
 def test_a_golden_vector_of_any_layer_is_checked(longhaul, tmp_path):
-    sys.path.insert(0, str(ROOT / "scripts"))
-    import longhaul_export
+    sys.path.insert(0, str(ROOT / "python"))
+    from longhaul.export import shared as longhaul_export
     path = exported(tmp_path / "all.ts", "--layers", "1,2")
     module, found = longhaul_export.load_archive(path)
     assert [entry["output"] for entry in found["golden"]] == ["1", "2"] * 3

@@ -161,8 +161,8 @@ def test_retried_rows_take_their_place_among_the_others(trial):
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16"])
 def test_they_are_the_hidden_states_of_transformers(longhaul, antiberty, tmp_path, capsys, dtype):
-    sys.path.insert(0, str(ROOT / "scripts"))
-    import export_antiberty
+    sys.path.insert(0, str(ROOT / "python"))
+    from longhaul.export import antiberty as export_antiberty
     from embed_reference import Reference
     model, _ = export_antiberty.load_reference(export_antiberty.fetch_wheel(ROOT / ".cache"))
     reference = Reference.bert(model)

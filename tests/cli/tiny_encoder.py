@@ -7,8 +7,8 @@ from torch import nn
 
 from conftest import ROOT
 
-sys.path.insert(0, str(ROOT / "scripts"))
-import longhaul_images as images  # noqa: E402
+sys.path.insert(0, str(ROOT / "python"))
+from longhaul.export import images  # noqa: E402
 
 SIZE = 32
 

@@ -322,6 +322,12 @@ def warn_of_random_weights(flag):
           "for measuring speed, not for results", file=sys.stderr)
 
 
+def beside_python(program):
+    """The command of that name which was installed with this Python, as it is called."""
+    found = pathlib.Path(sys.executable).with_name(program)
+    return str(found) if found.exists() else program
+
+
 def run(main):
     """Calls main(); an expected failure is one line and exit 1."""
     try:

@@ -9,7 +9,7 @@ import torch
 import torchvision.transforms as transforms
 from torchvision.transforms import InterpolationMode
 
-from longhaul_export import (ExportError, half_types, layered_card, listed, load_archive, outputs,
+from longhaul.export.shared import (ExportError, half_types, layered_card, listed, load_archive, outputs,
                              save_archive)
 
 GOLDEN_PATTERNS = (0, 1, 2)

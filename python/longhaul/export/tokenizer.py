@@ -5,7 +5,7 @@ import string
 
 import transformers
 
-import longhaul_export as export
+from longhaul.export import shared as export
 
 # Residues that ProtTrans' instructions have replaced by X: rare ones, and those that are unsure.
 RARE = "BOUZ"

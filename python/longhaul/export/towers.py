@@ -5,7 +5,7 @@ import torch
 import transformers
 from torch import nn
 
-import longhaul_export as export
+from longhaul.export import shared as export
 
 # Model types, and how a vector is made of one where nothing else is asked for.
 OWN_VECTOR = {"dinov2": "cls", "dinov2_with_registers": "cls", "vit": "cls",
