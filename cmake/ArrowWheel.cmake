@@ -1,7 +1,7 @@
-# longhaul::arrow: Arrow C++ and Parquet from the pyarrow wheel in .venv, else a system Arrow.
-file(GLOB found "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/pyarrow")
-if(found)
-  list(GET found 0 arrow_dir)
+# longhaul::arrow: Arrow C++ and Parquet from the pyarrow wheel, else a system Arrow.
+longhaul_python_package(pyarrow arrow_dir)
+if(arrow_dir)
+  list(APPEND LONGHAUL_WHEELS "${arrow_dir}")
   add_library(longhaul_libarrow INTERFACE)
   target_include_directories(longhaul_libarrow SYSTEM INTERFACE "${arrow_dir}/include")
   foreach(library arrow parquet)

@@ -2,11 +2,10 @@
 # CUDA wheel demands a CUDA toolkit; these two libraries serve CPU, and CUDA once libtorch_cuda.so
 # is loaded at run time.
 set(LONGHAUL_TORCH_DIR "$ENV{LONGHAUL_TORCH_DIR}" CACHE PATH
-    "Folder of a LibTorch (holds include/ and lib/); default: torch in .venv")
+    "Folder of a LibTorch (holds include/ and lib/); default: the torch wheel")
 set(torch_dir "${LONGHAUL_TORCH_DIR}")
 if(NOT torch_dir)
-  file(GLOB found "${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
-  list(GET found 0 torch_dir)
+  longhaul_python_package(torch torch_dir)
 endif()
 if(NOT EXISTS "${torch_dir}/include/torch/script.h")
   message(FATAL_ERROR "no LibTorch in '${torch_dir}': run scripts/setup, or pass "
@@ -38,4 +37,6 @@ foreach(part MAJOR MINOR PATCH)
 endforeach()
 set(LONGHAUL_TORCH_VERSION "${torch_MAJOR}.${torch_MINOR}.${torch_PATCH}")
 set(LONGHAUL_TORCH_LIB_DIR "${torch_dir}/lib")
+file(REAL_PATH "${torch_dir}" LONGHAUL_TORCH_REAL_DIR)
+list(APPEND LONGHAUL_WHEELS "${torch_dir}" "${torch_dir}/../nvidia")
 message(STATUS "LibTorch ${LONGHAUL_TORCH_VERSION} in ${torch_dir}")

@@ -14,6 +14,9 @@ longhaul_room(torch
           search/torch_products.cpp
   LINKS base domain device encode kernels score
   PRIVATE longhaul::torch nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS})
+# Checks name their files, also in LibTorch's headers: not where these lie on this machine.
+target_compile_options(longhaul_torch PRIVATE "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/="
+                                              "-fmacro-prefix-map=${LONGHAUL_TORCH_REAL_DIR}/=torch/")
 # A file that includes torch/script.h takes about 13 s without it.
 target_precompile_headers(longhaul_torch PRIVATE <torch/script.h>)
 
