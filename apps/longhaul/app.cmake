@@ -22,7 +22,7 @@ set(app_sources
   evaluate.cpp export.cpp flag_list.cpp help.cpp 
   inspect.cpp inspect_run.cpp inspect_shards.cpp left_out_words.cpp man_page.cpp merge.cpp modules.cpp metrics_file.cpp metrics_text.cpp neighbour_table.cpp neighbours.cpp own_flags.cpp length_histogram.cpp plan.cpp plan_report.cpp processor.cpp push.cpp probe.cpp probe_cv.cpp
   probe_fit.cpp probe_labels.cpp probe_predict.cpp process_setup.cpp progress.cpp progress_text.cpp
-  recycle.cpp registry.cpp replay_paths.cpp report.cpp
+  recycle.cpp registry.cpp remedy.cpp replay_paths.cpp report.cpp
   run_environment.cpp session_display.cpp signals.cpp
   terminal_text.cpp usable_threads.cpp verify.cpp verify_report.cpp version.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")

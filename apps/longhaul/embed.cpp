@@ -18,6 +18,7 @@
 #include "progress.hpp"
 #include "recycle.hpp"
 #include "registry.hpp"
+#include "remedy.hpp"
 #include "replay_paths.hpp"
 #include "run_environment.hpp"
 #include "session/output_state.hpp"
@@ -237,7 +238,7 @@ ExitCode embed(const ConfigOptions& options, Context& context) {
     if (config.json) {
       std::cout << nlohmann::json{{"code", to_int(error.code())},
                                   {"error", error.what()},
-                                  {"remedy", error.remedy()},
+                                  {"remedy", remedy_here(error)},
                                   {"output", config.output}}
                        .dump()
                 << std::endl;

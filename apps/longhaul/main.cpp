@@ -13,6 +13,7 @@
 #include "config/suggest.hpp"
 #include "help.hpp"
 #include "process_setup.hpp"
+#include "remedy.hpp"
 #include "terminal_text.hpp"
 #include "version.hpp"
 
@@ -36,8 +37,9 @@ std::map<std::string, std::string> copy_environment() {
 
 // The one line every failure ends with: what, where, what to do next.
 int fail(const Context& context, const Error& error) {
-  const std::string line = std::string("longhaul: ") + error.what() +
-                           (error.remedy().empty() ? "" : "; " + error.remedy());
+  const std::string remedy = longhaul::app::remedy_here(error);
+  const std::string line =
+      std::string("longhaul: ") + error.what() + (remedy.empty() ? "" : "; " + remedy);
   if (context.console) {
     context.console->fail(line);
   } else {

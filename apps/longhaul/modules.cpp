@@ -9,9 +9,8 @@
 #include "base/error.hpp"
 
 namespace longhaul::app {
-namespace {
 
-// The folder of the program: where Linux says it is, else as it was called.
+// Where Linux says it is, else as it was called.
 std::filesystem::path program_folder() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -22,6 +21,8 @@ std::filesystem::path program_folder() {
   dladdr(reinterpret_cast<const void*>(&program_folder), &info);
   return std::filesystem::canonical(info.dli_fname).parent_path();
 }
+
+namespace {
 
 struct Module {
   const char* file;

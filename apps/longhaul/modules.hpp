@@ -3,6 +3,7 @@
 // Throws Error: kUnavailable when there is no such module or it belongs to another build.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 
 #include "export/database_table.hpp"
@@ -10,6 +11,9 @@
 #include "prepare/image_settings.hpp"
 
 namespace longhaul::app {
+
+// Where the program itself lies, links followed.
+std::filesystem::path program_folder();
 
 // liblonghaul_vision.so. kBadData for a card that it cannot serve.
 std::unique_ptr<prepare::Preprocessor> load_image_preprocessor(
