@@ -10,7 +10,7 @@ KINDS = {
     "antiberty": ("antiberty", ("torch", "transformers"), "AntiBERTy, weights from PyPI"),
     "esm": ("esm", ("torch", "transformers"), "ESM-2, ESM-1v, ESM-1b"),
     "transformers": ("transformers_folders", ("torch", "torchvision", "transformers"),
-                     "folders in transformers' format: ProtT5, BERT, DINOv2, SigLIP, ..."),
+                     "folders in transformers' format: ProtT5, BERT, DINOv2, ..."),
     "openclip": ("openclip", ("open_clip", "torch", "torchvision"),
                  "image towers of open_clip's models"),
     "torchvision": ("torchvision_models", ("safetensors", "timm", "torch", "torchvision"),
