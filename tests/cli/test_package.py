@@ -41,7 +41,7 @@ def test_the_tarball(longhaul, tmp_path):
 
 def test_a_wheel_is_compiled_from_the_sources(longhaul, tmp_path):
     done = subprocess.run([sys.executable, "-m", "pip", "wheel", ROOT, "-q", "--no-build-isolation",
-                           "--no-deps", "-w", tmp_path, "-C", f"build-dir={tmp_path}/build"],
+                           "--no-deps", "-w", tmp_path],  # builds in build-wheel/
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     wheel, = tmp_path.glob("longhaul-*.whl")
