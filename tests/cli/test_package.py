@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import tarfile
 import zipfile
 
 import pytest
@@ -25,11 +24,10 @@ def test_the_tarball(longhaul, tmp_path):
     packed, = (tmp_path / "dist").iterdir()
     assert re.fullmatch(rf"longhaul-{version}-linux-\w+\.tar\.gz", packed.name)
     assert re.match(rf"{re.escape(str(packed))}: \S+, unpacked \S+\n", done.stdout)
-    with tarfile.open(packed) as tar:
-        assert {member.uid for member in tar} == {0}
-        assert all(member.mode & 0o004 for member in tar)
-        tar.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xzpf", packed, "-C", tmp_path], check=True)
     name = packed.name.removesuffix(".tar.gz")
+    for path in (tmp_path / name).rglob("*"):
+        assert path.lstat().st_mode & 0o004, path
     done = subprocess.run([tmp_path / name / "bin/longhaul", "--version"], capture_output=True,
                           text=True, env={})
     assert done.stdout == longhaul("--version").out
