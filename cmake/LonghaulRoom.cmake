@@ -1,7 +1,28 @@
 # Sources by the dozen, each header of theirs read once; nothing without LONGHAUL_UNITY.
 function(longhaul_compile_together target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${LONGHAUL_UNITY} UNITY_BUILD_BATCH_SIZE 12)
+  if(LONGHAUL_UNITY)
+    target_precompile_headers(${target} REUSE_FROM longhaul_headers)
+  endif()
 endfunction()
+
+# With LONGHAUL_UNITY: the headers of others that most sources read, compiled once. Compiled for a
+# library and for a program: gcc refuses the one in the other's place.
+if(LONGHAUL_UNITY)
+  function(longhaul_precompile name position)
+    file(WRITE "${PROJECT_BINARY_DIR}/${name}.cpp" "")
+    add_library(${name} OBJECT "${PROJECT_BINARY_DIR}/${name}.cpp")
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${name} PRIVATE ${position})
+    target_link_libraries(${name} PRIVATE nlohmann_json::nlohmann_json longhaul_warnings)
+    target_precompile_headers(${name} PRIVATE <nlohmann/json.hpp> <algorithm> <filesystem>
+                              <functional> <memory> <optional> <span> <string> <vector> ${ARGN})
+  endfunction()
+  longhaul_precompile(longhaul_headers -fPIC)
+  if(LONGHAUL_TESTS)
+    longhaul_precompile(longhaul_test_headers -fPIE <catch2/catch.hpp>)
+  endif()
+endif()
 
 # A room is a folder of lib/ and a CMake target of the same name. It sees the headers of the rooms
 # it links and of no other: each room's include path holds one link, <room> -> lib/<room>.
@@ -37,6 +58,10 @@ function(longhaul_test name)
   target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(test_${name} PRIVATE ${TEST_LINKS} ${TEST_PRIVATE} longhaul_test_main
                                              longhaul_warnings)
+  if(LONGHAUL_UNITY)
+    set_target_properties(test_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
+    target_precompile_headers(test_${name} REUSE_FROM longhaul_test_headers)
+  endif()
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77
                        ENVIRONMENT "LONGHAUL_SOURCE_DIR=${PROJECT_SOURCE_DIR}")

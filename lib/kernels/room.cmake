@@ -17,9 +17,12 @@ foreach(source ${sources})
   set_source_files_properties("${PROJECT_SOURCE_DIR}/lib/kernels/${source}" PROPERTIES
     COMPILE_OPTIONS "-O3;${options}")
 endforeach()
+# Compiled with options of their own, no header of which was compiled before.
+set_target_properties(longhaul_kernels PROPERTIES UNITY_BUILD OFF DISABLE_PRECOMPILE_HEADERS ON)
 longhaul_test(kernels SOURCES attention_bits_test.cpp attention_test.cpp isa_test.cpp rotation_test.cpp
   LINKS kernels)
 if(TARGET test_kernels)
   # What they compare with is computed number by number.
   target_compile_options(test_kernels PRIVATE -O2 -ffp-contract=off)
+  set_target_properties(test_kernels PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
 endif()

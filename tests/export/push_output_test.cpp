@@ -68,7 +68,7 @@ class FakeTable : public DatabaseTable {
   std::vector<std::pair<std::string, StoredRow>> hand_;
 };
 
-PushRequest to_table(std::uint64_t batch_rows = 2) {
+PushRequest to_embeddings(std::uint64_t batch_rows = 2) {
   return {.uri = "postgresql://",
           .table = "embeddings",
           .key = PushKey::kId,
@@ -93,7 +93,7 @@ TEST_CASE("accepted rows are pushed in batches, others are counted") {
   FaultFiles files;
   drive(files, "out", {});
   FakeDatabase database;
-  const PushSummary done = push(files, database, to_table());
+  const PushSummary done = push(files, database, to_embeddings());
   CHECK(done.rows.added == database.rows.size());
   CHECK(done.rows.added + done.rejected + done.duplicates == 22);
   CHECK(done.rejected > 0);
@@ -120,10 +120,10 @@ TEST_CASE("what was committed stays when the database is lost, and the same push
   drive(files, "out", {});
   FakeDatabase database;
   database.fails_at = 1;
-  CHECK_THROWS_AS(push(files, database, to_table()), Error);
+  CHECK_THROWS_AS(push(files, database, to_embeddings()), Error);
   CHECK(database.rows.size() == 2);
   database.fails_at = SIZE_MAX;
-  const PushSummary done = push(files, database, to_table());
+  const PushSummary done = push(files, database, to_embeddings());
   CHECK(done.rows.same == 2);
   CHECK(done.rows.added + 2 == database.rows.size());
 }
@@ -134,7 +134,7 @@ TEST_CASE("a push that is asked to stop says what is there") {
   FakeDatabase database;
   int asked = 0;
   try {
-    push(files, database, to_table(1), [&] { return ++asked > 4; });
+    push(files, database, to_embeddings(1), [&] { return ++asked > 4; });
     FAIL("it did not stop");
   } catch (const Error& error) {
     CHECK(error.code() == ExitCode::kInterrupted);
@@ -146,7 +146,7 @@ TEST_CASE("what no table can hold is refused before the database is asked") {
   FaultFiles files;
   drive(files, "out", {});
   FakeDatabase database;
-  PushRequest request = to_table();
+  PushRequest request = to_embeddings();
   SECTION("names of tables") {
     request.table = GENERATE("", ".", "a.", "a.b.c", std::string(64, 'x').c_str());
   }

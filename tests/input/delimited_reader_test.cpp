@@ -12,14 +12,14 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-SourceSettings settings_for(std::size_t block = 256 << 10) {
+SourceSettings table_settings(std::size_t block = 256 << 10) {
   SourceSettings settings;
   settings.name = "x.csv";
   settings.block_bytes = block;
   return settings;
 }
 
-Lines read(const std::string& text, SourceSettings settings = settings_for()) {
+Lines read(const std::string& text, SourceSettings settings = table_settings()) {
   return drain(*open_delimited(std::make_unique<MemorySource>(text), settings));
 }
 
@@ -144,20 +144,20 @@ TEST_CASE("CSV records come as RFC 4180 has them, in blocks of any size") {
         continue;
       }
       CAPTURE(one.what, block);
-      CHECK(read(one.text, settings_for(block)) == one.records);
+      CHECK(read(one.text, table_settings(block)) == one.records);
     }
   }
 }
 
 TEST_CASE("TSV splits at tabs and quotes alike") {
-  SourceSettings settings = settings_for();
+  SourceSettings settings = table_settings();
   settings.format = InputFormat::kTsv;
   CHECK(read("id\tsequence\na,b\tMK\n\"c\td\"\tLV\n", settings) ==
         Lines{"a,b|MK @2:12", "c\td|LV @3:19"});
 }
 
 TEST_CASE("a quote that does not close in its line of TSV is a letter like any other") {
-  SourceSettings settings = settings_for();
+  SourceSettings settings = table_settings();
   settings.format = InputFormat::kTsv;
   const std::string text =
       "id\tnote\tsequence\n"
@@ -185,7 +185,7 @@ TEST_CASE("a quote that does not close in its line of TSV is a letter like any o
 TEST_CASE("what is said of stray quotes names the lines and what to do") {
   auto reader = open_delimited(
       std::make_unique<MemorySource>("id,note,sequence\nb,\"lone,LV\nc,x,GG\nd,5\",MM\n"),
-      settings_for());
+      table_settings());
   Record record;
   REQUIRE(reader->next(record));
   CHECK(record.defect->message.find("a quote opens here and closes in line 4") == 0);
@@ -209,7 +209,7 @@ TEST_CASE("a quote in the header that swallows rows is refused") {
 
 TEST_CASE("rows between stray quotes that are far apart are read, in bounded memory") {
   // The quote closes further on than anybody looks: its line is rejected and the others are read.
-  SourceSettings settings = settings_for(64);
+  SourceSettings settings = table_settings(64);
   settings.max_line_bytes = 400;
   std::string text = "id,note,sequence\nb,\"lone,LV\n";
   for (int i = 0; i < 100; ++i) {
@@ -224,7 +224,7 @@ TEST_CASE("rows between stray quotes that are far apart are read, in bounded mem
 }
 
 TEST_CASE("a delimiter that is asked for goes before what the header looks like") {
-  SourceSettings settings = settings_for();
+  SourceSettings settings = table_settings();
   settings.delimiter = ';';
   CHECK(read("id;seq,x\na;MK\n", [&] {
           auto named = settings;
@@ -234,7 +234,7 @@ TEST_CASE("a delimiter that is asked for goes before what the header looks like"
   settings.delimiter = '!';
   CHECK(read("id!seq\na!MK\n", settings) == Lines{"a|MK @2:7"});
   // Two ways to read it: asked.
-  SourceSettings doubt = settings_for();
+  SourceSettings doubt = table_settings();
   doubt.sequence_column = "a";
   doubt.format = InputFormat::kTsv;
   const auto asked = thrown_by([&] { read("a;x,a\nMK;LV,GG\n", doubt); });
@@ -249,10 +249,11 @@ TEST_CASE("reading a CSV goes on from every cursor as if it had not stopped") {
         continue;
       }
       CAPTURE(one.what, block);
-      auto reader = open_delimited(std::make_unique<MemorySource>(one.text), settings_for(block));
+      auto reader = open_delimited(std::make_unique<MemorySource>(one.text), table_settings(block));
       for (std::size_t done = 0; done <= one.records.size(); ++done) {
         const SourceCursor cursor = reader->cursor();
-        auto other = open_delimited(std::make_unique<MemorySource>(one.text), settings_for(block));
+        auto other =
+            open_delimited(std::make_unique<MemorySource>(one.text), table_settings(block));
         REQUIRE(other->seek(cursor));
         CHECK(drain(*other) ==
               Lines(one.records.begin() + static_cast<std::ptrdiff_t>(done), one.records.end()));
@@ -264,7 +265,7 @@ TEST_CASE("reading a CSV goes on from every cursor as if it had not stopped") {
 }
 
 TEST_CASE("kept columns are copied as they are, with values that come from a list") {
-  SourceSettings settings = settings_for();
+  SourceSettings settings = table_settings();
   settings.keep_columns = {"label", "batch", "id"};
   settings.listed = {"from the list", "7", std::nullopt};
   CHECK(read("id,sequence,label\na,MK,\" 0.0\"\nb,LV,\n", settings) ==
@@ -276,7 +277,7 @@ TEST_CASE("kept columns are copied as they are, with values that come from a lis
 }
 
 TEST_CASE("lines are skipped before the header") {
-  SourceSettings settings = settings_for();
+  SourceSettings settings = table_settings();
   settings.skip_lines = 2;
   CHECK(read("a title, with \"quotes\n\n# more\nid,sequence\na,MK\n", settings) ==
         Lines{"a|MK @5:42"});
@@ -286,7 +287,7 @@ TEST_CASE("a line over the cap is passed over, and reading goes on behind it") {
   for (const std::size_t block : {1UL, 8UL, 40UL, 4096UL}) {
     for (const std::string end : {"\n", "\r\n", "\r"}) {
       CAPTURE(block, end);
-      SourceSettings settings = settings_for(block);
+      SourceSettings settings = table_settings(block);
       settings.max_line_bytes = 32;
       const std::string text = "id,sequence" + end + "a," + std::string(100, 'M') + end + "b," +
                                std::string(30, 'L') + end + "c," + std::string(31, 'L') + end +
@@ -304,7 +305,7 @@ TEST_CASE("a line over the cap is passed over, and reading goes on behind it") {
 TEST_CASE("a quoted record over the cap ends where its quote closes") {
   for (const std::size_t block : {1UL, 8UL, 4096UL}) {
     CAPTURE(block);
-    SourceSettings settings = settings_for(block);
+    SourceSettings settings = table_settings(block);
     settings.max_line_bytes = 20;
     const std::string lines = "id,sequence\n\"a\n" + std::string(15, 'M') + "\n" +
                               std::string(15, 'M') + "\n\",MK\nb,LV\n";
@@ -332,7 +333,7 @@ TEST_CASE("a quote that never closes names the line where it opened") {
   CHECK(error.code == 65);
   CHECK(error.says("x.csv, line 4 (byte 20)"));
   CHECK(error.says("never closes"));
-  SourceSettings settings = settings_for(8);
+  SourceSettings settings = table_settings(8);
   settings.max_line_bytes = 20;  // also when it is too long to be kept
   const auto longer = thrown_by(
       [&] { read("id,sequence\n\"a\nb\n" + std::string(100, 'M') + "\nc,LV\n", settings); });
@@ -355,7 +356,7 @@ TEST_CASE("what is no text is refused with the byte") {
 
 TEST_CASE("columns are chosen by name, and doubts are asked about") {
   const auto with = [](const std::string& header, auto change) {
-    SourceSettings settings = settings_for();
+    SourceSettings settings = table_settings();
     change(settings);
     return thrown_by([&] { read(header + "\n", settings); });
   };
@@ -390,7 +391,7 @@ TEST_CASE("columns are chosen by name, and doubts are asked about") {
   CHECK(with("sequence,sequence_aa", [](SourceSettings& s) {
           s.sequence_column = "sequence_aa";
         }).code == 0);
-  SourceSettings settings = settings_for();
+  SourceSettings settings = table_settings();
   settings.sequence_column = "aa";
   settings.id_column = "name";
   CHECK(read("name,id,aa,sequence\nn,i,MK,LV\n", settings) == Lines{"n|MK @2:20"});
@@ -398,7 +399,7 @@ TEST_CASE("columns are chosen by name, and doubts are asked about") {
 
 TEST_CASE("rows of blank cells are counted, from the place that was gone to") {
   const std::string text = "id,sequence\n,\na,MK\n,\n,\nb,LV\n,\n";
-  auto reader = open_delimited(std::make_unique<MemorySource>(text), settings_for());
+  auto reader = open_delimited(std::make_unique<MemorySource>(text), table_settings());
   Record record;
   CHECK(reader->left_out().empty());
   REQUIRE(reader->next(record));
@@ -407,14 +408,14 @@ TEST_CASE("rows of blank cells are counted, from the place that was gone to") {
   while (reader->next(record)) {
   }
   CHECK(reader->left_out().counts().at("blank rows") == 4);
-  auto other = open_delimited(std::make_unique<MemorySource>(text), settings_for());
+  auto other = open_delimited(std::make_unique<MemorySource>(text), table_settings());
   REQUIRE(other->seek(cursor));
   CHECK(drain(*other) == Lines{"b|LV @6:23"});
   CHECK(other->left_out().counts().at("blank rows") == 3);
 }
 
 TEST_CASE("a table without a header is told so, with the header it lacks") {
-  const auto said = [](const std::string& text, SourceSettings settings = settings_for()) {
+  const auto said = [](const std::string& text, SourceSettings settings = table_settings()) {
     return thrown_by([&] { read(text, settings); });
   };
   const auto plain = said("r1,MKLVW\nr2,AKLEY\n");
@@ -424,10 +425,10 @@ TEST_CASE("a table without a header is told so, with the header it lacks") {
   CHECK_FALSE(plain.says("--sequence-column"));
   CHECK(said("MKLVW\nAKLEY\n").says("(echo sequence; cat x.csv)"));
   CHECK(said("MKLVW;r1;3\n").says("(echo 'sequence;id;column3'; cat x.csv)"));
-  SourceSettings asked = settings_for();
+  SourceSettings asked = table_settings();
   asked.sequence_column = "protein";
   CHECK(said("r1,MKLVW\n", asked).says("(echo id,protein; "));
-  SourceSettings tabs = settings_for();
+  SourceSettings tabs = table_settings();
   tabs.format = InputFormat::kTsv;
   tabs.name = "a b.tsv.gz";
   CHECK(said("r1\tMKLVW\n", tabs).says("(printf 'id\\tsequence\\n'; gzip -dc 'a b.tsv.gz')"));
@@ -438,7 +439,7 @@ TEST_CASE("a table without a header is told so, with the header it lacks") {
   CHECK(said("id,peptide\nr1,MKLVW\n").says("--sequence-column"));
   fakes::RecordingLog log;
   InputNotes notes(&log);
-  SourceSettings named = settings_for();
+  SourceSettings named = table_settings();
   named.sequence_column = "MKLVW";
   named.notes = &notes;
   CHECK(read("r1,MKLVW\nr2,AKLEY\n", named).size() == 1);

@@ -10,7 +10,7 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-SourceSettings settings_for(std::size_t block = 256 << 10) {
+SourceSettings fasta_settings(std::size_t block = 256 << 10) {
   SourceSettings settings;
   settings.name = "x.fasta";
   settings.format = InputFormat::kFasta;
@@ -18,17 +18,17 @@ SourceSettings settings_for(std::size_t block = 256 << 10) {
   return settings;
 }
 
-Lines read(const std::string& text, const SourceSettings& settings = settings_for()) {
+Lines read_fasta(const std::string& text, const SourceSettings& settings = fasta_settings()) {
   return drain(*open_fasta(std::make_unique<MemorySource>(text), settings));
 }
 
-struct Case {
+struct FastaCase {
   std::string what;
   std::string text;
   Lines records;
 };
 
-const std::vector<Case> kCases = {
+const std::vector<FastaCase> kFastaCases = {
     {"one line each", ">a\nMK\n>b\nLV\n", {"a|MK @1:0", "b|LV @3:6"}},
     {"many lines", ">a\nMK\nLV\n\nGG\n>b\nLV\n", {"a|MKLVGG @1:0", "b|LV @6:13"}},
     {"no end at the last line", ">a\nMK\n>b\nLV", {"a|MK @1:0", "b|LV @3:6"}},
@@ -88,7 +88,7 @@ TEST_CASE("a blank, a number or a '>' is seen wherever it stands among residues 
       }
       const auto records = [](const std::string& text) {
         std::vector<std::string> payloads;
-        auto reader = open_fasta(std::make_unique<MemorySource>(text), settings_for());
+        auto reader = open_fasta(std::make_unique<MemorySource>(text), fasta_settings());
         for (Record record; reader->next(record);) {
           payloads.push_back(record.defect ? "defect" : record.payload);
         }
@@ -104,21 +104,21 @@ TEST_CASE("a blank, a number or a '>' is seen wherever it stands among residues 
 }
 
 TEST_CASE("FASTA records come whole, in blocks of any size") {
-  for (const Case& one : kCases) {
+  for (const FastaCase& one : kFastaCases) {
     for (const std::size_t block : {1UL, 2UL, 3UL, 5UL, 7UL, 16UL, 64UL << 10}) {
       CAPTURE(one.what, block);
-      CHECK(read(one.text, settings_for(block)) == one.records);
+      CHECK(read_fasta(one.text, fasta_settings(block)) == one.records);
     }
   }
 }
 
 TEST_CASE("reading FASTA goes on from every cursor as if it had not stopped") {
-  for (const Case& one : kCases) {
+  for (const FastaCase& one : kFastaCases) {
     for (const std::size_t block : {3UL, 256UL}) {
       CAPTURE(one.what, block);
-      auto reader = open_fasta(std::make_unique<MemorySource>(one.text), settings_for(block));
+      auto reader = open_fasta(std::make_unique<MemorySource>(one.text), fasta_settings(block));
       for (std::size_t done = 0; done <= one.records.size(); ++done) {
-        auto other = open_fasta(std::make_unique<MemorySource>(one.text), settings_for(block));
+        auto other = open_fasta(std::make_unique<MemorySource>(one.text), fasta_settings(block));
         REQUIRE(other->seek(reader->cursor()));
         CHECK(drain(*other) ==
               Lines(one.records.begin() + static_cast<std::ptrdiff_t>(done), one.records.end()));
@@ -130,61 +130,62 @@ TEST_CASE("reading FASTA goes on from every cursor as if it had not stopped") {
 }
 
 TEST_CASE("the description, the id and the sequence can be kept") {
-  SourceSettings settings = settings_for();
+  SourceSettings settings = fasta_settings();
   settings.keep_columns = {"description", "id", "sequence", "set"};
   settings.listed = {std::nullopt, std::nullopt, std::nullopt, "train"};
-  CHECK(read(">a  the first \nMK\nLV\n>b\nGG\n", settings) ==
+  CHECK(read_fasta(">a  the first \nMK\nLV\n>b\nGG\n", settings) ==
         Lines{"a|MKLV|the first|a|MKLV|train @1:0", "b|GG||b|GG|train @4:21"});
   settings.keep_columns = {"label"};
   settings.listed.clear();
-  const auto error = thrown_by([&] { read(">a\nMK\n", settings); });
+  const auto error = thrown_by([&] { read_fasta(">a\nMK\n", settings); });
   CHECK(error.code == 2);
   CHECK(error.says("'id', 'description', 'sequence'"));
-  settings = settings_for();
+  settings = fasta_settings();
   settings.sequence_column = "id";
-  CHECK(thrown_by([&] { read(">a\nMK\n", settings); }).code == 2);
-  settings = settings_for();
+  CHECK(thrown_by([&] { read_fasta(">a\nMK\n", settings); }).code == 2);
+  settings = fasta_settings();
   settings.id_column = "description";
-  CHECK(read(">a the first\nMK\n", settings) == Lines{"the first|MK @1:0"});
+  CHECK(read_fasta(">a the first\nMK\n", settings) == Lines{"the first|MK @1:0"});
 }
 
 TEST_CASE("what begins with no header is no FASTA") {
   for (const std::size_t block : {1UL, 4096UL}) {
-    const auto error = thrown_by([&] { read("\nid,sequence\na,MK\n", settings_for(block)); });
+    const auto error =
+        thrown_by([&] { read_fasta("\nid,sequence\na,MK\n", fasta_settings(block)); });
     CHECK(error.code == 65);
     CHECK(error.says("x.fasta, line 2 (byte 1)"));
     CHECK(error.says("'id,sequence'"));
   }
-  SourceSettings settings = settings_for();
+  SourceSettings settings = fasta_settings();
   settings.skip_lines = 2;
-  CHECK(read("a title\nor two\n>a\nMK\n", settings) == Lines{"a|MK @3:15"});
-  CHECK(read("", settings_for()).empty());
-  CHECK(read("\n \n", settings_for()).empty());
+  CHECK(read_fasta("a title\nor two\n>a\nMK\n", settings) == Lines{"a|MK @3:15"});
+  CHECK(read_fasta("", fasta_settings()).empty());
+  CHECK(read_fasta("\n \n", fasta_settings()).empty());
 }
 
 TEST_CASE("a FASTA record with too long a line, or too many residues, is passed over") {
   for (const std::size_t block : {1UL, 8UL, 4096UL}) {
     CAPTURE(block);
-    SourceSettings settings = settings_for(block);
+    SourceSettings settings = fasta_settings(block);
     settings.max_line_bytes = 32;
     const std::string long_line(100, 'M');
     const std::string half(20, 'L');
     const std::string text = ">a\n" + long_line + "\nMK\n>b\n" + half + "\n" + half + "\n>c" +
                              long_line + "\nMK\n>d\nMK\n" + half + "\n";
-    const auto records = read(text, settings);
+    const auto records = read_fasta(text, settings);
     REQUIRE(records.size() == 4);
     CHECK(records[0] == "a| !line_too_long @1:0");
     CHECK(records[1] == "b| !line_too_long @4:107");
     CHECK(records[2] == "| !line_too_long @7:152");
     CHECK(records[3] == "d|MK" + half + " @9:258");
-    const auto error = thrown_by([&] { read(long_line + "\n>a\nMK\n", settings); });
+    const auto error = thrown_by([&] { read_fasta(long_line + "\n>a\nMK\n", settings); });
     CHECK(error.code == 65);
   }
 }
 
 TEST_CASE("what is glued to a comment is said of both records, however long the comment is") {
   for (const std::size_t block : {1UL, 8UL, 4096UL}) {
-    SourceSettings settings = settings_for(block);
+    SourceSettings settings = fasta_settings(block);
     settings.max_line_bytes = 32;
     for (const std::string& note : {std::string("; see"), ";" + std::string(60, 'x')}) {
       CAPTURE(block, note);
@@ -212,11 +213,11 @@ TEST_CASE("what is glued to a comment is said of both records, however long the 
 TEST_CASE("a header glued to a line too long to be kept is a record all the same") {
   for (const std::size_t block : {1UL, 8UL, 4096UL}) {
     CAPTURE(block);
-    SourceSettings settings = settings_for(block);
+    SourceSettings settings = fasta_settings(block);
     settings.max_line_bytes = 32;
     const std::string text =
         ">a\n" + std::string(50, 'M') + ">b\nLV\n>c >d" + std::string(50, 'x') + "\nMK\n>e\nGG\n";
-    const auto records = read(text, settings);
+    const auto records = read_fasta(text, settings);
     REQUIRE(records.size() == 4);
     CHECK(records[0] == "a| !line_too_long @1:0");
     CHECK(records[1] == "| !line_too_long @2:3");
@@ -226,7 +227,7 @@ TEST_CASE("a header glued to a line too long to be kept is a record all the same
 }
 
 TEST_CASE("what is said of a glued header names the line and what to do") {
-  auto reader = open_fasta(std::make_unique<MemorySource>(">a\nMK>b\nLV\n"), settings_for());
+  auto reader = open_fasta(std::make_unique<MemorySource>(">a\nMK>b\nLV\n"), fasta_settings());
   Record record;
   REQUIRE(reader->next(record));
   CHECK(record.defect->message.find("line 2 holds a '>' behind residues") == 0);

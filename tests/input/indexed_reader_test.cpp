@@ -52,15 +52,15 @@ class Watched : public VectorReader {
   std::uint64_t* read_;
 };
 
-class Folder {
+class InputFolder {
  public:
-  Folder() : files(posix_files()) {
+  InputFolder() : files(posix_files()) {
     std::string name = (std::filesystem::temp_directory_path() / "longhaul_index_XXXXXX").string();
     path = mkdtemp(name.data());
   }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
+  ~InputFolder() { std::filesystem::remove_all(path); }
+  InputFolder(const InputFolder&) = delete;
+  InputFolder& operator=(const InputFolder&) = delete;
 
   std::string in(const std::string& name) const { return path + "/" + name; }
   void write(RecordReader& input, const std::string& name = "index.jsonl") {
@@ -148,7 +148,7 @@ Error failure(DigestedReader& reader) {
 }  // namespace
 
 TEST_CASE("an index says where each stretch begins and what it holds", "[index]") {
-  Folder folder;
+  InputFolder folder;
   const std::vector<Record> records = mixed_records(3 * kStretch + 5);
   const InputIndex index = folder.index_of(records, kStretch);
   REQUIRE(index.stretches.size() == 4);
@@ -172,7 +172,7 @@ TEST_CASE("an index says where each stretch begins and what it holds", "[index]"
 }
 
 TEST_CASE("a spoiled index is refused and says where", "[index]") {
-  Folder folder;
+  InputFolder folder;
   folder.index_of(mixed_records(5 * kStretch));
   const std::vector<std::string> lines = folder.lines();
   REQUIRE(lines.size() == 7);
@@ -205,7 +205,7 @@ TEST_CASE("a spoiled index is refused and says where", "[index]") {
 }
 
 TEST_CASE("a later index is refused by name", "[index]") {
-  Folder folder;
+  InputFolder folder;
   folder.index_of(mixed_records(3));
   auto lines = folder.lines();
   std::string body = lines[0].substr(26);
@@ -224,7 +224,7 @@ TEST_CASE("by an index each shard has what it has by reading everything", "[inde
   const bool seeks = GENERATE(true, false);
   const std::uint64_t per_file = GENERATE(0U, 20U);
   CAPTURE(records, shards, seeks, per_file);
-  Folder folder;
+  InputFolder folder;
   const std::vector<Record> all = mixed_records(records);
   const InputIndex index = folder.index_of(all, per_file);
   InputDigest sum;
@@ -262,7 +262,7 @@ TEST_CASE("by an index each shard has what it has by reading everything", "[inde
 }
 
 TEST_CASE("files that cannot be entered are entered at their beginnings", "[index]") {
-  Folder folder;
+  InputFolder folder;
   const std::vector<Record> all = mixed_records(400);
   const InputIndex index = folder.index_of(all, 100);
   Shards scene{index, all, ShardBlocks(50, 50, kStretch), false, 100};  // the last stretch alone
@@ -281,7 +281,7 @@ TEST_CASE("a shard by an index goes on from anywhere, however often it is killed
   const std::uint64_t records = 1 + random() % 150;
   const std::uint64_t shards = 1 + random() % 4;
   CAPTURE(seed, records, shards);
-  Folder folder;
+  InputFolder folder;
   const std::vector<Record> all = mixed_records(records);
   const InputIndex index = folder.index_of(all);
   Shards scene{index, all, ShardBlocks(1 + random() % shards, shards, kStretch), seeks};
@@ -324,7 +324,7 @@ TEST_CASE("a shard by an index goes on from anywhere, however often it is killed
 
 TEST_CASE("of another input than was indexed nothing is given out", "[index]") {
   const bool seeks = GENERATE(true, false);
-  Folder folder;
+  InputFolder folder;
   const std::vector<Record> all = mixed_records(5 * kStretch + 3);
   const InputIndex index = folder.index_of(all);
   const auto with = [&](auto change) {
@@ -370,7 +370,7 @@ TEST_CASE("of another input than was indexed nothing is given out", "[index]") {
 }
 
 TEST_CASE("indexing stops when it is asked to", "[index]") {
-  Folder folder;
+  InputFolder folder;
   VectorReader input(mixed_records(100));
   const auto file = folder.files->open(folder.in("index"), OpenMode::kCreate);
   const auto stop = [](std::uint64_t records) {

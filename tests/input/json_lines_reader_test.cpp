@@ -10,7 +10,7 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-SourceSettings settings_for(std::size_t block = 256 << 10) {
+SourceSettings json_settings(std::size_t block = 256 << 10) {
   SourceSettings settings;
   settings.name = "x.jsonl";
   settings.format = InputFormat::kJsonLines;
@@ -18,20 +18,20 @@ SourceSettings settings_for(std::size_t block = 256 << 10) {
   return settings;
 }
 
-Lines read(const std::string& text, const SourceSettings& settings = settings_for()) {
+Lines read_json(const std::string& text, const SourceSettings& settings = json_settings()) {
   return drain(*open_json_lines(std::make_unique<MemorySource>(text), settings));
 }
 
 // The columns are chosen by the first line, so that every case can be read in small blocks.
 const std::string kFirst = R"({"id": "f", "sequence": "MK"})";
 
-struct Case {
+struct JsonCase {
   std::string what;
   std::string line;
   std::string record;
 };
 
-const std::vector<Case> kCases = {
+const std::vector<JsonCase> kJsonCases = {
     {"strings", R"({"id": "a", "sequence": "LV"})", "a|LV"},
     {"another order and other keys", R"({"x": [1, {"id": 2}], "sequence": "LV", "id": "a"})",
      "a|LV"},
@@ -62,12 +62,12 @@ const std::vector<Case> kCases = {
 }  // namespace
 
 TEST_CASE("JSON lines are taken as they are, a bad one alone, in blocks of any size") {
-  for (const Case& one : kCases) {
+  for (const JsonCase& one : kJsonCases) {
     for (const std::string end : {"\n", "\r\n", "\n\n  \n"}) {
       for (const std::size_t block : {1UL, 3UL, 7UL, 16UL, 31UL, 64UL << 10}) {
         CAPTURE(one.what, block, end);
         const std::string text = kFirst + end + one.line + end + kFirst;
-        const auto records = read(text, settings_for(block));
+        const auto records = read_json(text, json_settings(block));
         const std::uint64_t lines = end == "\n\n  \n" ? 3 : 1;
         const auto at = [&](std::size_t line, std::size_t byte) {
           return " @" + std::to_string(1 + line * lines) + ":" + std::to_string(byte);
@@ -83,14 +83,14 @@ TEST_CASE("JSON lines are taken as they are, a bad one alone, in blocks of any s
 
 TEST_CASE("reading JSON lines goes on from every cursor as if it had not stopped") {
   std::string text;
-  for (const Case& one : kCases) {
+  for (const JsonCase& one : kJsonCases) {
     text += kFirst + "\n" + one.line + "\r\n\n";
   }
-  const Lines all = read(text);
-  REQUIRE(all.size() == 2 * kCases.size());
-  auto reader = open_json_lines(std::make_unique<MemorySource>(text), settings_for(16));
+  const Lines all = read_json(text);
+  REQUIRE(all.size() == 2 * kJsonCases.size());
+  auto reader = open_json_lines(std::make_unique<MemorySource>(text), json_settings(16));
   for (std::size_t done = 0; done <= all.size(); ++done) {
-    auto other = open_json_lines(std::make_unique<MemorySource>(text), settings_for(64));
+    auto other = open_json_lines(std::make_unique<MemorySource>(text), json_settings(64));
     REQUIRE(other->seek(reader->cursor()));
     CHECK(drain(*other) == Lines(all.begin() + static_cast<std::ptrdiff_t>(done), all.end()));
     Record record;
@@ -99,24 +99,24 @@ TEST_CASE("reading JSON lines goes on from every cursor as if it had not stopped
 }
 
 TEST_CASE("kept values are strings or their JSON text") {
-  SourceSettings settings = settings_for();
+  SourceSettings settings = json_settings();
   settings.keep_columns = {"label", "tags", "set"};
   settings.listed = {std::nullopt, std::nullopt, "test"};
-  CHECK(read(R"({"seq": "MK", "label": 0.0, "tags": ["a", "b"]})"
-             "\n"
-             R"({"seq": "LV", "label": "x\ty", "tags": null})"
-             "\n"
-             R"({"seq": "GG", "set": "train"})"
-             "\n",
-             settings) ==
+  CHECK(read_json(R"({"seq": "MK", "label": 0.0, "tags": ["a", "b"]})"
+                  "\n"
+                  R"({"seq": "LV", "label": "x\ty", "tags": null})"
+                  "\n"
+                  R"({"seq": "GG", "set": "train"})"
+                  "\n",
+                  settings) ==
         Lines{R"(|MK|0.0|["a","b"]|test @1:0)", "|LV|x\ty||test @2:48", "|GG|||train @3:93"});
 }
 
 TEST_CASE("the columns of JSON lines are the keys at the beginning") {
   const auto wrong = [](const std::string& text, auto change) {
-    SourceSettings settings = settings_for();
+    SourceSettings settings = json_settings();
     change(settings);
-    return thrown_by([&] { read(text, settings); });
+    return thrown_by([&] { read_json(text, settings); });
   };
   const auto nothing = [](SourceSettings&) {};
   const auto lacking = wrong(R"({"name": "a", "aa": "MK"})", nothing);
@@ -127,27 +127,27 @@ TEST_CASE("the columns of JSON lines are the keys at the beginning") {
   CHECK(absent.code == 2);
   CHECK(absent.says("'seq'"));
   // Names in another case, of the sequence, the id and what is kept; "nan" is a string.
-  SourceSettings kept = settings_for();
+  SourceSettings kept = json_settings();
   kept.keep_columns = {"label"};
-  CHECK(read(R"({"ID": "a", "Sequence": "nan", "Label": 1})", kept) == Lines{"a|nan|1 @1:0"});
+  CHECK(read_json(R"({"ID": "a", "Sequence": "nan", "Label": 1})", kept) == Lines{"a|nan|1 @1:0"});
   // The first line may lack what others have, or be broken.
-  CHECK(read("{\"x\": 1}\n{\n{\"seq\": \"MK\"}\n") ==
+  CHECK(read_json("{\"x\": 1}\n{\n{\"seq\": \"MK\"}\n") ==
         Lines{"| !missing_value @1:0", "| !bad_json @2:9", "|MK @3:11"});
 }
 
 TEST_CASE("what holds no JSON object is no JSON lines") {
-  CHECK(thrown_by([] { read("[\n{\"seq\": \"MK\"},\n{\"seq\": \"LV\"}\n]\n"); }).code == 65);
-  CHECK(thrown_by([] { read("id,sequence\na,MK\n"); }).says("no line is a JSON object"));
-  CHECK(thrown_by([] { read("\n\n"); }).says("no text"));
+  CHECK(thrown_by([] { read_json("[\n{\"seq\": \"MK\"},\n{\"seq\": \"LV\"}\n]\n"); }).code == 65);
+  CHECK(thrown_by([] { read_json("id,sequence\na,MK\n"); }).says("no line is a JSON object"));
+  CHECK(thrown_by([] { read_json("\n\n"); }).says("no text"));
 }
 
 TEST_CASE("a JSON line over the cap is passed over") {
   for (const std::size_t block : {1UL, 8UL, 4096UL}) {
-    SourceSettings settings = settings_for(block);
+    SourceSettings settings = json_settings(block);
     settings.max_line_bytes = kFirst.size();
     const std::string text =
         kFirst + "\n" + R"({"id": "a", "sequence": ")" + std::string(200, 'M') + "\"}\n" + kFirst;
-    const auto records = read(text, settings);
+    const auto records = read_json(text, settings);
     REQUIRE(records.size() == 3);
     CHECK(records[1] == "| !line_too_long @2:" + std::to_string(kFirst.size() + 1));
     CHECK(records[2].find("f|MK @3:") == 0);
@@ -159,7 +159,7 @@ TEST_CASE("a value nested deeper than the stack makes its line a reject, used or
   for (const std::string key : {"id", "x"}) {
     const std::string line = R"({"sequence": "LV", ")" + key + "\": " + deep + "}";
     auto reader = open_json_lines(
-        std::make_unique<MemorySource>(kFirst + "\n" + line + "\n" + kFirst), settings_for());
+        std::make_unique<MemorySource>(kFirst + "\n" + line + "\n" + kFirst), json_settings());
     Record record;
     REQUIRE(reader->next(record));
     record = {};
@@ -182,7 +182,7 @@ TEST_CASE("the columns that are chosen do not depend on how the bytes arrive") {
       const Thrown thrown = thrown_by([&] {
         auto bytes = std::make_unique<MemorySource>(text, most);
         for (const std::string& record :
-             drain(*open_json_lines(std::move(bytes), settings_for(block)))) {
+             drain(*open_json_lines(std::move(bytes), json_settings(block)))) {
           said += record + "\n";
         }
       });

@@ -26,9 +26,9 @@ const std::vector<Sample> kSamples = {
      "{\"id\": \"a\", \"sequence\": \"MK\", \"label\": 1}\n{\"id\": 2, \"sequence\": \"LV\", "
      "\"label\": [1, {\"x\": null}]}\n\n{\"id\": \"\\u00e9\", \"sequence\": null}\r\n"},
 };
-const std::string kSpice[] = {"\"", "\n",   "\r",       "\r\n", ",", "\t",
-                              ">",  "\xff", "\xef\xbb", "{",    "}", std::string(1, '\0'),
-                              "#",  "\\u",  "[",        "\"\"", "-", std::string(90, 'M')};
+const std::string kTextSpice[] = {"\"", "\n",   "\r",       "\r\n", ",", "\t",
+                                  ">",  "\xff", "\xef\xbb", "{",    "}", std::string(1, '\0'),
+                                  "#",  "\\u",  "[",        "\"\"", "-", std::string(90, 'M')};
 
 std::string mutated(std::string text, std::mt19937& random) {
   const auto below = [&](std::size_t n) { return n == 0 ? 0 : random() % n; };
@@ -36,7 +36,7 @@ std::string mutated(std::string text, std::mt19937& random) {
     const std::size_t at = below(text.size() + 1);
     switch (below(5)) {
       case 0:
-        text.insert(at, kSpice[below(std::size(kSpice))]);
+        text.insert(at, kTextSpice[below(std::size(kTextSpice))]);
         break;
       case 1:
         text.erase(at, below(8));

@@ -55,7 +55,7 @@ Pass whole_pass(std::uint64_t records, const MakeSelection& selection) {
   return pass;
 }
 
-void check_same(const InputPosition& found, const InputPosition& expected) {
+void check_position(const InputPosition& found, const InputPosition& expected) {
   CHECK(found.position == expected.position);
   CHECK(found.row == expected.row);
   CHECK(found.digest == expected.digest);
@@ -74,7 +74,7 @@ Pass killed_pass(std::uint64_t records, const MakeSelection& selection, bool see
       REQUIRE_FALSE(seeks);
       CHECK(reader->read_to(committed.position) == committed.position);
     }
-    check_same(reader->position(), committed);
+    check_position(reader->position(), committed);
     pass.given.resize(committed.row);
     for (std::uint64_t left = random() % (records / 4 + 2); left > 0; --left) {
       const auto record = reader->next();
@@ -114,7 +114,7 @@ TEST_CASE("any selection gives the same rows and digest, however often it is kil
     for (const bool seeks : {true, false}) {
       const Pass pass = killed_pass(records, selection, seeks, random);
       CHECK(pass.given == expected.given);
-      check_same(pass.end, expected.end);
+      check_position(pass.end, expected.end);
     }
   }
 }
@@ -185,7 +185,7 @@ TEST_CASE("the position behind a record is not that before the next one that is 
     const auto again = open(30, [] { return std::make_unique<ShardBlocks>(1, 3, 10); });
     REQUIRE(again->seek(from));
     CHECK_FALSE(again->next());
-    check_same(again->position(), end);
+    check_position(again->position(), end);
   }
 }
 

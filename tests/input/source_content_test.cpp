@@ -11,7 +11,7 @@ using namespace longhaul::input::test;
 
 namespace {
 
-InputSettings settings_for(std::vector<std::string> inputs) {
+InputSettings content_settings(std::vector<std::string> inputs) {
   InputSettings settings;
   settings.inputs = std::move(inputs);
   return settings;
@@ -28,7 +28,7 @@ TEST_CASE("where the name is silent what is in a file says its format") {
   const TemporaryFolder folder;
   RecordingLog log;
   const auto lines = [&](const std::string& name, const std::string& text) {
-    InputSettings settings = settings_for({folder.write(name, text)});
+    InputSettings settings = content_settings({folder.write(name, text)});
     settings.log = &log;
     return drain(*open_input(settings)).size();
   };
@@ -53,7 +53,7 @@ TEST_CASE("what is compressed in a way nobody here can undo is named, with the p
   const TemporaryFolder folder;
   const std::string xz("\xfd\x37\x7a\x58\x5a\x00\x00\x04", 8);
   for (const std::string name : {"a.csv.xz", "a.csv"}) {
-    const auto error = thrown_by([&] { open_input(settings_for({folder.write(name, xz)})); });
+    const auto error = thrown_by([&] { open_input(content_settings({folder.write(name, xz)})); });
     CHECK(error.code == 65);
     CHECK(error.says("is compressed with xz"));
     CHECK(error.says("xz -dc " + folder.path(name) + " | longhaul embed MODEL - --format csv"));
@@ -65,7 +65,7 @@ TEST_CASE("what a run should know of its columns is said once") {
   RecordingLog log;
   const auto said = [&](const std::string& text) {
     log.lines.clear();
-    InputSettings settings = settings_for({folder.write("a.csv", text)});
+    InputSettings settings = content_settings({folder.write("a.csv", text)});
     settings.log = &log;
     drain(*open_input(settings));
     return log.lines.size();

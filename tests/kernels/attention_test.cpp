@@ -119,8 +119,8 @@ void check(const std::vector<Row>& rows, Shape shape, Layout layout, Bias bias,
   }
 }
 
-constexpr std::int64_t kWidths[] = {1,  2,  3,  4,  5,  7,  8,  13, 15, 16, 17,  20,
-                                    31, 32, 33, 47, 48, 63, 64, 65, 72, 80, 127, 128};
+constexpr std::int64_t kHeadWidths[] = {1,  2,  3,  4,  5,  7,  8,  13, 15, 16, 17,  20,
+                                        31, 32, 33, 47, 48, 63, 64, 65, 72, 80, 127, 128};
 constexpr Bias kBiases[] = {Bias::kNone, Bias::kHidden, Bias::kLow};
 constexpr Layout kLayouts[] = {Layout::kSeparate, Layout::kMerged};
 
@@ -129,7 +129,7 @@ constexpr Layout kLayouts[] = {Layout::kSeparate, Layout::kMerged};
 TEMPLATE_TEST_CASE("attention equals the exact one and the plain form for every width", "", float,
                    Bfloat16) {
   std::uint64_t content = 1;
-  for (const std::int64_t width : kWidths) {
+  for (const std::int64_t width : kHeadWidths) {
     for (const std::int64_t tokens :
          {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 31, 32, 33, 47, 49, 63, 64, 65, 122}) {
       const Shape shape{.heads = 2, .queries = tokens, .keys = tokens, .width = width};
@@ -147,7 +147,7 @@ TEMPLATE_TEST_CASE("attention equals the exact one and the plain form for every 
     const auto turn = static_cast<std::size_t>(tokens);
     // The widths below 48 for most of the long ones.
     const std::int64_t width =
-        kWidths[turn % (tokens < 130 || tokens % 10 == 0 ? std::size(kWidths) : 15)];
+        kHeadWidths[turn % (tokens < 130 || tokens % 10 == 0 ? std::size(kHeadWidths) : 15)];
     const Shape shape{.heads = 1, .queries = tokens, .keys = tokens, .width = width};
     check<TestType>({{turn, tokens - tokens / 7}}, shape, kLayouts[turn / 2 % 2], kBiases[turn % 3],
                     tokens * 7 % 16);

@@ -12,7 +12,7 @@ using namespace longhaul::session::test;
 
 namespace {
 
-constexpr std::uint64_t kRecords = 50;
+constexpr std::uint64_t kAllRecords = 50;
 
 // Different sequences of 3 to 40 residues; some of another night.
 std::string residues(std::uint64_t number) {
@@ -25,7 +25,7 @@ std::string residues(std::uint64_t number) {
 
 std::vector<Record> first_night() {
   std::vector<Record> records;
-  for (std::uint64_t i = 0; i < kRecords; ++i) {
+  for (std::uint64_t i = 0; i < kAllRecords; ++i) {
     records.push_back(fakes::sequence_record(i, residues(i)));
   }
   records[7].payload = "A1";

@@ -12,7 +12,7 @@ using namespace longhaul::session::test;
 
 namespace {
 
-std::string residues(std::uint64_t number) {
+std::string update_residues(std::uint64_t number) {
   std::string text(3 + number * 7 % 30, 'A');
   for (std::size_t i = 0; i < 3; ++i, number /= 20) {
     text[i] = "ACDEFGHIKLMNPQRSTVWY"[number % 20];
@@ -24,7 +24,7 @@ std::string residues(std::uint64_t number) {
 std::vector<Record> night(std::uint64_t n) {
   std::vector<Record> records;
   for (std::uint64_t i = 2 * n; i < 40 + 3 * n; ++i) {
-    records.push_back(fakes::sequence_record(i, residues(i)));
+    records.push_back(fakes::sequence_record(i, update_residues(i)));
     records.back().position = records.back().row = records.size() - 1;
   }
   return records;

@@ -157,7 +157,7 @@ std::map<std::string, std::string> arrays(FaultFiles& files) {
   return all;
 }
 
-void drive(Files& files, const OutputSpec& output) {
+void write_whole(Files& files, const OutputSpec& output) {
   Owner(files, output).run();
 }
 
@@ -170,7 +170,7 @@ const std::vector<OutputSpec> kAll{
 TEST_CASE("a sink's rows are read back, each where its lengths put it") {
   for (const OutputSpec& output : kAll) {
     FaultFiles files;
-    drive(files, output);
+    write_whole(files, output);
     ArrayReader array(files, output,
                       {"out/" + array_file(output), "out/" + offsets_file(output), ""});
     CHECK_NOTHROW(array.require_header(kRows));
@@ -189,7 +189,7 @@ TEST_CASE("a sink's rows are read back, each where its lengths put it") {
 TEST_CASE("a sink that is stopped at any operation ends with the same bytes") {
   for (const OutputSpec& output : kAll) {
     FaultFiles whole;
-    drive(whole, output);
+    write_whole(whole, output);
     const auto expected = arrays(whole);
     std::uint64_t fired = 0;
     for (const Fault fault : {Fault::kErrorOnce, Fault::kErrorAlways, Fault::kDiskFull,
@@ -201,7 +201,7 @@ TEST_CASE("a sink that is stopped at any operation ends with the same bytes") {
               Survival::kRandom, Survival::kRandom, Survival::kRandom}) {
           FaultFiles files;
           files.arm(fault, n);
-          const bool done = survives([&] { drive(files, output); });
+          const bool done = survives([&] { write_whole(files, output); });
           if (files.fired() == 0) {
             reached_end = true;
             break;
@@ -210,7 +210,7 @@ TEST_CASE("a sink that is stopped at any operation ends with the same bytes") {
           INFO(output.name << ", operation " << n << ": " << files.trace().at(n));
           CHECK_FALSE(done);
           files.restart(survival, static_cast<unsigned>(fired));
-          REQUIRE_NOTHROW(drive(files, output));
+          REQUIRE_NOTHROW(write_whole(files, output));
           REQUIRE(arrays(files) == expected);
         }
       }
@@ -223,7 +223,7 @@ TEST_CASE("a sink that is stopped at any operation ends with the same bytes") {
 TEST_CASE("stopped again and again, a sink still ends with the same bytes") {
   for (const OutputSpec& output : kAll) {
     FaultFiles whole;
-    drive(whole, output);
+    write_whole(whole, output);
     const auto expected = arrays(whole);
     std::uint64_t stops = 0;
     for (unsigned seed = 0; seed < 60; ++seed) {
@@ -231,11 +231,11 @@ TEST_CASE("stopped again and again, a sink still ends with the same bytes") {
       FaultFiles files;
       for (bool done = false; !done;) {
         files.arm(random() % 3 == 0 ? Fault::kPowerLossMid : Fault::kPowerLoss, random() % 40);
-        done = survives([&] { drive(files, output); });
+        done = survives([&] { write_whole(files, output); });
         stops += files.fired();
         files.restart(static_cast<Survival>(random() % 5), static_cast<unsigned>(random()));
       }
-      REQUIRE_NOTHROW(drive(files, output));
+      REQUIRE_NOTHROW(write_whole(files, output));
       REQUIRE(arrays(files) == expected);
     }
     CHECK(stops > 60);
