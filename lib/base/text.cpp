@@ -161,7 +161,51 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return static_cast<std::uint64_t>(*bytes);
 }
 
+namespace {
+
+// M:S, H:M:S, D-H, D-H:M, D-H:M:S: the times of Slurm's --time (sbatch(1)) that are no plain
+// number.
+std::optional<std::chrono::milliseconds> parse_slurm_time(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  std::uint64_t days = 0;
+  if (dash != std::string_view::npos) {
+    const std::optional<std::uint64_t> read = parse_count(text.substr(0, dash));
+    if (!read) {
+      return std::nullopt;
+    }
+    days = *read;
+    text.remove_prefix(dash + 1);
+  }
+  std::vector<std::uint64_t> parts;
+  for (bool more = true; more;) {
+    const std::size_t colon = text.find(':');
+    more = colon != std::string_view::npos;
+    const std::optional<std::uint64_t> part = parse_count(text.substr(0, colon));
+    // The largest unit may count as far as it likes.
+    if (!part || (*part >= 60 && !parts.empty()) || *part > 1'000'000'000) {
+      return std::nullopt;
+    }
+    parts.push_back(*part);
+    text.remove_prefix(more ? colon + 1 : text.size());
+  }
+  if (parts.size() > 3 || days > 100'000'000) {
+    return std::nullopt;
+  }
+  if (dash == std::string_view::npos) {
+    parts.insert(parts.begin(), 3 - parts.size(), 0);
+  } else {
+    parts.resize(3, 0);
+  }
+  return std::chrono::seconds(((days * 24 + parts[0]) * 60 + parts[1]) * 60 + parts[2]);
+}
+
+}  // namespace
+
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+  const std::size_t letter = text.find_first_not_of("0123456789");
+  if (letter != std::string_view::npos && (text[letter] == ':' || text[letter] == '-')) {
+    return parse_slurm_time(text);
+  }
   static constexpr std::array kUnits{Unit{"", 1e3},     Unit{"ms", 1},     Unit{"s", 1e3},
                                      Unit{"m", 60e3},   Unit{"min", 60e3}, Unit{"h", 3600e3},
                                      Unit{"d", 86400e3}};

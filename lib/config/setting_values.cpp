@@ -70,7 +70,8 @@ Access optional_count(std::optional<Number> RunConfig::*field, Range range, std:
 std::chrono::milliseconds read_duration(const std::string& value, const std::string& unset) {
   const std::optional<std::chrono::milliseconds> duration = parse_duration(value);
   if (!duration) {
-    reject(value, "is not a duration", with_unset("such as 250ms, 5s, 10m, 1.5h, 2d", unset));
+    reject(value, "is not a duration",
+           with_unset("such as 250ms, 5s, 10m, 1.5h, 2d, 4:00:00", unset));
   }
   return *duration;
 }

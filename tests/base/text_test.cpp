@@ -24,6 +24,17 @@ TEST_CASE("durations default to seconds") {
   CHECK(parse_duration("1.5h") == 5400000ms);
   CHECK(parse_duration("250ms") == 250ms);
   CHECK_FALSE(parse_duration("soon"));
+  CHECK(parse_duration("30:00") == 30min);
+  CHECK(parse_duration("4:00:00") == 4h);
+  CHECK(parse_duration("90:00") == 90min);
+  CHECK(parse_duration("1-12") == 36h);
+  CHECK(parse_duration("1-12:30") == 36h + 30min);
+  CHECK(parse_duration("1-12:00:05") == 36h + 5s);
+  for (const char* wrong : {"1:60", "1:00:60", ":30", "30:", "1-", "-1", "-1:00", "1:2:3:4",
+                            "1-1:2:3:4", "1-a", "1:30m", "1--2", "99999999999999999999:00"}) {
+    INFO(wrong);
+    CHECK_FALSE(parse_duration(wrong));
+  }
 }
 
 TEST_CASE("formatting is for people") {
