@@ -44,6 +44,23 @@ std::vector<std::string> layer_names(const encode::EncoderCard& card,
   return names;
 }
 
+// What was done of the window in hand counts no more.
+void drop_window(store::Progress& progress) {
+  Counters counters = counters_from_json(progress.counters);
+  counters.stayed_not_finite -= std::min<std::uint64_t>(
+      counters.stayed_not_finite,
+      static_cast<std::uint64_t>(
+          std::count_if(progress.late.begin(), progress.late.end(), [](const LateOutcome& outcome) {
+            return outcome.defect && outcome.defect->reason == Reason::kNotFinite;
+          })));
+  progress.counters = to_json(counters);
+  progress.position = 0;
+  progress.late.clear();
+  progress.window_end.reset();
+  progress.window_end_hash.reset();
+  progress.window_ends_input = false;
+}
+
 }  // namespace
 
 Error other_input(const std::string& output, const std::string& what) {
@@ -184,29 +201,32 @@ void find_position(input::DigestedReader& reader, InputMatch match, const store:
   reader.read_to(records);
 }
 
-bool keep_window(std::unique_ptr<input::RecordReader>& reader, store::Progress& progress) {
+bool keep_window(std::unique_ptr<input::RecordReader>& reader, store::Progress& progress,
+                 const std::string& output) {
   const std::uint64_t records =
       progress.window_end ? *progress.window_end - progress.window_start : 0;
   // A window that ended with the input grows when more follows.
   auto rewound = std::make_unique<run::RewoundReader>(
       std::move(reader), records + (progress.window_ends_input ? 1 : 0));
-  const bool same = records > 0 && rewound->ahead().size() == records &&
-                    rewound->read().digest == progress.window_end_hash;
+  const std::uint64_t there = rewound->ahead().size();
+  const InputHash found =
+      there > records ? rewound->ahead()[records].position.digest : rewound->read().digest;
   reader = std::move(rewound);
+  if (progress.window_end_hash && progress.window_end_hash->form == DigestForm::kSum) {
+    const std::string begun = "records " + format_count(progress.window_start) + " to " +
+                              format_count(progress.window_start + records) +
+                              ", of which a part is embedded, ";
+    if (there < records) {
+      throw other_input(output, begun + "end after " + format_count(progress.window_start + there));
+    }
+    // Other times of images are no other images: the window is embedded again.
+    if (found.content != progress.window_end_hash->content) {
+      throw other_input(output, begun + "are not those that were read");
+    }
+  }
+  const bool same = records > 0 && there == records && found == progress.window_end_hash;
   if (!same) {
-    Counters counters = counters_from_json(progress.counters);
-    counters.stayed_not_finite -= std::min<std::uint64_t>(
-        counters.stayed_not_finite,
-        static_cast<std::uint64_t>(std::count_if(
-            progress.late.begin(), progress.late.end(), [](const LateOutcome& outcome) {
-              return outcome.defect && outcome.defect->reason == Reason::kNotFinite;
-            })));
-    progress.counters = to_json(counters);
-    progress.position = 0;
-    progress.late.clear();
-    progress.window_end.reset();
-    progress.window_end_hash.reset();
-    progress.window_ends_input = false;
+    drop_window(progress);
   }
   return same;
 }

@@ -58,10 +58,12 @@ Error other_input(const std::string& output, const std::string& what);
 void find_position(input::DigestedReader& reader, InputMatch match, const store::Progress& progress,
                    Files& files, const std::string& output, const std::function<bool()>& stop);
 
-// Where the input was read again: whether the window in hand, at which `reader` stands, is still
-// the one that was begun. If not, `progress` claims nothing of it any more. `reader` gives what was
-// looked at again.
-bool keep_window(std::unique_ptr<input::RecordReader>& reader, store::Progress& progress);
+// Where the input was read again: whether the window in hand, at which `reader` stands, is the one
+// that was begun. It is not where more follows at its end, or images have other times: `progress`
+// claims nothing of it any more. Throws Error(kMismatch) where its records are others. `reader`
+// gives what was looked at again.
+bool keep_window(std::unique_ptr<input::RecordReader>& reader, store::Progress& progress,
+                 const std::string& output);
 
 // Of a finished run, after find_position: throws Error(kMismatch) where the sources hold more now.
 void require_no_more(input::RecordReader& reader, const std::string& output);

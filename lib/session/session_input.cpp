@@ -22,9 +22,9 @@ void find(SessionInput& input, input::DigestedReader& whole, InputMatch match,
   store::Progress& from = *input.from;
   const std::uint64_t done = from.position;
   find_position(whole, match, from, host.files, output, stop);
-  if (match == InputMatch::kReadAgain && done > 0 && !keep_window(input.reader, from)) {
-    host.log.info("the input goes on differently after record " + format_count(from.window_start) +
-                  ": the last " + format_count(done) +
+  if (match == InputMatch::kReadAgain && done > 0 && !keep_window(input.reader, from, output)) {
+    host.log.info("the input has grown, or its images have other times, after record " +
+                  format_count(from.window_start) + ": the last " + format_count(done) +
                   " records that were embedded are embedded again");
   }
   input.window_dropped = from.position != done;
