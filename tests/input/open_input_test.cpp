@@ -41,7 +41,7 @@ Lines shown_all(RecordReader& reader) {
   return all;
 }
 
-int code_of(const InputSettings& settings) {
+int code_of_opening(const InputSettings& settings) {
   return thrown_by([&] { open_input(settings); }).code;
 }
 
@@ -63,6 +63,16 @@ TEST_CASE("progress is that of the records given out, whatever is read ahead") {
     INFO(i);
     REQUIRE(reader->progress().bytes_read == begin + behind[i % behind.size()]);
   }
+}
+
+TEST_CASE("a folder of images is no input of a model of sequences, whose names would be embedded") {
+  const TemporaryFolder folder;
+  folder.write("ACD.jpg", "no picture");
+  InputSettings settings = settings_for({folder.path("")});
+  settings.format = InputFormat::kImages;
+  const auto error = thrown_by([&] { open_input(settings); });
+  CHECK(error.code == 2);
+  CHECK(error.says("this model takes sequences"));
 }
 
 TEST_CASE("several inputs are one row of records, each with its own line and source") {
@@ -109,7 +119,7 @@ TEST_CASE("folders are walked depth first in bytewise order, over links that go 
   settings.format = InputFormat::kTsv;
   CHECK(thrown_by([&] { open_input(settings); }).says("holds no tsv files"));
   std::filesystem::create_directory(folder.path("none"));
-  CHECK(code_of(settings_for({folder.path("none")})) == 65);
+  CHECK(code_of_opening(settings_for({folder.path("none")})) == 65);
 }
 
 TEST_CASE("--files-from gives inputs as text, or as CSV with values for all their records") {
@@ -128,7 +138,7 @@ TEST_CASE("--files-from gives inputs as text, or as CSV with values for all thei
                                     "1 " + a + " 1|LV||train @3:22",
                                     "2 " + b + " x|WW|2|test @1:0"});
   settings.keep_columns = {"other"};
-  CHECK(code_of(settings) == 2);
+  CHECK(code_of_opening(settings) == 2);
   settings.keep_columns = {};
   settings.files_from = folder.write("short.csv", "path,x\n" + a + "\n");
   CHECK(thrown_by([&] { open_input(settings); }).says("short.csv, line 2"));
@@ -141,23 +151,23 @@ TEST_CASE("--files-from gives inputs as text, or as CSV with values for all thei
   settings.files_from = folder.write("nopath.csv", "file\n" + a + "\n");
   CHECK(thrown_by([&] { open_input(settings); }).says("'path'"));
   settings.files_from = folder.path("absent.txt");
-  CHECK(code_of(settings) == 74);
+  CHECK(code_of_opening(settings) == 74);
 }
 
 TEST_CASE("inputs that are not there, empty or of no known format are said so") {
   const TemporaryFolder folder;
-  CHECK(code_of(settings_for({})) == 2);
+  CHECK(code_of_opening(settings_for({})) == 2);
   const auto absent = thrown_by([&] { open_input(settings_for({folder.path("absent.csv")})); });
   CHECK(absent.code == 74);
   CHECK(absent.says("absent.csv"));
   CHECK(absent.says("No such file"));
-  CHECK(code_of(settings_for({folder.write("empty.csv", "")})) == 65);
-  CHECK(code_of(settings_for({folder.write("header.csv", "id,seq\n")})) == 65);
-  CHECK(code_of(settings_for({folder.write("blank.fasta", "\n")})) == 65);
-  CHECK(code_of(settings_for({folder.write("x.txt", "MKLV\nEVQL\n")})) == 2);
+  CHECK(code_of_opening(settings_for({folder.write("empty.csv", "")})) == 65);
+  CHECK(code_of_opening(settings_for({folder.write("header.csv", "id,seq\n")})) == 65);
+  CHECK(code_of_opening(settings_for({folder.write("blank.fasta", "\n")})) == 65);
+  CHECK(code_of_opening(settings_for({folder.write("x.txt", "MKLV\nEVQL\n")})) == 2);
   CHECK(thrown_by([&] { open_input(settings_for({folder.path("x.txt")})); }).says("--format"));
   InputSettings settings = settings_for({folder.write("y.txt", "aa\nMK\n")});
-  CHECK(code_of(settings) == 2);
+  CHECK(code_of_opening(settings) == 2);
   settings.sequence_column = "aa";
   settings.format = InputFormat::kCsv;
   CHECK(drain(*open_input(settings)).size() == 1);
@@ -190,7 +200,7 @@ TEST_CASE("a build without Arrow says what it cannot read") {
   }
   InputSettings settings = settings_for({folder.write("a.parquet", "x")});
   settings.skip_lines = 1;
-  CHECK(code_of(settings) == 2);
+  CHECK(code_of_opening(settings) == 2);
 }
 
 TEST_CASE("input that looks like nucleotides is refused unless it is allowed") {
@@ -303,7 +313,7 @@ TEST_CASE("a wait on a stream ends when the run is stopped") {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     stop = true;
   });
-  CHECK(code_of(settings) == 75);
+  CHECK(code_of_opening(settings) == 75);
   stopper.join();
   ::close(held);
 }
