@@ -11,6 +11,38 @@ namespace longhaul::session {
 
 using nlohmann::json;
 
+namespace {
+
+// What this session was told; where nobody says anything, settings are what they always are.
+json told_settings(const config::ResolvedConfig& resolved) {
+  json told = json::object();
+  const json all = config::describe_config(resolved);
+  for (const auto& [name, setting] : all.items()) {
+    if (name != "output" && setting.at("origin") != "default") {
+      told[name] = setting.at("value");
+    }
+  }
+  return told;
+}
+
+// The choices of a run's first session that later ones were told otherwise: name -> value.
+json kept_choices(const config::RunConfig& config, const encode::EncoderCard& card,
+                  const Choices& choices) {
+  json kept = json::object();
+  if (card.modality == Modality::kImage) {
+    return kept;  // their windows and order are not the settings'
+  }
+  if (choices.window != config.window) {
+    kept["window"] = choices.window;
+  }
+  if (choices.order != config.order) {
+    kept["order"] = to_string(choices.order);
+  }
+  return kept;
+}
+
+}  // namespace
+
 RunRecord::RunRecord(const RecordedRun& run, const RunBegin& begin, bool resumed)
     : run_(run), fingerprint_(begin.fingerprint), previous_(json::object()) {
   const config::RunConfig& config = run.resolved.config;
@@ -30,7 +62,19 @@ RunRecord::RunRecord(const RecordedRun& run, const RunBegin& begin, bool resumed
   session_.update({{"machine", run.host.facts.machine(device.name())},
                    {"threads", run.options.threads},
                    {"threads_from", config.threads ? "--threads" : run.host.facts.threads_from},
+                   {"settings", told_settings(run.resolved)},
                    {"longhaul", run.host.facts.versions}});
+  if (run.mode.follows()) {
+    kept_ = kept_choices(config, run.model.card, run.engine.choices);
+    const json told = session_.at("settings");
+    for (const auto& [name, value] : kept_.items()) {
+      if (told.contains(name)) {
+        run.host.log.warning("--" + name +
+                             " is not used: the run goes on with that of its first session, " +
+                             (value.is_string() ? value.get<std::string>() : value.dump()));
+      }
+    }
+  }
   for (std::string& reason :
        numeric_reasons(begin, run.host.facts.bits_machine(device), run.engine.contract)) {
     if (run.mode.follows()) {
@@ -78,6 +122,11 @@ void RunRecord::wait_for_hashes(const std::function<bool()>& stop) const {
 nlohmann::ordered_json RunRecord::report(const std::string& state, std::optional<ExitCode> code,
                                          const std::optional<json>& counts) {
   const config::RunConfig& config = run_.resolved.config;
+  json settings =
+      describe_config(run_.resolved, decided_settings(run_.engine.choices, run_.options));
+  for (const auto& [name, value] : kept_.items()) {
+    settings[name] = {{"value", value}, {"origin", "decided"}};
+  }
   tell("encoder", run_.engine.encoder->report());
   tell("stop", code ? json(run_.host.utc_now()) : json(nullptr));
   tell("state", state);
@@ -88,8 +137,7 @@ nlohmann::ordered_json RunRecord::report(const std::string& state, std::optional
        .inputs = describe_inputs(run_.input.sources, input_hashes()),
        .bits_reasons = numeric_,
        .contract = run_.engine.contract.report,
-       .settings =
-           describe_config(run_.resolved, decided_settings(run_.engine.choices, run_.options)),
+       .settings = std::move(settings),
        .choices = to_json(run_.engine.choices),
        .fingerprint = fingerprint_,
        .session = session_,

@@ -50,8 +50,9 @@ class RunRecord {
   const nlohmann::json fingerprint_;
   nlohmann::json previous_;
   nlohmann::json session_;
-  std::set<std::string> numeric_;        // why low bits may differ; empty: they may not
-  std::unique_ptr<InputHashes> hashes_;  // none where the mode knows them
+  nlohmann::json kept_ = nlohmann::json::object();  // choices that this session was told otherwise
+  std::set<std::string> numeric_;                   // why low bits may differ; empty: they may not
+  std::unique_ptr<InputHashes> hashes_;             // none where the mode knows them
 };
 
 }  // namespace longhaul::session

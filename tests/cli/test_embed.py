@@ -150,6 +150,28 @@ def test_a_stopped_run_continues_to_the_same_bytes(longhaul_fake, tmp_path):
     run = json.loads((parts / "run.json").read_text())
     assert len(run["sessions"]) == 2 and run["sessions"][0]["state"] == "interrupted"
     assert run["counts"]["ok"] == 600 and run["bits"] == "exact"
+    # What each session was told, and what holds.
+    told = [session["settings"] for session in run["sessions"]]
+    assert told[0]["window"] == 128 and told[0]["commit-every"] == "0s" and told[1] == {}
+    assert run["settings"]["window"] == {"value": 128, "origin": "decided"}
+
+
+def test_choices_of_the_first_session_hold_and_that_is_said(longhaul_fake, tmp_path):
+    model = tmp_path / "slow.json"
+    model.write_text(json.dumps({"fake": True, "dimension": 8, "rows_per_second": 400}))
+    data, out = write_csv(tmp_path / "a.csv", [GOOD] * 600), tmp_path / "out"
+    first = longhaul_fake("embed", model, data, "-o", out, "--window", 128, "--time-limit", "1s",
+                          "--commit-every", 0)
+    assert first.code == 75, first
+    second = longhaul_fake("embed", model, data, "-o", out, "--window", 64, "--order", "input")
+    assert second.code == 0, second
+    for name, value in [("window", "128"), ("order", "length")]:
+        assert f"--{name} is not used: the run goes on with that of its first session, {value}" in (
+            " ".join(second.err.split())), second
+    run = json.loads((out / "run.json").read_text())
+    assert run["settings"]["order"] == {"value": "length", "origin": "decided"}
+    assert run["choices"]["window"] == 128
+    assert run["sessions"][1]["settings"] == {"window": 64, "order": "input"}
 
 
 def test_a_time_limit_commits_and_exits_75(longhaul_fake, tmp_path):
