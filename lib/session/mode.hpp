@@ -49,7 +49,7 @@ struct RunFacts {
   std::string continuing;
   // SHA-256 of the source files, where they were found before: this run does not read all of them.
   std::optional<std::vector<std::string>> sha256;
-  std::optional<ExitCode> nothing_to_do;  // from the start, and the reason was said
+  bool nothing_to_do = false;  // from the start: already_finished() says why
 };
 
 class Mode {

@@ -92,8 +92,7 @@ ExitCode PlainMode::already_finished(const encode::EncoderCard& card) {
     throw Error(error.code(), error.what(),
                 error.remedy() + ", or give --update, which computes only what is new");
   }
-  host_.log.info(path_ + " is complete: nothing to do");
-  return finished_code(*directory_->state());
+  return tell_finished(path_, *directory_->state(), path_, host_.log);
 }
 
 void PlainMode::require_same_settings(const nlohmann::json& fingerprint) {

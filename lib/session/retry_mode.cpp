@@ -78,7 +78,12 @@ class RetryMode : public Mode {
   const RunFacts& facts() const override { return facts_; }
   store::StoreDirectory* directory() override { return directory_.get(); }
   const std::optional<RunBegin>& follows() const override { return follows_; }
-  ExitCode already_finished(const encode::EncoderCard&) override {
+  ExitCode already_finished(const encode::EncoderCard& card) override {
+    if (facts_.nothing_to_do) {
+      require_finished_input(config_, card, finished(), config_.output, host_);
+      host_.log.info(config_.output + " has no rejected row: nothing to retry");
+      return finished_code(finished());
+    }
     const ExitCode code = finished_code(*directory_->state());
     deliver();
     return code;
@@ -88,9 +93,11 @@ class RetryMode : public Mode {
     for (json* settings : {&follows_->fingerprint, &follows_->retry->settings}) {
       (*settings)["window-overlap"] = fingerprint.value("window-overlap", json());
     }
-    require_one_way_with_long_records();
+    if (!facts_.nothing_to_do) {
+      require_one_way_with_long_records();
+    }
     require_same_fingerprint(follows_->fingerprint, fingerprint, config_.output);
-    if (!directory_) {
+    if (!directory_ && !facts_.nothing_to_do) {
       open_retry();
     }
   }
@@ -171,10 +178,7 @@ void RetryMode::describe() {
   facts_.beginning =
       "retrying " + format_count(rejected()) + " rejected records of " + config_.output;
   facts_.continuing = "continuing the retry of " + config_.output;
-  if (rejected() == 0) {
-    host_.log.info(config_.output + " has no rejected row: nothing to retry");
-    facts_.nothing_to_do = finished_code(finished());
-  }
+  facts_.nothing_to_do = rejected() == 0;
 }
 
 void RetryMode::look_at(const input::RecordReader& whole,

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "domain/counters.hpp"
+#include "session/mode.hpp"
 
 namespace longhaul::session {
 namespace {
@@ -47,6 +49,18 @@ std::optional<std::string> completed_error(ExitCode code, const Counters& counte
   return (counters.rejected == counters.records ? "every record was rejected"
                                                 : "more records are rejected than allowed") +
          more;
+}
+
+ExitCode tell_finished(const std::string& name, const store::StoreState& state,
+                       const std::string& output, Log& log) {
+  log.info(printable(name, 400) + " is complete: nothing to do");
+  const ExitCode code = finished_code(state);
+  const Counters counters =
+      state.progress ? counters_from_json(state.progress->counters) : Counters{};
+  if (const auto why = completed_error(code, counters, printable(output, 400))) {
+    log.error(*why);
+  }
+  return code;
 }
 
 nlohmann::json describe_timings(const run::RunReport& report) {

@@ -8,8 +8,10 @@
 #include <string>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "encode/card.hpp"
 #include "run/pipeline.hpp"
+#include "store/embedding_store.hpp"
 
 namespace longhaul::session {
 
@@ -19,6 +21,11 @@ ExitCode completed_code(const Counters& counters, bool reject_limit_given);
 // What makes such a run, in the directory `output`, a failure; none for 0 and 3.
 std::optional<std::string> completed_error(ExitCode code, const Counters& counters,
                                            const std::string& output);
+
+// Says of a run that was complete before this start that there is nothing to do, and once more what
+// makes it a failure. Its exit code.
+ExitCode tell_finished(const std::string& name, const store::StoreState& state,
+                       const std::string& output, Log& log);
 
 // Rates, idle shares, padding: the "timings" of a session.
 nlohmann::json describe_timings(const run::RunReport& report);

@@ -48,10 +48,10 @@ class Session {
   // Cheap failures come first. Gives a code where there is nothing to embed.
   std::optional<ExitCode> prepare() {
     mode_ = make_mode(config_, host_, request_.continuation);
-    if (mode_->facts().nothing_to_do) {
-      return mode_->facts().nothing_to_do;
-    }
     read_card();
+    if (mode_->facts().nothing_to_do) {
+      return mode_->already_finished(model_.card);
+    }
     if (mode_->directory()->state() && mode_->directory()->state()->finish) {
       return mode_->already_finished(model_.card);
     }

@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "session/plain_mode.hpp"
 #include "session/run_identity.hpp"
+#include "session/run_report.hpp"
 #include "session/session_checks.hpp"
 #include "session/shard_choices.hpp"
 #include "session/shard_index.hpp"
@@ -53,8 +54,7 @@ class ShardMode : public Mode {
   ExitCode already_finished(const encode::EncoderCard& card) override {
     require_finished_input(config_, card, *directory_->state(), facts_.path, host_,
                            [this](auto whole) { return divided(std::move(whole)); });
-    host_.log.info(name() + " is complete: nothing to do");
-    return finished_code(*directory_->state());
+    return tell_finished(name(), *directory_->state(), facts_.path, host_.log);
   }
 
   void require_same_settings(const json& fingerprint) override {

@@ -236,6 +236,25 @@ TEST_CASE("a retry of nothing does nothing", "[session]") {
   CHECK(scene.run().code == ExitCode::kDone);
   CHECK(scene.encoders == 0);
   CHECK(scene.said("nothing to retry"));
+  // Not even of another input, or with other settings.
+  scene.config.pooling = Pooling::kMax;
+  CHECK(scene.failure().code() == ExitCode::kMismatch);
+  scene.config.pooling.reset();
+  scene.records[40].payload += "A";
+  CHECK(scene.failure().code() == ExitCode::kMismatch);
+}
+
+TEST_CASE("a finished run whose records were all rejected says so again", "[session]") {
+  Scene scene;
+  for (Record& record : scene.records) {
+    record.payload = "MK?L";
+  }
+  CHECK(scene.run().code == ExitCode::kBadData);
+  CHECK(scene.run().code == ExitCode::kBadData);
+  CHECK(scene.said("nothing to do"));
+  CHECK(std::ranges::count_if(scene.log.lines, [](const auto& line) {
+          return line.second.find("every record was rejected") != std::string::npos;
+        }) == 2);
 }
 
 TEST_CASE("only a complete output is retried", "[session]") {
