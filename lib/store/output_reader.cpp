@@ -9,6 +9,7 @@
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "store/npy.hpp"
+#include "store/record_csv.hpp"
 #include "store/store_directory.hpp"
 
 namespace longhaul::store {
@@ -16,7 +17,8 @@ namespace longhaul::store {
 OutputReader::OutputReader(Files& files, std::string path, JournalFile journal, std::string remedy)
     : files_(files), path_(std::move(path)), remedy_(std::move(remedy)) {
   if (files.kind(path_) != PathKind::kDirectory) {
-    throw Error(ExitCode::kIo, printable(path_, 400) + " is not a directory");
+    throw Error(ExitCode::kIo, printable(path_, 400) + " is not a directory",
+                "name the --output of a longhaul embed run");
   }
   const bool there = has(store_files::kJournal);
   if (journal == JournalFile::kRequired && !is_output_directory(files, path_)) {
@@ -123,8 +125,10 @@ RecordCursor OutputReader::records() const {
     const nlohmann::json& begin = claims_->run.begin;
     rows = begin.contains("shard") || begin.contains("retry") ? Rows::kSelected : Rows::kAll;
   }
-  return {open_own_table(files_, path_of(store_files::kRecords), remedy_, limit), layout(), rows,
-          remedy_};
+  const std::string path = path_of(store_files::kRecords);
+  return {limit == 0U ? open_empty_table(records_header(layout()), path, remedy_)
+                      : open_own_table(files_, path, remedy_, limit),
+          layout(), rows, remedy_};
 }
 
 RejectCursor OutputReader::rejects() const {
@@ -132,7 +136,10 @@ RejectCursor OutputReader::rejects() const {
   if (limited()) {
     limit = claims_->claims.rejects_bytes;
   }
-  return {open_own_table(files_, path_of(store_files::kRejects), remedy_, limit), remedy_};
+  const std::string path = path_of(store_files::kRejects);
+  return {limit == 0U ? open_empty_table(rejects_header(), path, remedy_)
+                      : open_own_table(files_, path, remedy_, limit),
+          remedy_};
 }
 
 std::string OutputReader::array_path(const OutputSpec& output) const {

@@ -74,6 +74,23 @@ class OwnLines : public CsvLines {
   std::uint64_t number_ = 0;
 };
 
+class HeaderLine : public CsvLines {
+ public:
+  explicit HeaderLine(std::string header) : header_(std::move(header)) {
+    if (header_.ends_with('\n')) {
+      header_.pop_back();
+    }
+  }
+  bool next(CsvLine& line) override {
+    line = {header_, "\n", 1};
+    return !std::exchange(given_, true);
+  }
+
+ private:
+  std::string header_;
+  bool given_ = false;
+};
+
 template <typename Number>
 bool read_number(std::string_view text, Number& number) {
   const std::optional<std::uint64_t> value = parse_count(text);
@@ -95,6 +112,10 @@ CsvReader open_own_table(Files& files, const std::string& path, const std::strin
   return open_in_chunks(files, path, remedy,
                         limit.value_or(std::numeric_limits<std::uint64_t>::max()),
                         std::size_t{256} << 10);
+}
+
+CsvReader open_empty_table(std::string header, const std::string& path, const std::string& remedy) {
+  return CsvReader(std::make_unique<HeaderLine>(std::move(header)), path, remedy);
 }
 
 CsvReader open_in_chunks(Files& files, const std::string& path, const std::string& remedy,

@@ -21,6 +21,10 @@ namespace longhaul::store {
 CsvReader open_own_table(Files& files, const std::string& path, const std::string& remedy,
                          std::optional<std::uint64_t> limit = std::nullopt);
 
+// One of which nothing is claimed yet, whose file may not even have its header: `header` and no
+// row.
+CsvReader open_empty_table(std::string header, const std::string& path, const std::string& remedy);
+
 // Which records a directory holds: all of its input, so that row i is record i; or a selection of
 // them, in their order, as a retry's directory does.
 enum class Rows { kAll, kSelected };
