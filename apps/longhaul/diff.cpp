@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "command.hpp"
 #include "diff_report.hpp"
+#include "number_checks.hpp"
 #include "store/checked_rows.hpp"
 #include "store/shards.hpp"
 #include "terminal_text.hpp"
@@ -92,7 +93,7 @@ void add_diff(CLI::App& app, Context& context) {
                    "greatest difference of a number that still counts as equal, in proportion to "
                    "the greatest of A's vector where that exceeds 1 (default: the same bits)")
       ->type_name("T")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from(0));
   command
       ->add_option("--array", options->settings.arrays,
                    "compare only this array, such as embeddings or tokens; may be given several "
@@ -102,13 +103,15 @@ void add_diff(CLI::App& app, Context& context) {
       ->add_option("--worst", options->settings.worst,
                    "how many of the pairs that are farthest apart are listed (default: 10)")
       ->type_name("N")
-      ->check(CLI::Range(0, 10000));
+      ->check(whole_number(0, 10'000));
   command
       ->add_option("--sample", options->settings.sample,
                    "rows whose 10 nearest neighbours among each other are compared (default: 1000)")
       ->type_name("N")
-      ->check(CLI::Range(0, 10000));
-  command->add_option("--seed", options->settings.seed, "choice of the sample")->type_name("N");
+      ->check(whole_number(0, 10'000));
+  command->add_option("--seed", options->settings.seed, "choice of the sample")
+      ->type_name("N")
+      ->check(whole_number());
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options, &context] {
     context.chosen = [options, &context] {

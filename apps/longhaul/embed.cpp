@@ -15,6 +15,7 @@
 #include "embed_processes.hpp"
 #include "metrics_file.hpp"
 #include "own_flags.hpp"
+#include "path_checks.hpp"
 #include "progress.hpp"
 #include "recycle.hpp"
 #include "registry.hpp"
@@ -178,6 +179,9 @@ ExitCode embed(const ConfigOptions& options, Context& context) {
   std::optional<std::string> started_in;
   if (!options.print_config) {
     started_in = enter_recorded_directory(resolved, options);
+  }
+  if (!options.print_config && !share) {
+    require_apart(config);
   }
   // It outlives this function, so that what main() says of a failure is in the log file too.
   context.console = std::make_unique<Console>(

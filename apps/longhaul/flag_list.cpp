@@ -17,8 +17,9 @@ std::vector<std::string> literal_words(const std::string& value_name) {
   for (std::size_t at = 0; at <= value_name.size();) {
     const std::size_t end = std::min(value_name.find('|', at), value_name.size());
     const std::string part = value_name.substr(at, end - at);
-    if (!part.empty() &&
-        std::all_of(part.begin(), part.end(), [](char c) { return c >= 'a' && c <= 'z'; })) {
+    if (!part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
+          return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        })) {
       words.push_back(part);
     }
     at = end + 1;

@@ -1,7 +1,9 @@
 #include "metrics_file.hpp"
 
+#include <array>
 #include <utility>
 
+#include "base/own_file.hpp"
 #include "base/text.hpp"
 
 namespace longhaul::app {
@@ -21,6 +23,7 @@ MetricsFile::MetricsFile(Files& files, Log& log, std::string path, std::string o
       path_(std::move(path)),
       output_(std::move(output)),
       written_(std::chrono::steady_clock::now()) {
+  require_own_file(files_, path_, std::array{kMetricsBeginning}, "metrics file of longhaul");
   try {
     write_atomically(files_, path_, text(std::nullopt));
   } catch (const Error& error) {

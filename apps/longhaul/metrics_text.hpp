@@ -4,11 +4,15 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "progress_text.hpp"
 
 namespace longhaul::app {
+
+// How every such text begins.
+inline constexpr std::string_view kMetricsBeginning = "# HELP longhaul_";
 
 struct MetricsState {
   std::string output;                 // label of every sample

@@ -11,6 +11,8 @@
 #include "config_options.hpp"
 #include "console.hpp"
 #include "launch/process_plan.hpp"
+#include "number_checks.hpp"
+#include "path_checks.hpp"
 #include "plan_report.hpp"
 #include "registry.hpp"
 #include "run_environment.hpp"
@@ -124,6 +126,9 @@ ExitCode tell_plan(const PlanOptions& options, const config::RunConfig& config,
 ExitCode plan(const PlanOptions& options, Context& context) {
   const config::ResolvedConfig resolved = resolve_options(options.config, context.environment);
   const config::RunConfig& config = resolved.config;
+  if (!options.config.print_config) {
+    require_apart(config);
+  }
   context.console =
       std::make_unique<Console>(ConsoleSettings{config.log_level, config.log_file, config.quiet});
   Console& console = *context.console;
@@ -159,7 +164,7 @@ void add_plan(CLI::App& app, Context& context) {
       "plan", "What a run will need and take, before it starts; an index for shards");
   command->add_option("--shards", options->shards, "tell the time of each of N shards")
       ->type_name("N")
-      ->check(CLI::Range(1U, kMostShards));
+      ->check(whole_number(1, kMostShards));
   command->add_flag("--index", options->index,
                     "write OUT/index.jsonl instead: shards in OUT then read only their own parts "
                     "of the input, stretches of 4,096 records, each checked against the index");

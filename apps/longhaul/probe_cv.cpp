@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/text.hpp"
+#include "number_checks.hpp"
 #include "probe_options.hpp"
 #include "score/cross_validation.hpp"
 #include "score/fold_file.hpp"
@@ -199,7 +200,7 @@ json describe(const CvOptions& options, const score::RunDirectory& run, const sc
 void write_predictions(Files& files, const CvOptions& options, const score::RunDirectory& run,
                        const score::Dataset& data, const score::CrossValidation& result,
                        const std::vector<std::uint32_t>& folds) {
-  std::string text = "row,id,fold,label,score,prediction\n";
+  std::string text(kCvHeader);
   for (std::size_t i = 0; i < data.rows.size(); ++i) {
     text += std::to_string(data.rows[i]) + ',' + csv_field(run.id(data.rows[i])) + ',' +
             std::to_string(folds[i]) + ',' + std::to_string(int{data.labels[i]}) + ',' +
@@ -213,6 +214,9 @@ ExitCode cross_validate_run(const CvOptions& options, std::size_t columns) {
     throw Error(ExitCode::kUsage, "-C must be greater than 0", "1 is the default");
   }
   const auto files = posix_files();
+  if (!options.predictions.empty()) {
+    require_own_predictions(*files, options.predictions);
+  }
   score::RunDirectory run(*files, options.run);
   const score::Dataset data = load_training_set(run, options.labels);
   const std::vector<std::uint32_t> folds = assign_folds(options, run, data);
@@ -245,16 +249,24 @@ void add_probe_cv(CLI::App& probe, Context& context) {
                    "how many stratified folds, or a CSV file with columns row (or id) and fold; "
                    "default: 10")
       ->type_name("N|FILE");
-  command->add_option("--seed", options->seed,
-                      "of the shuffle; folds are scikit-learn's StratifiedKFold; default: 42");
+  command
+      ->add_option("--seed", options->seed,
+                   "of the shuffle; folds are scikit-learn's StratifiedKFold; default: 42")
+      ->type_name("N")
+      ->check(whole_number(0, 4'294'967'295));
   command
       ->add_option("--group", options->group,
                    "never part records with the same sequence, or with the same value of a kept "
                    "column")
       ->type_name("sequence|COLUMN");
-  command->add_option("-C", options->c, "inverse strength of the penalty; default: 1");
-  command->add_option("--threshold", options->threshold,
-                      "a score strictly above it is called positive; default: 0.5");
+  command->add_option("-C", options->c, "inverse strength of the penalty; default: 1")
+      ->type_name("C")
+      ->check(any_number());
+  command
+      ->add_option("--threshold", options->threshold,
+                   "a score strictly above it is called positive; default: 0.5")
+      ->type_name("P")
+      ->check(any_number());
   command
       ->add_option("-o,--output", options->predictions,
                    "write each record's score by the model that has not seen it")

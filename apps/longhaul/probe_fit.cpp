@@ -6,6 +6,7 @@
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "number_checks.hpp"
 #include "probe_options.hpp"
 #include "score/head.hpp"
 #include "score/logistic.hpp"
@@ -58,6 +59,7 @@ ExitCode fit(const FitOptions& options) {
     throw Error(ExitCode::kUsage, "-C must be greater than 0", "1 is the default");
   }
   const auto files = posix_files();
+  score::require_own_head(*files, options.head);
   score::RunDirectory run(*files, options.run);
   const score::Dataset data = load_training_set(run, options.labels);
   const score::LogisticModel model = fit_logistic(data.view(), data.labels, {.c = options.c});
@@ -101,7 +103,9 @@ void add_probe_fit(CLI::App& probe, Context& context) {
       ->required();
   add_label_options(*command, options->labels);
   add_skip_unlabelled(*command, options->labels);
-  command->add_option("-C", options->c, "inverse strength of the penalty; default: 1");
+  command->add_option("-C", options->c, "inverse strength of the penalty; default: 1")
+      ->type_name("C")
+      ->check(any_number());
   command->add_flag("--json", options->json, "one JSON summary on standard output");
   command->callback([options, &context] { context.chosen = [options] { return fit(*options); }; });
 }

@@ -1,7 +1,9 @@
 // Where the labels of a probe come from.
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/own_file.hpp"
 #include "base/text.hpp"
 #include "config/run_config.hpp"
 #include "probe_options.hpp"
@@ -61,6 +63,11 @@ score::Labels find_labels(const score::RunDirectory& run, const LabelOptions& op
     return *std::move(kept);
   }
   return labels_from_recorded_input(run, options.column);
+}
+
+void require_own_predictions(Files& files, const std::string& path) {
+  require_own_file(files, path, std::array{kCvHeader, kLabelledHeader, kPredictionHeader},
+                   "file of predictions");
 }
 
 }  // namespace longhaul::app

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/files.hpp"
 #include "command.hpp"
@@ -34,6 +35,13 @@ void warn(const std::string& message);
 void say(const std::string& message);
 // Names what was left out, if anything was.
 void say_left_out(const score::UnusedRows& left_out, const score::RunDirectory& run);
+
+// The first lines of predictions: of cross-validation, beside labels, and without.
+inline constexpr std::string_view kCvHeader = "row,id,fold,label,score,prediction\n";
+inline constexpr std::string_view kLabelledHeader = "row,id,label,score,prediction\n";
+inline constexpr std::string_view kPredictionHeader = "row,id,score,prediction\n";
+// Throws Error(kUsage) where something else is at the place of predictions to be written.
+void require_own_predictions(Files& files, const std::string& path);
 
 // 0.1 as "0.1": the shortest text that reads back as the same number.
 std::string shortest(double value);

@@ -6,6 +6,7 @@
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "number_checks.hpp"
 #include "probe_options.hpp"
 #include "score/head.hpp"
 #include "score/logistic.hpp"
@@ -78,6 +79,7 @@ std::optional<score::Labels> known_truth(const PredictOptions& options,
 
 ExitCode predict(const PredictOptions& options) {
   const auto files = posix_files();
+  require_own_predictions(*files, options.output);
   const score::Head head = score::read_head(*files, options.head);
   score::RunDirectory run(*files, options.run);
   check_match(*files, options, head, run);
@@ -90,7 +92,7 @@ ExitCode predict(const PredictOptions& options) {
     throw Error(ExitCode::kBadData, options.run + " holds no vector: every record was rejected",
                 "see its rejects.csv");
   }
-  std::string text = truth ? "row,id,label,score,prediction\n" : "row,id,score,prediction\n";
+  std::string text(truth ? kLabelledHeader : kPredictionHeader);
   std::size_t called = 0;
   for (std::size_t start = 0; start < rows.size(); start += kBlockRows) {
     const auto block = std::span(rows).subspan(start, std::min(kBlockRows, rows.size() - start));
@@ -138,8 +140,11 @@ void add_probe_predict(CLI::App& probe, Context& context) {
       ->type_name("PREDICTIONS.csv")
       ->required();
   add_label_options(*command, options->labels);
-  command->add_option("--threshold", options->threshold,
-                      "a score strictly above it is called positive; default: 0.5");
+  command
+      ->add_option("--threshold", options->threshold,
+                   "a score strictly above it is called positive; default: 0.5")
+      ->type_name("P")
+      ->check(any_number());
   command->add_flag("--allow-mismatch", options->allow_mismatch,
                     "score embeddings of another model or pooling than the head's");
   command->add_flag("--json", options->json, "one JSON summary on standard output");

@@ -21,6 +21,7 @@
 #include "encode/contract.hpp"
 #include "input/input_digest.hpp"
 #include "input/selected_reader.hpp"
+#include "number_checks.hpp"
 #include "process_setup.hpp"
 #include "registry.hpp"
 #include "replay_paths.hpp"
@@ -286,8 +287,11 @@ void add_verify(CLI::App& app, Context& context) {
   command
       ->add_option("--recompute", options->recompute,
                    "embed N random rows again, each alone, and compare")
-      ->type_name("N");
-  command->add_option("--seed", options->seed, "choice of the recomputed rows")->type_name("N");
+      ->type_name("N")
+      ->check(whole_number());
+  command->add_option("--seed", options->seed, "choice of the recomputed rows")
+      ->type_name("N")
+      ->check(whole_number());
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options, &context] {
     context.chosen = [options, &context] {

@@ -24,6 +24,8 @@ std::string remedy_of(int code) {
   switch (code) {
     case ELOOP:
       return "a link there leads back to itself: remove it, or name another path";
+    case ENOENT:
+      return "check the path: it is not there, or a folder of it is not";
     case ENOTDIR:
       return "a part of this path is a file: name another path";
     case ENAMETOOLONG:

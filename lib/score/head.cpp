@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/hash.hpp"
+#include "base/text.hpp"
 #include "score/npy.hpp"
 #include "score/npz.hpp"
 
@@ -91,6 +92,25 @@ Head read_head(Files& files, const std::string& path) {
                 "fit the head again, or remove the JSON file to use the head without provenance");
   }
   return head;
+}
+
+void require_own_head(Files& files, const std::string& path) {
+  const std::string told = provenance_path(path);
+  if (!files.exists(path) && !files.exists(told)) {
+    return;
+  }
+  // A kill between the two files leaves a new provenance beside an old archive.
+  if (files.kind(path) != PathKind::kDirectory && files.kind(told) == PathKind::kFile) {
+    const nlohmann::json provenance =
+        nlohmann::json::parse(read_text(files, told), nullptr, /*allow_exceptions=*/false);
+    if (provenance.is_object() && provenance.contains("head")) {
+      return;
+    }
+  }
+  throw Error(ExitCode::kUsage,
+              printable(files.exists(path) ? path : told, 400) +
+                  " is there already, and is no head of longhaul probe fit",
+              "name another with --output, or remove it");
 }
 
 void write_head(Files& files, const std::string& path, const Head& head) {

@@ -23,6 +23,8 @@ struct Head {
 };
 
 Head read_head(Files& files, const std::string& path);
+// Throws Error(kUsage) where one of both files is there and they are no head of a probe.
+void require_own_head(Files& files, const std::string& path);
 // Both files, the archive last: a head never lacks the provenance it was written with.
 void write_head(Files& files, const std::string& path, const Head& head);
 

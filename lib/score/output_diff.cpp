@@ -44,25 +44,6 @@ std::string shape_of(const OutputSpec& spec) {
          format_count(spec.dimension) + " numbers";
 }
 
-// The rows of one output against its checksums, all arrays together, as they were summed.
-class Checksums {
- public:
-  explicit Checksums(const OutputReader& output) {
-    // Of files that were copied without their journal nobody knows which arrays were summed.
-    if (!output.claims() || !output.has(store::store_files::kChecksums)) {
-      return;
-    }
-    sums_.emplace(output.checksums());
-    arrays_ = output.arrays();
-  }
-
-  bool matches(std::uint64_t row) { return !sums_ || !fault_of_row(arrays_, *sums_, row); }
-
- private:
-  std::vector<ArrayReader> arrays_;
-  std::optional<store::ChecksumReader> sums_;
-};
-
 class Comparison {
  public:
   Comparison(const OutputReader& a, const OutputReader& b, const DiffSettings& settings)
@@ -133,15 +114,15 @@ class Comparison {
   }
 
   void first_look() {
-    Checksums sums_a(a_);
-    Checksums sums_b(b_);
+    store::RowSums sums_a(a_);
+    store::RowSums sums_b(b_);
     for (std::uint64_t place = 0; place < diff_.rows.places(); ++place) {
       if (!diff_.rows.usable(place)) {
         continue;
       }
       const JoinedRows::Pair pair = diff_.rows.pair(place);
-      const bool good_a = sums_a.matches(pair.a);
-      const bool good_b = sums_b.matches(pair.b);
+      const bool good_a = !sums_a.fault(pair.a);
+      const bool good_b = !sums_b.fault(pair.b);
       if (!good_a || !good_b) {
         good_a ? void() : diff_.damaged_a.add(pair.a);
         good_b ? void() : diff_.damaged_b.add(pair.b);

@@ -20,17 +20,19 @@ store::OutputReader open_finished(Files& files, const std::string& path) {
   }
   const auto has = [&](const char* name) { return files.exists(store::path_in(path, name)); };
   const bool begun = has(store::store_files::kJournal);
-  if (!has(store::store_files::kReport) || (!begun && !has(store::store_files::kEmbeddings))) {
-    throw Error(ExitCode::kBadData,
-                path + (begun ? " holds a run that is not finished"
-                              : " is not an output directory of longhaul embed"),
-                begun ? "give the same embed command again: it continues"
-                      : "name the --output of a longhaul embed run");
+  const bool told = has(store::store_files::kReport);
+  if (!begun && !(told && has(store::store_files::kEmbeddings))) {
+    throw Error(ExitCode::kBadData, path + " is not an output directory of longhaul embed",
+                "name the --output of a longhaul embed run");
   }
   store::OutputReader output(files, path, store::OutputReader::JournalFile::kOptional, kVerify);
   if (!output.finished()) {
     throw Error(ExitCode::kBadData, path + " holds a run that is not finished",
                 "give the same embed command again: it continues");
+  }
+  if (!told) {
+    throw Error(ExitCode::kBadData, path + " has no run.json, which says what made its vectors",
+                "restore it from a copy, or embed again with --overwrite");
   }
   const std::vector<OutputSpec>& arrays = output.layout().outputs;
   if (std::none_of(arrays.begin(), arrays.end(),
@@ -47,7 +49,8 @@ store::OutputReader open_finished(Files& files, const std::string& path) {
 RunDirectory::RunDirectory(Files& files, const std::string& path)
     : files_(files),
       output_(open_finished(files, path)),
-      vectors_(output_.array(OutputSpec{}.name)) {
+      vectors_(output_.array(OutputSpec{}.name)),
+      sums_(output_) {
   report_ = output_.run();
   if (report_.empty()) {
     throw Error(ExitCode::kBadData, output_.path_of(store::store_files::kReport) + " is damaged",
@@ -119,6 +122,11 @@ std::vector<double> RunDirectory::vectors(std::span<const std::size_t> rows) {
   std::vector<double> values;
   values.reserve(rows.size() * dimension());
   for (const std::size_t row : rows) {
+    if (const std::optional<store::RowFault> fault = sums_.fault(row)) {
+      throw Error(
+          ExitCode::kBadData, printable(fault->where, 400) + ' ' + fault->what,
+          "run longhaul verify on it, and restore it from a copy or embed again with --overwrite");
+    }
     const std::span<const float> vector = vectors_.row(row);
     if (!std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); })) {
       throw Error(ExitCode::kBadData,

@@ -16,6 +16,7 @@
 #include "base/files.hpp"
 #include "domain/outcome.hpp"
 #include "store/output_reader.hpp"
+#include "store/row_sums.hpp"
 
 namespace longhaul::score {
 
@@ -40,8 +41,8 @@ class RunDirectory {
   std::optional<std::vector<std::string>> column(std::string_view name) const;
   std::vector<std::string> columns() const;
 
-  // The vectors of the given rows (ascending), row by row. One that is not finite though its record
-  // is `ok` is an Error(kBadData).
+  // The vectors of the given rows (ascending), row by row. One that does not match its checksum, or
+  // is not finite though its record is `ok`, is an Error(kBadData).
   std::vector<double> vectors(std::span<const std::size_t> rows);
 
  private:
@@ -54,6 +55,7 @@ class RunDirectory {
   std::vector<std::string> ids_;
   std::vector<Status> statuses_;
   store::ArrayReader vectors_;
+  store::RowSums sums_;
 };
 
 }  // namespace longhaul::score

@@ -24,4 +24,15 @@ std::optional<RowFault> fault_of_row(std::span<ArrayReader> arrays, ChecksumRead
   return std::nullopt;
 }
 
+RowSums::RowSums(const OutputReader& output) {
+  if (output.claims() && output.has(store_files::kChecksums)) {
+    sums_.emplace(output.checksums());
+    arrays_ = output.arrays();
+  }
+}
+
+std::optional<RowFault> RowSums::fault(std::uint64_t row) {
+  return sums_ ? fault_of_row(arrays_, *sums_, row) : std::nullopt;
+}
+
 }  // namespace longhaul::store

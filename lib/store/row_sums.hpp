@@ -6,8 +6,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "store/array_reader.hpp"
+#include "store/output_reader.hpp"
 
 namespace longhaul::store {
 
@@ -19,5 +21,17 @@ struct RowFault {
 // Nothing where the row is what was written. `arrays` are all of the output (OutputReader::arrays).
 std::optional<RowFault> fault_of_row(std::span<ArrayReader> arrays, ChecksumReader& checksums,
                                      std::uint64_t row);
+
+// The rows of an output against its checksums. Of files that were copied without their journal or
+// checksums nobody knows which arrays were summed: nothing is found there.
+class RowSums {
+ public:
+  explicit RowSums(const OutputReader& output);
+  std::optional<RowFault> fault(std::uint64_t row);
+
+ private:
+  std::vector<ArrayReader> arrays_;
+  std::optional<ChecksumReader> sums_;
+};
 
 }  // namespace longhaul::store

@@ -30,7 +30,8 @@ class Verifier {
 
   Verification run() {
     if (files_.kind(path_) != PathKind::kDirectory) {
-      throw Error(ExitCode::kIo, printable(path_, 400) + " is not a directory");
+      throw Error(ExitCode::kIo, printable(path_, 400) + " is not a directory",
+                  "name the --output of a longhaul embed run");
     }
     if (files_.locked(in(store_files::kLock))) {
       throw Error(ExitCode::kUnavailable,

@@ -1,0 +1,17 @@
+// Whether a file may be replaced. Any thread. Throws Error(kIo) for one that cannot be read.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/files.hpp"
+
+namespace longhaul {
+
+// Throws Error(kUsage) where something stands at `path` that is no `what`: neither empty nor with
+// one of `beginnings` as its first bytes.
+void require_own_file(Files& files, const std::string& path,
+                      std::span<const std::string_view> beginnings, std::string_view what);
+
+}  // namespace longhaul
