@@ -22,8 +22,7 @@ std::string format_count(std::uint64_t count);
 
 // "8G", "512MiB", "1e9", "100000": bytes. K, M, G, T are powers of 1024, with or without B or iB.
 std::optional<std::uint64_t> parse_size(std::string_view text);
-// "5s", "90", "1.5h", "10m", "2d", "250ms": without a unit, seconds. And Slurm's times with a colon
-// or a dash: "30:00" is half an hour, "4:00:00", "1-12", "1-12:00:00".
+// "5s", "90", "1.5h", "10m", "2d", "250ms": without a unit, seconds.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 // Whole decimal number, nothing before or after it.
 std::optional<std::uint64_t> parse_count(std::string_view text);
