@@ -26,6 +26,9 @@ struct Backend {
   // For `longhaul bench`: operations per second (torch/graph/product_peak.hpp).
   std::function<double(const nlohmann::json& products, const std::string& device, Dtype dtype)>
       measure_product_peak{};
+  // For `longhaul bench --profile` (torch/graph/operation_times.hpp). Empty where there are no
+  // operators to look at.
+  std::function<nlohmann::json(const std::function<void()>& work)> operation_times{};
   // For `longhaul doctor`: the name of a device that was opened and works, or an
   // Error(kUnavailable). Empty where this program has no encoder.
   std::function<std::string(const std::string& device)> try_device{};

@@ -2,6 +2,7 @@
 #include "torch/device/devices.hpp"
 #include "torch/encoder/inspect_module.hpp"
 #include "torch/encoder/torchscript_encoder.hpp"
+#include "torch/graph/operation_times.hpp"
 #include "torch/graph/product_peak.hpp"
 #include "torch/process/process_settings.hpp"
 #include "torch/search/torch_products.hpp"
@@ -20,6 +21,7 @@ Backend make_backend(device::FreedMemory freed) {
       .describe_module = &longhaul::torch_room::describe_module,
       .draft_card = &longhaul::torch_room::draft_card,
       .measure_product_peak = &longhaul::torch_room::measure_product_peak,
+      .operation_times = &longhaul::torch_room::operation_times,
       .try_device =
           [](const std::string& name) { return longhaul::torch_room::open_device(name)->name(); },
       .make_products = &longhaul::torch_room::make_products};

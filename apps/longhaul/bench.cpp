@@ -21,6 +21,7 @@
 #include "config/run_config.hpp"
 #include "config_options.hpp"
 #include "input/selected_reader.hpp"
+#include "number_checks.hpp"
 #include "registry.hpp"
 #include "run/pipeline.hpp"
 #include "run_environment.hpp"
@@ -37,9 +38,11 @@ using Clock = std::chrono::steady_clock;
 
 struct BenchOptions {
   std::string model;
-  FlagValues settings;  // those that embed has too
+  std::vector<std::string> inputs;  // whose records are taken; none: generated ones
+  FlagValues settings;              // those that embed has too
   std::uint32_t records = 256;
   std::uint32_t length = 120;
+  bool profile = false;
   bool json = false;
 };
 
@@ -93,6 +96,26 @@ class GeneratedReader : public input::RecordReader {
   std::uint64_t at_ = 0;
 };
 
+// The first records of an input.
+class FirstRecords : public input::RecordReader {
+ public:
+  FirstRecords(std::unique_ptr<input::RecordReader> input, std::uint64_t records)
+      : input_(std::move(input)), records_(records) {}
+
+  std::optional<Record> next() override {
+    return input_->position().position < records_ ? input_->next() : std::nullopt;
+  }
+  const std::vector<std::string>& kept_columns() const override { return input_->kept_columns(); }
+  input::InputPosition position() const override { return input_->position(); }
+  bool seek(const input::InputPosition& position) override { return input_->seek(position); }
+  input::InputProgress progress() const override { return input_->progress(); }
+  std::vector<input::SourceIdentity> sources() const override { return input_->sources(); }
+
+ private:
+  const std::unique_ptr<input::RecordReader> input_;
+  const std::uint64_t records_;
+};
+
 // A directory of its own under the system's for temporary files, gone with it.
 class TemporaryDirectory {
  public:
@@ -123,8 +146,9 @@ class Bench {
   Bench(const BenchOptions& options, const config::RunConfig& config, std::uint32_t threads)
       : options_(options), backend_(make_backend()), config_(config) {
     model_ = backend_.models.read_model(options.model, config.card, std::nullopt);
-    if (model_.card.modality != Modality::kSequence) {
-      throw Error(ExitCode::kUsage, "bench measures sequence models", "time images with embed");
+    if (images() && options.inputs.empty()) {
+      throw Error(ExitCode::kUsage, "bench generates sequences, and this model takes images",
+                  "name a folder of images behind the model");
     }
     NullLog log;
     const encode::EncoderOptions encoder = session::encoder_options(config_, model_.card, threads);
@@ -141,6 +165,10 @@ class Bench {
 
   json run() {
     const std::vector<std::vector<encode::HostBatch>> batches = prepare();
+    if (batches.empty()) {
+      throw Error(ExitCode::kBadData, "the input holds no record that the model takes",
+                  "see longhaul plan for what is rejected");
+    }
     encode_all(batches);  // warm: every shape has been met
     const LoopResult bare = encode_all(batches);
     const run::RunReport whole = run_whole();
@@ -160,30 +188,61 @@ class Bench {
     const double whole_rate = ratio(static_cast<double>(whole.records), whole.seconds_total);
     const double useful =
         ratio(static_cast<double>(bare.tokens) * operations_per_token, bare.seconds);
-    return {{"model", model_.card.name},
-            {"device", encoder_->device().name()},
-            {"dtype", to_string(config_.dtype)},
-            {"choices", encoder_->choices()},
-            {"batch_tokens", settings_.batch_tokens.value_or(0)},
-            {"part_tokens", settings_.parts.part_tokens},
-            {"records", bare.records},
-            {"peak_gflops", peak / 1e9},
-            {"useful_gflops", useful / 1e9},
-            {"useful_over_peak", ratio(useful, peak)},
-            {"bare_records_per_second", bare_rate},
-            {"pipeline_records_per_second", whole_rate},
-            {"pipeline_over_bare", ratio(whole_rate, bare_rate)},
-            {"padding_efficiency",
-             ratio(static_cast<double>(bare.tokens), static_cast<double>(bare.tokens_computed))},
-            {"idle_share", ratio(whole.seconds_waiting_for_input + whole.seconds_waiting_for_output,
-                                 whole.seconds_total)}};
+    json result = {
+        {"model", model_.card.name},
+        {"device", encoder_->device().name()},
+        {"dtype", to_string(config_.dtype)},
+        {"choices", encoder_->choices()},
+        {"batch_tokens", settings_.batch_tokens.value_or(0)},
+        {"part_tokens", settings_.parts.part_tokens},
+        {"records", bare.records},
+        {"bare_records_per_second", bare_rate},
+        {"pipeline_records_per_second", whole_rate},
+        {"pipeline_over_bare", ratio(whole_rate, bare_rate)},
+        {"padding_efficiency",
+         ratio(static_cast<double>(bare.tokens), static_cast<double>(bare.tokens_computed))},
+        {"idle_share", ratio(whole.seconds_waiting_for_input + whole.seconds_waiting_for_output,
+                             whole.seconds_total)}};
+    if (!images()) {  // whose tokens, and convolutions, are not told
+      result.update({{"peak_gflops", peak / 1e9},
+                     {"useful_gflops", useful / 1e9},
+                     {"useful_over_peak", ratio(useful, peak)}});
+    }
+    if (options_.profile) {
+      result["profile"] = profile(batches);
+    }
+    return result;
   }
 
  private:
+  bool images() const { return model_.card.modality == Modality::kImage; }
+
+  std::unique_ptr<input::RecordReader> records() const {
+    if (options_.inputs.empty()) {
+      return std::make_unique<GeneratedReader>(model_.card, options_);
+    }
+    return std::make_unique<FirstRecords>(make_reader(config_, model_.card, {}, nullptr),
+                                          options_.records);
+  }
+
+  // Where the bare encoder's time goes, in thread-seconds: all of its threads', whether they
+  // compute or wait.
+  json profile(const std::vector<std::vector<encode::HostBatch>>& batches) {
+    if (!backend_.operation_times || encoder_->device().kind() != device::DeviceKind::kCpu) {
+      throw Error(ExitCode::kUsage,
+                  "--profile measures operators on a CPU, where they are computed",
+                  "add --device cpu, or use the device's own profiler");
+    }
+    double seconds = 0;
+    json times = backend_.operation_times([&] { seconds = encode_all(batches).seconds; });
+    times["thread_seconds"] = seconds * encoder_->concurrency();
+    return times;
+  }
+
   // All batches of the run, cut as the pipeline cuts them.
   std::vector<std::vector<encode::HostBatch>> prepare() {
-    GeneratedReader reader(model_.card, options_);
-    run::WindowSource windows(reader, *preprocessor_, settings_.window, 0);
+    const std::unique_ptr<input::RecordReader> reader = records();
+    run::WindowSource windows(*reader, *preprocessor_, settings_.window, 0);
     const plan::BatchLimits limits{.rows = settings_.batch_rows,
                                    .tokens = settings_.batch_tokens,
                                    .budget = std::numeric_limits<double>::infinity(),
@@ -230,8 +289,7 @@ class Bench {
     const auto opened =
         store::open_store(*files, directory.path(), {.holder = "bench", .adopt = {}});
     const auto store = opened->begin({encoder_->outputs(), {}, {}}, {{"bench", true}});
-    input::SelectedReader reader(std::make_unique<GeneratedReader>(model_.card, options_),
-                                 std::make_unique<input::AllRecords>());
+    input::SelectedReader reader(records(), std::make_unique<input::AllRecords>());
     plan::MemoryGovernor governor(session::governor_settings(config_, model_.card, settings_,
                                                              device::MemoryReading(), *encoder_));
     device::LeakMonitor leaks;
@@ -261,6 +319,25 @@ void print_row(const char* name, double value, const char* unit) {
   std::cout << line.data() << '\n';
 }
 
+// Shares of the encoder's time, and of each kind its dearest operators.
+void print_profile(const json& profile) {
+  const auto all = profile.at("thread_seconds").get<double>();
+  std::cout << "\nwhere the encoder's time goes, %\n";
+  for (const json& kind : profile.at("kinds")) {
+    print_row(kind.at("kind").get<std::string>().c_str(),
+              100 * ratio(kind.at("seconds").get<double>(), all), "");
+    int shown = 0;
+    for (const json& one : profile.at("operators")) {
+      const double share = 100 * ratio(one.at("seconds").get<double>(), all);
+      if (one.at("kind") == kind.at("kind") && share >= 0.5 && ++shown <= 3) {
+        print_row(("  " + one.at("name").get<std::string>()).c_str(), share, "");
+      }
+    }
+  }
+  print_row("outside of operators",
+            100 * ratio(std::max(0.0, all - profile.at("seconds").get<double>()), all), "");
+}
+
 void print_table(const json& result, std::size_t columns) {
   const auto number = [&](const char* name) { return result.at(name).get<double>(); };
   const std::string head =
@@ -271,19 +348,25 @@ void print_table(const json& result, std::size_t columns) {
       format_count(result.at("batch_tokens").get<std::uint64_t>()) + " in hand";
   std::cout << filled(head, columns, 2, 0) << '\n'
             << filled(in_words(result.at("choices")), columns, 2, 0) << "\n\n";
-  print_row("matrix products, peak", number("peak_gflops"), "GFLOP/s");
-  print_row("encoder, useful products", number("useful_gflops"), "GFLOP/s");
-  print_row("  over the peak", number("useful_over_peak"), "");
+  if (result.contains("peak_gflops")) {
+    print_row("matrix products, peak", number("peak_gflops"), "GFLOP/s");
+    print_row("encoder, useful products", number("useful_gflops"), "GFLOP/s");
+    print_row("  over the peak", number("useful_over_peak"), "");
+  }
   print_row("bare encoder", number("bare_records_per_second"), "records/s");
   print_row("whole pipeline", number("pipeline_records_per_second"), "records/s");
   print_row("  over the bare encoder", number("pipeline_over_bare"), "");
   print_row("padding efficiency", number("padding_efficiency"), "");
   print_row("encoder idle, share of the run", number("idle_share"), "");
+  if (result.contains("profile")) {
+    print_profile(result.at("profile"));
+  }
 }
 
 ExitCode bench(const BenchOptions& options, const Context& context) {
   config::RunConfig config = config::resolve_config(options.settings, {}, std::nullopt).config;
   config.model = options.model;
+  config.inputs = options.inputs;
   config::require_one_device(config.device, "bench measures");
   config::validate_config(config);
   const std::uint32_t threads =
@@ -303,14 +386,25 @@ void add_bench(CLI::App& app, Context& context) {
   const auto options = std::make_shared<BenchOptions>();  // owned by the parser's callback
   CLI::App* command = app.add_subcommand("bench", "What this machine can do with a model");
   command->add_option("MODEL", options->model, "a TorchScript archive")->required();
+  command
+      ->add_option(
+          "INPUT", options->inputs,
+          "whose first records are taken, such as a folder of images; without it sequences "
+          "are generated")
+      ->type_name("");
   add_setting_flags(*command,
                     {"card", "device", "threads", "dtype", "batch-size", "batch-tokens",
                      "cpu-kernels", "cpu-isa", "cpu-passes"},
                     options->settings);
-  command->add_option("--records", options->records, "generated records; default 256")
-      ->check(CLI::Range(1U, 10000000U));
-  command->add_option("--length", options->length, "middle length of the records; default 120")
-      ->check(CLI::Range(1U, 100000U));
+  command->add_option("--records", options->records, "records; default 256")
+      ->type_name("N")
+      ->check(whole_number(1, 10'000'000));
+  command
+      ->add_option("--length", options->length, "middle length of generated records; default 120")
+      ->type_name("N")
+      ->check(whole_number(1, 100'000));
+  command->add_flag("--profile", options->profile,
+                    "also where a forward's time goes: products, attention, norm, copies...");
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options, &context] {
     context.chosen = [options, &context] { return bench(*options, context); };

@@ -1,6 +1,7 @@
 #include "torch/graph/fused_operators.hpp"
 
 #include <ATen/Parallel.h>
+#include <ATen/record_function.h>
 #include <torch/csrc/jit/runtime/custom_operator.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
@@ -142,6 +143,7 @@ kernels::Isa pop_isa(Stack& stack) {
 }
 
 void run_rotation(Stack& stack) {
+  RECORD_FUNCTION("longhaul::rotation", c10::ArrayRef<const c10::IValue>{});
   const kernels::Isa isa = pop_isa(stack);
   const at::Tensor sin = torch::jit::pop(stack).toTensor();
   const at::Tensor cos = torch::jit::pop(stack).toTensor();
@@ -150,6 +152,7 @@ void run_rotation(Stack& stack) {
 }
 
 void run_linear(Stack& stack) {
+  RECORD_FUNCTION("longhaul::linear", c10::ArrayRef<const c10::IValue>{});
   OptionalTensor other = torch::jit::pop(stack).toOptional<at::Tensor>();
   const std::string activation = torch::jit::pop(stack).toStringRef();
   const OptionalTensor bias = torch::jit::pop(stack).toOptional<at::Tensor>();
@@ -159,6 +162,7 @@ void run_linear(Stack& stack) {
 }
 
 void run_attention(Stack& stack) {
+  RECORD_FUNCTION("longhaul::attention", c10::ArrayRef<const c10::IValue>{});
   const kernels::Isa isa = pop_isa(stack);
   const auto scale = torch::jit::pop(stack).toOptional<double>();
   const OptionalTensor mask = torch::jit::pop(stack).toOptional<at::Tensor>();

@@ -1,5 +1,6 @@
 #include "torch/graph/packed_convolution.hpp"
 
+#include <ATen/record_function.h>
 #include <torch/csrc/jit/runtime/custom_operator.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
@@ -44,6 +45,7 @@ bool has_result_shape(const at::Tensor& other, const at::Tensor& input, const at
 }
 
 void run_convolution(Stack& stack) {
+  RECORD_FUNCTION("longhaul::convolution", c10::ArrayRef<const c10::IValue>{});
   const OptionalTensor other = torch::jit::pop(stack).toOptional<at::Tensor>();
   const std::string activation = torch::jit::pop(stack).toStringRef();
   ConvolutionSteps steps;
