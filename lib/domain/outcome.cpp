@@ -36,7 +36,8 @@ constexpr std::array kReasons{
     ReasonText{Reason::kUnreadable, "unreadable", "check that the file exists and may be read"},
     ReasonText{Reason::kOutOfMemory, "out_of_memory",
                "use --retry-rejects on a machine with more memory"},
-    ReasonText{Reason::kNotFinite, "not_finite", "use --dtype fp32, or check the model"},
+    ReasonText{Reason::kNotFinite, "not_finite",
+               "check the model; what fp16 files cannot hold, --output-dtype fp32 may"},
 };
 
 const ReasonText& text_of(Reason reason) {

@@ -19,7 +19,7 @@ void FiniteShare::add(std::uint64_t records, std::uint64_t not_finite) {
     throw Error(ExitCode::kBadData,
                 format_count(not_finite_) + " of " + format_count(records_) +
                     " vectors are not finite: the device or the model is at fault",
-                "use --dtype fp32 or another --device");
+                "check the model, or use another --device");
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "base/text.hpp"
 #include "device/leak_monitor.hpp"
 #include "encode/outputs.hpp"
+#include "input/byte_source.hpp"
 #include "session/auto_settings.hpp"
 #include "session/disk_space.hpp"
 #include "session/encoder_options.hpp"
@@ -301,10 +303,27 @@ class Session {
         warning && mode_->facts().whole) {
       host_.log.warning(*warning);
     }
+    tell_changed_input();
     if (const auto why = completed_error(conclusion.code, done.counters, mode_->facts().output)) {
       host_.log.error(*why);
     }
     return end(conclusion.code);
+  }
+
+  // What was read of such a file may be of its content before or after.
+  void tell_changed_input() const {
+    for (const input::SourceIdentity& source : input_.sources) {
+      std::error_code error;
+      if (!source.regular || !std::filesystem::exists(source.path, error)) {
+        continue;
+      }
+      const input::SourceIdentity now = input::identify_source(source.path);
+      if (now.size != source.size || now.modified_ns != source.modified_ns) {
+        host_.log.warning(printable(source.path, 400) +
+                          " changed while it was read; when it stays as it is, embed it again with "
+                          "--overwrite");
+      }
+    }
   }
 
   SessionEnd interrupted(const run::RunReport& done) {

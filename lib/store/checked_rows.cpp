@@ -60,6 +60,18 @@ OutputReader open_finished(Files& files, const std::string& path) {
     throw Error(ExitCode::kInterrupted, printable(path, 400) + " holds a run that is not finished",
                 "give its embed command again, then this one");
   }
+  std::vector<std::string> needed{store_files::kReport, store_files::kChecksums};
+  for (const OutputSpec& array : output.layout().outputs) {
+    needed.push_back(array_file(array));
+    if (array.kind == ArrayKind::kTokens) {
+      needed.push_back(offsets_file(array));
+    }
+  }
+  for (const std::string& name : needed) {
+    if (!output.has(name)) {
+      damaged(output.path_of(name), "is missing");
+    }
+  }
   Verification tables;
   verify_tables(files, output, tables);
   if (!tables.good()) {

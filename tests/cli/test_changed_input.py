@@ -363,3 +363,24 @@ def test_the_time_of_a_file_s_entry_is_recorded(run):
     assert run.finish(out, [source]).code == 0
     begin = next(line for line in journal(out) if line["kind"] == "begin")
     assert begin["run"]["inputs"][0]["changed_ns"] == source.stat().st_ctime_ns
+
+
+def test_an_input_that_changes_while_it_is_read_is_told(run):
+    source, out = run.folder / "in.csv", run.folder / "out"
+    source.write_text(text_of("csv", sequences(150)))
+    command = [str(run.fake.path), *map(str, run.command(out, [source]))]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               text=True)
+    deadline = time.monotonic() + 60
+    while not (out / "journal.jsonl").exists() or sum(committed(out)) == 0:
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    with open(source, "a") as file:
+        file.write("late,MKLV\n")
+    told = " ".join(process.communicate(timeout=60)[1].split())
+    assert process.returncode == 0, told
+    assert f"{source} changed while it was read" in told
+    again = run.finish(out, [source])
+    assert again.code == 73 and "it goes on with late" in again.err, again
+    done = run.finish(out, [source], "--overwrite")
+    assert done.code == 0 and "changed while" not in done.err, done

@@ -141,3 +141,17 @@ def test_a_probe_reads_what_was_written(t):
 def test_a_number_that_a_flag_does_not_take_says_what_it_takes(t, words, allowed):
     line = t.fails(2, "", *words)
     assert f"'{words[-1]}' is not {allowed}" in line, line
+
+
+@pytest.mark.parametrize("name", ["run.json", "checksums.npy", "embeddings.npy", "records.csv",
+                                  "rejects.csv"])
+def test_a_file_that_is_missing_from_an_output_is_named(t, name):
+    t.works(*t.embed())
+    kept = (t.out / name).read_bytes()
+    (t.out / name).unlink()
+    for command in (["export", t.out, "--to", "parquet", "-o", t.folder / "v.parquet"],
+                    ["neighbours", t.out, "-k", 2, "-o", t.folder / "n.csv"]):
+        line = t.fails(65, "restore it from a copy or embed again with --overwrite", *command)
+        assert f"{name} is missing" in line, line
+    (t.out / name).write_bytes(kept)
+    t.works("neighbours", t.out, "-k", 2, "-o", t.folder / "n.csv")
