@@ -59,11 +59,17 @@ void require_database_uri(const std::string& uri) {
     throw Error(ExitCode::kUsage, "--to is no address of a PostgreSQL database",
                 "write it as postgresql://USER@HOST/DATABASE");
   }
+  const std::string_view whole = rest;
   const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
   std::string_view authority = rest.substr(0, end);
   rest.remove_prefix(end);
   const std::string_view path = rest.substr(0, std::min(rest.find('?'), rest.size()));
   const std::string_view query = rest.substr(path.size());
+  // libpq takes what stands before the first @ for a user, also where that is behind a ?.
+  if (const std::size_t first = whole.find_first_of("@/");
+      first > end && first < whole.size() && whole[first] == '@') {
+    ambiguous();
+  }
   const std::size_t at = authority.find('@');
   if (at != std::string_view::npos) {
     const std::string_view user = authority.substr(0, at);

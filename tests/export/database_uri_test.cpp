@@ -13,6 +13,7 @@ TEST_CASE("an address that reads in one way only is taken") {
       "postgresql://me:pass%40word@host:5433/db?sslmode=require", "postgresql://me:@host",
       "postgresql://me@[2001:db8::1]:5432/db", "postgresql://a:1,b:2/db?target_session_attrs=any",
       "postgresql:///db?host=/tmp/a@b&port=5", "postgresql://%2Fvar%2Flib/db",
+      "postgresql://?host=/tmp/a@b", "postgresql://me@host?password=p@ss",
       "postgresql://me:p#x@host/db");
   CHECK_NOTHROW(require_database_uri(uri));
 }
@@ -22,7 +23,8 @@ TEST_CASE("an address whose password could be read as something else is refused 
       "postgresql://me:se@cret@host/db", "postgresql://me:se/cret@host/db",
       "postgresql://me:se?cret@host/db", "postgresql://me:se:cret@host/db",
       "postgresql://me:12/se@host/db", "postgresql://me:se%cret@host/db", "postgresql://me:cret",
-      "postgresql://[::1/db", "mysql://me:secret@host/db", "host=h password=secret");
+      "postgresql://[::1/db", "postgresql://host?user=me&password=se@cret",
+      "postgresql://?password=se@cret", "mysql://me:secret@host/db", "host=h password=secret");
   try {
     require_database_uri(uri);
     FAIL(uri);
