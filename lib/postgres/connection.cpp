@@ -4,16 +4,22 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <future>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "postgres/refusal.hpp"
 
 namespace longhaul::postgres {
 namespace {
 
 constexpr int kLookAgainMilliseconds = 100;
+// So often nothing came after a statement was cancelled: some 10 seconds. Nobody is there.
+constexpr int kSilences = 100;
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 constexpr std::size_t kMessageBytes = 400;
 
@@ -39,10 +45,6 @@ std::string words_of(const PGresult* result) {
       (field(result, PG_DIAG_MESSAGE_PRIMARY) + (detail.empty() ? "" : ": " + detail)).c_str());
 }
 
-bool is_lost(std::string_view state) {
-  return state.starts_with("08") || state.starts_with("57P");
-}
-
 std::string place_of(PGconn* connection) {
   const auto text = [](const char* part) { return std::string(part == nullptr ? "" : part); };
   std::string place = "database " + printable(text(PQdb(connection))) + " at " +
@@ -52,6 +54,52 @@ std::string place_of(PGconn* connection) {
     place += ":" + text(PQport(connection));
   }
   return place;
+}
+
+// libpq waits by itself until a server answers, a host is found, or its time is over. A thread does
+// it, which is left behind where a stop is asked: the process ends then.
+struct Attempt {
+  std::string uri;
+  std::string seconds;
+  std::promise<PGconn*> made;
+
+  void connect() {
+    // Of two that say the same the later counts, and the address is the later.
+    const std::array<const char*, 4> names{"connect_timeout", "application_name", "dbname",
+                                           nullptr};
+    const std::array<const char*, 4> values{seconds.c_str(), "longhaul", uri.c_str(), nullptr};
+    made.set_value(PQconnectdbParams(names.data(), values.data(), 1));
+  }
+};
+
+PGconn* connect(const std::string& uri, unsigned seconds, const std::function<bool()>& stop) {
+  // Owned by this function and by the thread, whichever ends later.
+  const auto attempt = std::make_shared<Attempt>();
+  attempt->uri = uri;
+  attempt->seconds = seconds == 0 ? "" : std::to_string(seconds);
+  std::future<PGconn*> made = attempt->made.get_future();
+  std::thread([attempt] { attempt->connect(); }).detach();
+  while (made.wait_for(std::chrono::milliseconds(kLookAgainMilliseconds)) !=
+         std::future_status::ready) {
+    if (stop()) {
+      throw Error(ExitCode::kInterrupted, "stopped while no server had answered yet",
+                  "the same command begins it again");
+    }
+  }
+  return made.get();
+}
+
+// PQcancel makes a connection of its own, and waits as long as the network lets it.
+void cancel_aside(PGconn* connection) {
+  PGcancel* cancel = PQgetCancel(connection);
+  if (cancel == nullptr) {
+    return;
+  }
+  std::thread([cancel] {
+    std::array<char, 256> ignored{};
+    PQcancel(cancel, ignored.data(), static_cast<int>(ignored.size()));
+    PQfreeCancel(cancel);
+  }).detach();
 }
 
 }  // namespace
@@ -71,12 +119,7 @@ Connection::Connection(const std::string& uri, unsigned connect_seconds, std::fu
                 "write it as postgresql://USER@HOST/DATABASE");
   }
   PQconninfoFree(options);
-  const std::string seconds = std::to_string(connect_seconds);
-  // Of two that say the same the later counts, and the address is the later.
-  std::array<const char*, 4> names{"connect_timeout", "application_name", "dbname", nullptr};
-  std::array<const char*, 4> values{connect_seconds == 0 ? "" : seconds.c_str(), "longhaul",
-                                    uri.c_str(), nullptr};
-  connection_.reset(PQconnectdbParams(names.data(), values.data(), 1));
+  connection_.reset(connect(uri, connect_seconds, stop_));
   if (!connection_) {
     throw std::bad_alloc();
   }
@@ -93,6 +136,8 @@ Connection::Connection(const std::string& uri, unsigned connect_seconds, std::fu
     throw Error(ExitCode::kUnavailable, place_ + " does not speak UTF-8",
                 "push into a database whose encoding is UTF8");
   }
+  // Nothing that libpq does may wait: the server may be gone without a word.
+  PQsetnonblocking(connection_.get(), 1);
 }
 
 void Connection::stopped() {
@@ -102,54 +147,63 @@ void Connection::stopped() {
 
 void Connection::fail(const PGresult* result) {
   const std::string state = result == nullptr ? "" : field(result, PG_DIAG_SQLSTATE);
-  if (PQstatus(connection_.get()) == CONNECTION_BAD || is_lost(state)) {
+  const bool lost = PQstatus(connection_.get()) == CONNECTION_BAD || is_lost(state);
+  if ((lost || state == kCancelled) && stop_()) {
+    stopped();
+  }
+  if (lost) {
     throw Error(
         ExitCode::kUnavailable,
         "the connection to " + place_ + " was lost: " + in_line(PQerrorMessage(connection_.get())),
         "what was committed is there, and the same command goes on");
   }
-  const std::string what =
-      place_ + " refuses: " +
-      (result == nullptr ? in_line(PQerrorMessage(connection_.get())) : words_of(result));
-  if (state == "42501") {
-    throw Error(ExitCode::kUnavailable, what, "ask its owner for the permission (GRANT)");
-  }
-  if (state == "53100") {
-    throw Error(ExitCode::kIo, what, "free some space there; the same command goes on");
-  }
-  if (state.starts_with("22")) {
-    throw Error(ExitCode::kBadData, what, "push into a database whose encoding is UTF8");
-  }
-  if (state.starts_with("23") || state.starts_with("42") || state.starts_with("P0")) {
-    throw Error(ExitCode::kMismatch, what, "name another table with --table");
-  }
-  throw Error(ExitCode::kUnavailable, what,
-              "what was committed is there, and the same command goes on");
+  throw refusal(state, place_ + " refuses: " +
+                           (result == nullptr ? in_line(PQerrorMessage(connection_.get()))
+                                              : words_of(result)));
 }
 
-// Until the socket has something to read or a moment has passed.
-void Connection::wait_for_bytes() {
-  pollfd socket{PQsocket(connection_.get()), POLLIN, 0};
-  poll(&socket, 1, kLookAgainMilliseconds);
+// Until the socket can be read, or also written, or a moment has passed: then false.
+bool Connection::wait_for_socket(bool write) {
+  pollfd socket{PQsocket(connection_.get()), static_cast<short>(POLLIN | (write ? POLLOUT : 0)), 0};
+  const bool ready = poll(&socket, 1, kLookAgainMilliseconds) > 0;
+  if (PQconsumeInput(connection_.get()) == 0) {
+    fail(nullptr);
+  }
+  return ready;
+}
+
+// What is in hand goes out.
+void Connection::flush() {
+  for (int left = PQflush(connection_.get()); left != 0; left = PQflush(connection_.get())) {
+    if (left < 0) {
+      fail(nullptr);
+    }
+    if (stop_()) {
+      stopped();
+    }
+    wait_for_socket(true);
+  }
+}
+
+void Connection::wait_until_answered() {
+  bool cancelled = false;
+  int silences = 0;
+  while (PQisBusy(connection_.get()) != 0) {
+    if (!cancelled && stop_()) {
+      cancelled = true;
+      cancel_aside(connection_.get());
+    }
+    if (!wait_for_socket(false) && cancelled && ++silences == kSilences) {
+      stopped();
+    }
+  }
 }
 
 std::unique_ptr<PGresult, FreeResult> Connection::wait() {
+  flush();
   std::unique_ptr<PGresult, FreeResult> last;
-  bool cancelled = false;
   while (true) {
-    while (PQisBusy(connection_.get()) != 0) {
-      if (!cancelled && stop_()) {
-        cancelled = true;
-        std::array<char, 256> ignored{};
-        PGcancel* cancel = PQgetCancel(connection_.get());
-        PQcancel(cancel, ignored.data(), static_cast<int>(ignored.size()));
-        PQfreeCancel(cancel);
-      }
-      wait_for_bytes();
-      if (PQconsumeInput(connection_.get()) == 0) {
-        fail(nullptr);
-      }
-    }
+    wait_until_answered();
     std::unique_ptr<PGresult, FreeResult> next(PQgetResult(connection_.get()));
     if (!next) {
       break;
@@ -160,16 +214,26 @@ std::unique_ptr<PGresult, FreeResult> Connection::wait() {
       return last;
     }
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-      if (cancelled) {
-        stopped();
-      }
-      fail(last.get());
+      const std::unique_ptr<PGresult, FreeResult> refused = std::move(last);
+      drain();
+      fail(refused.get());
     }
   }
   if (!last) {
     fail(nullptr);
   }
   return last;
+}
+
+// What follows an error, so that another statement can be given.
+void Connection::drain() {
+  while (PQstatus(connection_.get()) != CONNECTION_BAD) {
+    wait_until_answered();
+    const std::unique_ptr<PGresult, FreeResult> next(PQgetResult(connection_.get()));
+    if (!next || PQresultStatus(next.get()) == PGRES_COPY_IN) {
+      return;
+    }
+  }
 }
 
 Result Connection::run(const std::string& statement, const std::vector<std::string>& values) {
@@ -192,6 +256,7 @@ void Connection::copy(const std::string& statement, std::string_view bytes) {
       fail(nullptr);
     }
     bytes.remove_prefix(piece.size());
+    flush();
     if (stop_()) {
       stopped();
     }

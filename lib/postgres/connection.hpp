@@ -1,9 +1,9 @@
 // A connection to a PostgreSQL database, by libpq, which takes user, password and defaults from the
 // address, the PG... variables of the environment, ~/.pgpass and service files. No message has the
 // password. Closing it takes back what was not committed. One thread. Errors (see
-// export/push_output.hpp): a lost connection, a missing permission and all else that another moment
-// may cure are kUnavailable, a full disk of the server kIo, what a table refuses kMismatch, what a
-// type refuses kBadData; kInterrupted when `stop` said so while the database was waited for.
+// export/push_output.hpp): a lost connection is kUnavailable, a statement that the server refuses a
+// Refused (refusal.hpp), after which another may be given; kInterrupted when `stop` said so while
+// the database was waited for, also where a network that is dead never answers.
 #pragma once
 
 #include <libpq-fe.h>
@@ -46,7 +46,10 @@ class Connection {
  private:
   [[noreturn]] void fail(const PGresult* result);
   std::unique_ptr<PGresult, FreeResult> wait();
-  void wait_for_bytes();
+  void wait_until_answered();
+  bool wait_for_socket(bool write);
+  void flush();
+  void drain();
   [[noreturn]] void stopped();
 
   struct Close {

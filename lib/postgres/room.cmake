@@ -10,7 +10,7 @@ target_include_directories(longhaul_libpq SYSTEM INTERFACE "${LIBPQ_INCLUDE_DIR}
 target_link_libraries(longhaul_libpq INTERFACE "${LIBPQ_LIBRARY}")
 
 longhaul_room(postgres
-  SOURCES connection.cpp copy_rows.cpp postgres_table.cpp table_sql.cpp
+  SOURCES connection.cpp copy_rows.cpp postgres_table.cpp refusal.cpp table_sql.cpp
   LINKS base domain export
   PRIVATE nlohmann_json::nlohmann_json)
 # Its users see libpq's header.
@@ -21,4 +21,4 @@ target_link_libraries(longhaul_postgres_module PRIVATE longhaul_postgres longhau
 set_target_properties(longhaul_postgres_module PROPERTIES OUTPUT_NAME longhaul_postgres
                       LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
 
-longhaul_test(postgres SOURCES copy_rows_test.cpp table_sql_test.cpp LINKS postgres)
+longhaul_test(postgres SOURCES copy_rows_test.cpp refusal_test.cpp table_sql_test.cpp LINKS postgres)
