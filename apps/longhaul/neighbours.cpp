@@ -26,6 +26,7 @@
 #include "session/same_vectors.hpp"
 #include "signals.hpp"
 #include "store/checked_rows.hpp"
+#include "store/layers.hpp"
 #include "usable_threads.hpp"
 
 namespace longhaul::app {
@@ -166,19 +167,19 @@ ExitCode write_neighbours(NeighbourOptions& options, Context& context) {
   const StopSignals signals;
   const std::unique_ptr<Files> files = posix_files();
   const store::OutputReader rows = store::open_finished(*files, options.output);
-  const OutputSpec array = session::array_of_layer(rows, options.layer);
+  const OutputSpec array = store::array_of_layer(rows, options.layer);
   std::optional<store::OutputReader> query;
   std::optional<score::SearchedOutput> queries;
   if (options.query) {
     query.emplace(store::open_finished(*files, *options.query));
-    queries.emplace(score::SearchedOutput{*query, session::array_of_layer(*query, options.layer)});
+    queries.emplace(score::SearchedOutput{*query, store::array_of_layer(*query, options.layer)});
     const std::string remark = session::require_same_vectors(rows, array, *query, queries->array);
     if (!remark.empty()) {
       context.console->warning(remark);
     }
   }
   options.settings.working_bytes = working_bytes(config, products->device());
-  const ordered_json search = describe_search(options, session::layer_of(rows, array));
+  const ordered_json search = describe_search(options, store::layer_of(rows, array));
   NeighbourTable table(rows, options.transfer, metadata_of(search, rows));
   export_room::NewPath place(*files, options.file, PathKind::kFile, "",
                              lock_holder(context.environment));

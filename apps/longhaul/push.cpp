@@ -35,7 +35,7 @@ struct PushOptions {
   std::string uri;
   std::string table = "embeddings";
   std::string key = "id";
-  std::string layer;
+  std::optional<std::string> layer;
   std::string index;
   std::string metric = "cosine";
   std::optional<std::uint64_t> batch_rows;
@@ -137,7 +137,8 @@ void add_table_flags(CLI::App& command, PushOptions& options) {
       ->capture_default_str();
   command
       .add_option("--batch-rows", options.batch_rows,
-                  "rows in a transaction; without it about 8 MiB, at most 10,000")
+                  "rows in a transaction, of 64 MiB at most; without it about 8 MiB, "
+                  "at most 10,000")
       ->type_name("N");
 }
 

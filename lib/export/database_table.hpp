@@ -39,15 +39,24 @@ struct BatchOutcome {
   std::uint64_t same = 0;  // were there already, bit for bit
 };
 
+// Whether a record's id is only its number in the input, as where the input has no ids: a row of
+// that id, with another vector, is as likely another input's as this one's from before.
+bool told_by_number(std::string_view id, std::uint64_t number);
+
 class DatabaseTable {
  public:
   virtual ~DatabaseTable() = default;
   // Whether the rows can go there. Changes nothing.
   virtual void check() = 0;
+  // Whether the table that check() found has rows.
+  virtual bool has_rows() const = 0;
   // Makes the table where it is not there.
   virtual void make() = 0;
   // What the row refers to is not kept.
   virtual void add(const PushedRow& row) = 0;
+  // Error(kMismatch) where one of the rows since the last commit would take the place of another
+  // record's (told_by_number()); then they are forgotten. Changes nothing. commit() looks too.
+  virtual void refuse_others() = 0;
   // The rows since the last commit are in the database, or none of them.
   virtual BatchOutcome commit() = 0;
   // After the rows. False where the table has such an index.

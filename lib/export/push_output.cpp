@@ -8,12 +8,15 @@
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "store/checked_rows.hpp"
+#include "store/layers.hpp"
 
 namespace longhaul::export_room {
 namespace {
 
 constexpr std::uint64_t kBatchBytes = 8 << 20;
 constexpr std::uint64_t kBatchRows = 10000;
+// Whatever --batch-rows says: a batch is held, and then sent in one piece.
+constexpr std::uint64_t kMostBatchBytes = 64 << 20;
 // A key of PostgreSQL's index has its place in a third of a page.
 constexpr std::size_t kLongestKey = 2680;
 
@@ -43,20 +46,35 @@ void require_text(const RecordRow& record, const std::vector<std::string>& colum
   }
 }
 
+void look_out(const PushContext& context, const DatabaseTable& table, const PushSummary& summary) {
+  if (context.stop()) {
+    throw Error(
+        ExitCode::kInterrupted,
+        "stopped: " + format_count(summary.rows.added + summary.rows.changed + summary.rows.same) +
+            " rows are in " + table.place(),
+        "the same command goes on");
+  }
+}
+
 // All that a table would refuse in a record, before anything is sent.
 class RecordJudge {
  public:
   RecordJudge(const store::OutputReader& output, PushKey key)
       : output_(output), key_(key), columns_(output.layout().kept_columns) {}
 
-  void judge() {
+  // `each` is called for every record.
+  template <typename Each>
+  void judge(Each each) {
     std::vector<std::pair<Hash128, std::uint64_t>> seen;
+    seen.reserve(key_ == PushKey::kId ? output_.rows() : 0);
     store::RecordCursor records = output_.records();
     for (RecordRow record; records.next(record);) {
+      each();
       if (record.status != Status::kOk) {
         continue;
       }
       require_text(record, columns_);
+      by_number_ = by_number_ || told_by_number(record.id, record.position);
       if (key_ == PushKey::kId) {
         require_short(record);
         seen.emplace_back(hash128(record.id), record.position);
@@ -64,6 +82,9 @@ class RecordJudge {
     }
     require_distinct(std::move(seen));
   }
+
+  // Whether another input's rows may have the keys of these.
+  bool may_meet_others() const { return key_ == PushKey::kRow || by_number_; }
 
  private:
   static void require_short(const RecordRow& record) {
@@ -102,13 +123,15 @@ class RecordJudge {
   const store::OutputReader& output_;
   PushKey key_;
   std::vector<std::string> columns_;
+  bool by_number_ = false;
 };
 
-// Rows on their way: a transaction for each batch.
+// Rows on their way, so many at a time.
 class Batches {
  public:
-  Batches(DatabaseTable& table, std::optional<std::uint64_t> most_rows, PushSummary& summary)
-      : table_(table), most_rows_(most_rows), summary_(summary) {}
+  // `send` takes what the table was given.
+  Batches(DatabaseTable& table, std::optional<std::uint64_t> most_rows, std::function<void()> send)
+      : table_(table), most_rows_(most_rows), send_(std::move(send)) {}
 
   void add(const PushedRow& row) {
     table_.add(row);
@@ -117,46 +140,54 @@ class Batches {
     for (const std::string& text : row.texts) {
       bytes_ += text.size();
     }
-    if (most_rows_ ? rows_ >= *most_rows_ : rows_ >= kBatchRows || bytes_ >= kBatchBytes) {
-      commit();
+    if (rows_ >= most_rows_.value_or(kBatchRows) ||
+        bytes_ >= (most_rows_ ? kMostBatchBytes : kBatchBytes)) {
+      finish();
     }
   }
 
-  void commit() {
-    if (rows_ == 0) {
-      return;
+  void finish() {
+    if (rows_ > 0) {
+      send_();
     }
-    const BatchOutcome done = table_.commit();
-    summary_.rows.added += done.added;
-    summary_.rows.changed += done.changed;
-    summary_.rows.same += done.same;
-    ++summary_.batches;
     rows_ = bytes_ = 0;
   }
 
  private:
   DatabaseTable& table_;
   std::optional<std::uint64_t> most_rows_;
-  PushSummary& summary_;
+  std::function<void()> send_;
   std::uint64_t rows_ = 0;
   std::uint64_t bytes_ = 0;
 };
 
-std::uint64_t committed(const PushSummary& summary) {
-  return summary.rows.added + summary.rows.changed + summary.rows.same;
+// A look at all rows before any is sent, so that what is refused leaves nothing behind.
+void refuse_others(const store::OutputReader& output, std::size_t array, const PushRequest& request,
+                   const PushContext& context, DatabaseTable& table) {
+  store::CheckedRows rows(output);
+  Batches batches(table, request.batch_rows, [&table] { table.refuse_others(); });
+  for (RecordRow record; rows.next(record);) {
+    look_out(context, table, {});
+    if (record.status == Status::kOk) {
+      batches.add({record.position, record.id, rows.numbers(array), record.kept});
+    }
+  }
+  batches.finish();
 }
 
 void push_rows(const store::OutputReader& output, std::size_t array, const PushRequest& request,
                const PushContext& context, DatabaseTable& table, PushSummary& summary) {
   store::CheckedRows rows(output);
-  Batches batches(table, request.batch_rows, summary);
+  Batches batches(table, request.batch_rows, [&] {
+    const BatchOutcome done = table.commit();
+    summary.rows.added += done.added;
+    summary.rows.changed += done.changed;
+    summary.rows.same += done.same;
+    ++summary.batches;
+  });
   std::uint64_t seen = 0;
   for (RecordRow record; rows.next(record);) {
-    if (context.stop()) {
-      throw Error(ExitCode::kInterrupted,
-                  "stopped: " + format_count(committed(summary)) + " rows are in " + table.place(),
-                  "the same command goes on");
-    }
+    look_out(context, table, summary);
     context.progress(++seen, output.rows());
     if (record.status != Status::kOk) {
       ++(record.status == Status::kRejected ? summary.rejected : summary.duplicates);
@@ -164,26 +195,36 @@ void push_rows(const store::OutputReader& output, std::size_t array, const PushR
     }
     batches.add({record.position, record.id, rows.numbers(array), record.kept});
   }
-  batches.commit();
+  batches.finish();
 }
 
 }  // namespace
+
+bool told_by_number(std::string_view id, std::uint64_t number) {
+  return id == std::to_string(number);
+}
 
 PushSummary push_output(const store::OutputReader& output, const PushRequest& request,
                         const PushContext& context) {
   const TableShape shape = push_shape(output, request);
   PushSummary summary;
-  const std::size_t array = pushed_array(output.layout(), request.layer);
-  for (std::size_t i = 0; i < output.layout().outputs.size(); ++i) {
+  const std::vector<OutputSpec>& arrays = output.layout().outputs;
+  const auto array = static_cast<std::size_t>(
+      std::ranges::find(arrays, store::array_of_layer(output, request.layer)) - arrays.begin());
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
     if (i != array) {
-      summary.arrays_left_out.push_back(output.layout().outputs[i].name);
+      summary.arrays_left_out.push_back(arrays[i].name);
     }
   }
   const std::unique_ptr<DatabaseTable> table =
       context.open({request.uri, shape, request.index, context.connect_seconds, context.stop});
   summary.place = table->place();
   table->check();
-  RecordJudge(output, request.key).judge();
+  RecordJudge judge(output, request.key);
+  judge.judge([&] { look_out(context, *table, summary); });
+  if (table->has_rows() && judge.may_meet_others()) {
+    refuse_others(output, array, request, context, *table);
+  }
   table->make();
   push_rows(output, array, request, context, *table, summary);
   summary.index_made = request.index && table->make_index();

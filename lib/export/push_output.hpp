@@ -1,11 +1,13 @@
 // `longhaul push`: the accepted rows of a finished output, in order, into a table of a database,
 // one transaction a batch. A row that is there already, bit for bit, is not sent again, so that the
-// same command goes on where it was stopped, whoever stopped it. One thread. Memory is a batch and
-// 16 bytes a row. Rows of the table that this output does not have stay as they are.
+// same command goes on where it was stopped, whoever stopped it. A row that another input put there
+// is never replaced, as far as ids and vectors tell. One thread. Memory is a batch and 24 bytes a
+// row. Rows of the table that this output does not have stay as they are.
 // Errors: those of store/checked_rows.hpp; kUsage and kBadData for what a table cannot hold, before
 // anything is changed; kUnavailable for a database that cannot be reached, was lost, has no
-// pgvector or gives no permission; kMismatch for a table of other columns, another dimension or
-// vectors of another model; kIo where its disk is full; kInterrupted when it was asked to stop.
+// pgvector or gives no permission; kMismatch for a table of other columns, another dimension,
+// vectors of another model or rows of another input; kIo where its disk is full; kInterrupted when
+// it was asked to stop.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +19,6 @@
 
 #include "export/database_table.hpp"
 #include "store/output_reader.hpp"
-#include "store/store_layout.hpp"
 
 namespace longhaul::export_room {
 
@@ -25,7 +26,7 @@ struct PushRequest {
   std::string uri;
   std::string table;  // NAME or SCHEMA.NAME
   PushKey key = PushKey::kId;
-  std::string layer;  // whose vectors; empty: the first
+  std::optional<std::string> layer;  // whose vectors; none: the first
   std::optional<VectorMetric> index;
   std::optional<std::uint64_t> batch_rows;  // none: by their size
 };
@@ -48,9 +49,6 @@ struct PushSummary {
   bool index_made = false;
   std::vector<std::string> arrays_left_out;  // "tokens", "embeddings.early"
 };
-
-// Which array's vectors are pushed: that of the layer, or the first.
-std::size_t pushed_array(const store::StoreLayout& layout, const std::string& layer);
 
 // The table that an output's rows need. A kept column whose name is taken, or is one that
 // PostgreSQL keeps for itself, becomes input.NAME.

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "export/push_output.hpp"
+#include "store/layers.hpp"
 
 namespace longhaul::export_room {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t kLongestName = 63;  // PostgreSQL cuts longer ones without a word
+constexpr std::size_t kMostColumns = 1600;
 constexpr std::uint32_t kMostNumbers = 16000;
 // An index of pgvector holds so many numbers of float32, and twice as many halves.
 constexpr std::uint32_t kMostIndexed = 4000;
@@ -52,6 +54,12 @@ void require_dimension(const OutputSpec& array, bool indexed) {
 
 std::vector<std::string> text_columns(const std::vector<std::string>& kept) {
   std::vector<std::string> names;
+  if (kept.size() + 3 > kMostColumns) {
+    throw Error(ExitCode::kBadData,
+                "a table of PostgreSQL has at most 1,600 columns, and the output has " +
+                    format_count(kept.size()) + " kept ones, id, row_number and vector",
+                "embed it with fewer --keep-column");
+  }
   for (std::string name : kept) {
     const auto taken = [&] {
       return name.empty() || std::ranges::find(kTakenNames, name) != kTakenNames.end() ||
@@ -72,53 +80,27 @@ std::vector<std::string> text_columns(const std::vector<std::string>& kept) {
 }
 
 // Vectors that agree in these can stand in one table.
-std::string made_by(const ordered_json& run, const OutputSpec& array) {
-  const ordered_json fingerprint = run.value("fingerprint", ordered_json::object());
-  ordered_json made = {{"array", array.name}};
-  for (const char* field : {"model_sha256", "pooling", "normalize"}) {
-    if (fingerprint.contains(field)) {
-      made[field] = fingerprint.at(field);
-    }
+std::string made_by(const store::OutputReader& output, const OutputSpec& array) {
+  const nlohmann::json fingerprint =
+      output.claims()->run.begin.value("fingerprint", nlohmann::json::object());
+  ordered_json made = {{"layer", store::layer_of(output, array)}};
+  for (const char* field : {"model_sha256", "card_sha256", "pooling", "normalize"}) {
+    made[field] = fingerprint.value(field, nlohmann::json());
   }
   return made.dump(-1, ' ', true, ordered_json::error_handler_t::replace);
 }
 
 }  // namespace
 
-std::size_t pushed_array(const store::StoreLayout& layout, const std::string& layer) {
-  std::vector<std::string> layers;
-  for (std::size_t i = 0; i < layout.outputs.size(); ++i) {
-    const OutputSpec& output = layout.outputs[i];
-    if (output.kind != ArrayKind::kVector) {
-      continue;
-    }
-    const std::size_t dot = output.name.find('.');
-    const std::string name = dot == std::string::npos ? "" : output.name.substr(dot + 1);
-    if (layer.empty() || name == layer) {
-      return i;
-    }
-    if (!name.empty()) {
-      layers.push_back(name);
-    }
-  }
-  if (layer.empty()) {
-    throw Error(ExitCode::kUsage, "the output holds residues alone, no vector for each record",
-                "embed with another --pooling than none");
-  }
-  throw Error(ExitCode::kUsage, "the output has no layer " + printable(layer),
-              layers.empty() ? "leave --layer out: there is one array of vectors"
-                             : "layers: " + join(layers, ", "));
-}
-
 TableShape push_shape(const store::OutputReader& output, const PushRequest& request) {
   TableShape shape;
   name_table(request.table, shape);
-  const OutputSpec& array = output.layout().outputs[pushed_array(output.layout(), request.layer)];
+  const OutputSpec array = store::array_of_layer(output, request.layer);
   require_dimension(array, request.index.has_value());
   shape.key = request.key;
   shape.dimension = array.dimension;
   shape.texts = text_columns(output.layout().kept_columns);
-  shape.made_by = made_by(output.run(), array);
+  shape.made_by = made_by(output, array);
   return shape;
 }
 

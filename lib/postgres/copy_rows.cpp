@@ -50,22 +50,22 @@ void CopyRows::add(const PushedRow& row) {
   put(bytes_, std::uint32_t{8});
   put(bytes_, row.number);
   put(bytes_, length_of(4 + row.vector.size_bytes()));
-  const std::size_t vector = bytes_.size();
+  added.vector = bytes_.size();
   put(bytes_, static_cast<std::uint16_t>(row.vector.size()));
   put(bytes_, std::uint16_t{0});
   for (const float number : row.vector) {
     put(bytes_, std::bit_cast<std::uint32_t>(number));
   }
-  const std::size_t texts = bytes_.size();
+  added.texts = bytes_.size();
   for (const std::string& text : row.texts) {
     put_text(bytes_, text);
   }
   added.end = bytes_.size();
   std::string hashed;
   put(hashed, row.number);
-  hashed.append(bytes_, vector, texts - vector);
+  hashed.append(bytes_, added.vector, added.texts - added.vector);
   put_text(hashed, row.id);
-  hashed.append(bytes_, texts, added.end - texts);
+  hashed.append(bytes_, added.texts, added.end - added.texts);
   added.digest = sha256(hashed);
   rows_.push_back(std::move(added));
 }
@@ -73,6 +73,11 @@ void CopyRows::add(const PushedRow& row) {
 void CopyRows::clear() {
   bytes_.clear();
   rows_.clear();
+}
+
+std::string CopyRows::vector_digest(std::size_t row) const {
+  const Row& one = rows_[row];
+  return sha256(std::string_view(bytes_).substr(one.vector, one.texts - one.vector));
 }
 
 std::string CopyRows::keys(PushKey key) const {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,10 @@ class CopyRows {
 
   std::size_t count() const { return rows_.size(); }
   const std::string& digest(std::size_t row) const { return rows_[row].digest; }
+  // SHA-256 of the vector alone, hexadecimal.
+  std::string vector_digest(std::size_t row) const;
+  std::uint64_t number(std::size_t row) const { return rows_[row].number; }
+  const std::string& id(std::size_t row) const { return rows_[row].id; }
   // The keys of all rows as an array literal of PostgreSQL.
   std::string keys(export_room::PushKey key) const;
   // A whole COPY of the rows for which `wanted` is true.
@@ -28,6 +33,8 @@ class CopyRows {
  private:
   struct Row {
     std::size_t begin = 0;  // in bytes_
+    std::size_t vector = 0;
+    std::size_t texts = 0;  // behind the vector
     std::size_t end = 0;
     std::uint64_t number = 0;
     std::string id;

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "postgres/refusal.hpp"
 #include "postgres/table_sql.hpp"
 
 namespace longhaul::postgres {
@@ -55,6 +56,9 @@ void PostgresTable::check() {
   check_columns();
   check_key();
   check_maker();
+  may_hold_rows_ =
+      connection_.run("SELECT 1 FROM " + TableSql(shape_, extension_schema_).table() + " LIMIT 1")
+          .rows() > 0;
 }
 
 void PostgresTable::find_extension() {
@@ -116,6 +120,7 @@ void PostgresTable::check_columns() {
   const auto refuse = [&](const std::string& what) {
     throw Error(ExitCode::kMismatch, table_words() + " " + what, kOtherTable);
   };
+  bool sized = false;
   std::vector<std::string> wanted{"id", "row_number", "vector"};
   wanted.insert(wanted.end(), shape_.texts.begin(), shape_.texts.end());
   for (int row = 0; row < columns.rows(); ++row) {
@@ -140,6 +145,7 @@ void PostgresTable::check_columns() {
         refuse("has a column vector of type " + printable(type) + ", and the vectors are vector(" +
                std::to_string(shape_.dimension) + ")");
       }
+      sized = size != "-1";
       continue;
     }
     const std::string own = name == "row_number" ? "bigint" : "text";
@@ -150,6 +156,27 @@ void PostgresTable::check_columns() {
   if (!wanted.empty()) {
     refuse("has no column " + printable(wanted.front()));
   }
+  check_index(sized);
+}
+
+// An index is of vectors of one length, which the column's type has to say.
+void PostgresTable::check_index(bool sized) {
+  if (index_ && !sized && !has_index()) {
+    throw Error(ExitCode::kMismatch,
+                table_words() +
+                    " has a column vector without a dimension, over which no index can "
+                    "be made",
+                "give it one, ALTER COLUMN vector TYPE vector(" + std::to_string(shape_.dimension) +
+                    "), or leave --index out");
+  }
+}
+
+bool PostgresTable::has_index() {
+  const TableSql sql(shape_, extension_schema_);
+  return connection_
+             .run(TableSql::find_index(),
+                  {table_id_, sql.operators(*index_), std::to_string(shape_.dimension)})
+             .rows() > 0;
 }
 
 void PostgresTable::check_key() {
@@ -181,27 +208,79 @@ void PostgresTable::check_maker() {
     return;
   }
   for (const auto& [name, value] : ours.items()) {
-    if (theirs.contains(name) && theirs.at(name) != value) {
+    const nlohmann::json before = theirs.value(name, nlohmann::json());
+    if (before != value) {
       throw Error(ExitCode::kMismatch,
                   table_words() + " holds vectors of another kind: " + name + " is " +
-                      printable(theirs.at(name).dump()) + " there, " + printable(value.dump()) +
-                      " here",
+                      printable(before.dump()) + " there, " + printable(value.dump()) + " here",
                   kOtherTable);
     }
   }
 }
 
 void PostgresTable::make() {
-  const TableSql sql(shape_, extension_schema_);
-  if (table_id_.empty()) {
-    connection_.run("BEGIN");
-    connection_.run(sql.create());
-    connection_.run("COMMENT ON TABLE " + sql.table() + " IS " +
-                    quoted_text(std::string(kComment) + shape_.made_by));
-    connection_.run("COMMIT");
-    table_id_ = connection_.run("SELECT to_regclass($1)::oid", {sql.table()}).text(0, 0);
+  if (!table_id_.empty()) {
+    return;
   }
-  may_hold_rows_ = connection_.run("SELECT 1 FROM " + sql.table() + " LIMIT 1").rows() > 0;
+  try {
+    create();
+  } catch (const Refused& refused) {
+    if (!is_there_already(refused.state())) {
+      throw;
+    }
+    connection_.run("ROLLBACK");
+    check();
+    if (table_id_.empty()) {
+      throw;
+    }
+  }
+}
+
+void PostgresTable::create() {
+  const TableSql sql(shape_, extension_schema_);
+  connection_.run("BEGIN");
+  connection_.run(sql.create());
+  connection_.run("COMMENT ON TABLE " + sql.table() + " IS " +
+                  quoted_text(std::string(kComment) + shape_.made_by));
+  connection_.run("COMMIT");
+  table_id_ = connection_.run("SELECT to_regclass($1)::oid", {sql.table()}).text(0, 0);
+}
+
+void PostgresTable::refuse_others() {
+  look_for_others();
+  rows_.clear();
+}
+
+void PostgresTable::look_for_others() {
+  const auto numbered = [this](std::size_t row) {
+    return export_room::told_by_number(rows_.id(row), rows_.number(row));
+  };
+  bool looks = shape_.key == PushKey::kRow;
+  for (std::size_t row = 0; row < rows_.count() && !looks; ++row) {
+    looks = numbered(row);
+  }
+  if (!looks) {
+    return;  // an id is whose row it is
+  }
+  const Result found =
+      connection_.run(TableSql(shape_, extension_schema_).identities(), {rows_.keys(shape_.key)});
+  for (int i = 0; i < found.rows(); ++i) {
+    const std::size_t row = parse_count(found.text(i, 0)).value() - 1;
+    const std::string& id = rows_.id(row);
+    std::string what;
+    if (!found.missing(i, 1) && found.text(i, 1) != id) {
+      what = "has the id " + printable(found.text(i, 1)) + " in row " +
+             std::to_string(rows_.number(row)) + ", which is " + printable(id) + " here";
+    } else if (numbered(row) && !found.missing(i, 2) &&
+               found.text(i, 2) != rows_.vector_digest(row)) {
+      what = "has another vector for the id " + printable(id) + ", which is only a number of a row";
+    } else {
+      continue;
+    }
+    throw Error(ExitCode::kMismatch,
+                table_words() + " " + what + ": its rows seem to be another input's",
+                "name another table with --table, or empty this one if its rows shall go");
+  }
 }
 
 // Which of the rows in hand are not there as they are.
@@ -215,45 +294,74 @@ BatchOutcome PostgresTable::compare(std::vector<bool>& wanted) {
       wanted[row] = found.text(i, 1) != rows_.digest(row);
       ++(wanted[row] ? outcome.changed : outcome.same);
     }
+    if (outcome.changed > 0) {
+      look_for_others();
+    }
   }
   outcome.added = rows_.count() - outcome.changed - outcome.same;
   return outcome;
 }
 
+// False, and nothing is changed, where there are rows that could not be.
+bool PostgresTable::send(const std::vector<bool>& wanted, std::uint64_t rows) {
+  const TableSql sql(shape_, extension_schema_);
+  connection_.run("BEGIN");
+  connection_.run(sql.create_staging());
+  connection_.copy(sql.copy(), rows_.encoded(wanted));
+  const std::string taken =
+      connection_.run(sql.merge(may_hold_rows_ ? TableSql::Over::kRows : TableSql::Over::kNone))
+          .touched();
+  if (taken != std::to_string(rows)) {
+    if (!may_hold_rows_) {
+      connection_.run("ROLLBACK");
+      return false;
+    }
+    throw Error(ExitCode::kMismatch,
+                table_words() + " took " + taken + " of " + format_count(rows) +
+                    " rows: a rule or a trigger of it changes what is written",
+                kOtherTable);
+  }
+  connection_.run("COMMIT");
+  return true;
+}
+
 BatchOutcome PostgresTable::commit() {
   std::vector<bool> wanted(rows_.count(), true);
-  const BatchOutcome outcome = compare(wanted);
-  const std::uint64_t sent = outcome.added + outcome.changed;
-  if (sent > 0) {
-    const TableSql sql(shape_, extension_schema_);
-    connection_.run("BEGIN");
-    connection_.run(sql.create_staging());
-    connection_.copy(sql.copy(), rows_.encoded(wanted));
-    const std::string taken = connection_.run(sql.merge()).touched();
-    if (taken != std::to_string(sent)) {
-      throw Error(ExitCode::kMismatch,
-                  table_words() + " took " + taken + " of " + format_count(sent) +
-                      " rows: a rule or a trigger of it changes what is written",
-                  kOtherTable);
-    }
-    connection_.run("COMMIT");
+  BatchOutcome outcome = compare(wanted);
+  while (outcome.added + outcome.changed > 0 && !send(wanted, outcome.added + outcome.changed)) {
+    // Somebody else puts rows there since check() found none.
+    may_hold_rows_ = true;
+    wanted.assign(rows_.count(), true);
+    outcome = compare(wanted);
   }
   rows_.clear();
   return outcome;
 }
 
 bool PostgresTable::make_index() {
-  const TableSql sql(shape_, extension_schema_);
-  const Result found = connection_.run(
-      "SELECT 1 FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_am AS m ON "
-      "m.oid = c.relam JOIN pg_opclass AS o ON o.oid = i.indclass[0] WHERE i.indrelid = $1::oid "
-      "AND m.amname = 'hnsw' AND o.opcname = $2 AND i.indisvalid AND i.indpred IS NULL",
-      {table_id_, sql.operators(*index_)});
-  if (found.rows() > 0) {
+  if (has_index()) {
     return false;
   }
-  connection_.run(sql.create_index(*index_));
-  return true;
+  const TableSql sql(shape_, extension_schema_);
+  try {
+    connection_.run("BEGIN");
+    // One at a time: another push may be about to make the same.
+    connection_.run("LOCK TABLE " + sql.table() + " IN SHARE UPDATE EXCLUSIVE MODE");
+    const bool make = !has_index();
+    if (make) {
+      connection_.run(sql.create_index(*index_));
+    }
+    connection_.run("COMMIT");
+    return make;
+  } catch (const Refused& refused) {
+    if (refused.code() != ExitCode::kMismatch) {
+      throw;
+    }
+    throw Error(
+        ExitCode::kMismatch,
+        std::string("the rows are there, and the index could not be made: ") + refused.what(),
+        "leave --index out: a search without one is exact");
+  }
 }
 
 }  // namespace longhaul::postgres

@@ -74,7 +74,7 @@ std::string TableSql::copy() const {
   return std::string("COPY ") + kStaging + " FROM STDIN (FORMAT binary)";
 }
 
-std::string TableSql::merge() const {
+std::string TableSql::merge(Over over) const {
   std::vector<std::string> changed;
   for (const std::string& name : columns()) {
     if (name != key()) {
@@ -83,7 +83,8 @@ std::string TableSql::merge() const {
   }
   const std::string names = join(columns(), ", ");
   return "INSERT INTO " + table() + " (" + names + ") SELECT " + names + " FROM " + kStaging +
-         " ON CONFLICT (" + key() + ") DO UPDATE SET " + join(changed, ", ");
+         " ON CONFLICT (" + key() + ") DO " +
+         (over == Over::kRows ? "UPDATE SET " + join(changed, ", ") : "NOTHING");
 }
 
 std::string TableSql::digests() const {
@@ -99,9 +100,28 @@ std::string TableSql::digests() const {
   for (const std::string& name : shape_.texts) {
     sql += " || " + text(quoted_name(name));
   }
+  return sql + "), 'hex')" + from_keys();
+}
+
+std::string TableSql::identities() const {
+  return "SELECT k.place, t.id, encode(sha256(" + vectors_ + "vector_send(t.vector)), 'hex')" +
+         from_keys();
+}
+
+std::string TableSql::from_keys() const {
   const std::string type = shape_.key == PushKey::kId ? "text" : "bigint";
-  return sql + "), 'hex') FROM unnest($1::" + type + "[]) WITH ORDINALITY AS k(key, place) JOIN " +
-         table() + " AS t ON t." + key() + " = k.key";
+  return " FROM unnest($1::" + type + "[]) WITH ORDINALITY AS k(key, place) JOIN " + table() +
+         " AS t ON t." + key() + " = k.key";
+}
+
+// The vectors are the column, or the column as a type of so many numbers.
+std::string TableSql::find_index() {
+  return "SELECT 1 FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_am AS m "
+         "ON m.oid = c.relam JOIN pg_opclass AS o ON o.oid = i.indclass[0] JOIN pg_attribute AS a "
+         "ON a.attrelid = i.indrelid AND a.attname = 'vector' WHERE i.indrelid = $1::oid AND "
+         "m.amname = 'hnsw' AND o.opcname = $2 AND i.indisvalid AND i.indpred IS NULL AND "
+         "(i.indkey[0] = a.attnum OR pg_get_expr(i.indexprs, i.indrelid) = '(vector)::' || "
+         "format_type(o.opcintype, $3::integer))";
 }
 
 std::string TableSql::operators(VectorMetric metric) const {

@@ -22,11 +22,18 @@ class TableSql {
   std::string create() const;
   std::string create_staging() const;
   std::string copy() const;
-  // From the staging table to the table, over rows of the same key.
-  std::string merge() const;
+  // From the staging table to the table, where a row of the same key is there.
+  enum class Over { kRows, kNone };
+  std::string merge(Over over) const;
   // Of an array of keys: the number in it, from 1, of each key that the table has, and the hash of
   // its row (CopyRows::digest).
   std::string digests() const;
+  // Of the same: the number, the id that the table has there, and the hash of the vector
+  // (CopyRows::vector_digest).
+  std::string identities() const;
+  // Nothing, or a row where the table ($1, of pg_class) has an index of these operators ($2) over
+  // the vectors, of so many numbers ($3).
+  static std::string find_index();
   std::string create_index(export_room::VectorMetric metric) const;
   // The class of operators that an index of this metric has.
   std::string operators(export_room::VectorMetric metric) const;
@@ -35,6 +42,7 @@ class TableSql {
 
  private:
   std::vector<std::string> columns() const;
+  std::string from_keys() const;
   std::string key() const;
 
   const export_room::TableShape& shape_;

@@ -9,13 +9,13 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "session/run_identity.hpp"
+#include "store/layers.hpp"
 
 namespace longhaul::session {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kFirst = "embeddings";
 // They say which records there are, what else is written of each, and on what kind of device it was
 // computed, which is told apart.
 constexpr std::array<std::string_view, 10> kOther{
@@ -27,40 +27,6 @@ json fingerprint_of(const store::OutputReader& output) {
 }
 
 }  // namespace
-
-std::string layer_of(const store::OutputReader& output, const OutputSpec& array) {
-  if (array.name != kFirst) {
-    return array.name.substr(std::min(array.name.size(), kFirst.size() + 1));
-  }
-  const json layers = fingerprint_of(output).value("layer", json::array());
-  return layers.is_array() && !layers.empty() ? layers.front().get<std::string>() : "";
-}
-
-OutputSpec array_of_layer(const store::OutputReader& output,
-                          const std::optional<std::string>& layer) {
-  std::vector<std::string> names;
-  for (const OutputSpec& array : output.layout().outputs) {
-    if (array.kind != ArrayKind::kVector) {
-      continue;
-    }
-    const std::string name = layer_of(output, array);
-    if (!layer || name == *layer) {
-      return array;
-    }
-    if (!name.empty()) {
-      names.push_back(name);
-    }
-  }
-  if (!layer) {
-    throw Error(ExitCode::kUsage,
-                printable(output.path(), 400) + " has no vector for each record, only residues",
-                "embed again without --pooling none");
-  }
-  throw Error(ExitCode::kUsage,
-              printable(output.path(), 400) + " has no layer '" + printable(*layer) + "'",
-              names.empty() ? "leave out --layer: its model has one output"
-                            : "layers: " + join(names, ", "));
-}
 
 std::string require_same_vectors(const store::OutputReader& a, const OutputSpec& array_a,
                                  const store::OutputReader& b, const OutputSpec& array_b) {
@@ -87,8 +53,8 @@ std::string require_same_vectors(const store::OutputReader& a, const OutputSpec&
       throw differs(name, recorded_setting(one, name).dump(), recorded_setting(other, name).dump());
     }
   }
-  if (layer_of(a, array_a) != layer_of(b, array_b)) {
-    throw differs("layer", layer_of(a, array_a), layer_of(b, array_b));
+  if (store::layer_of(a, array_a) != store::layer_of(b, array_b)) {
+    throw differs("layer", store::layer_of(a, array_a), store::layer_of(b, array_b));
   }
   const json device_a = recorded_setting(one, "device");
   const json device_b = recorded_setting(other, "device");

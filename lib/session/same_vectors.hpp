@@ -3,18 +3,11 @@
 // wrote. Changes nothing. Errors: kBadData names the first that differs, with both values.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "store/output_reader.hpp"
 
 namespace longhaul::session {
-
-// The layer whose vectors an array has; empty where the model has one output without a name.
-std::string layer_of(const store::OutputReader& output, const OutputSpec& array);
-// The array of vectors of a layer, or the first; Error(kUsage) names those there are.
-OutputSpec array_of_layer(const store::OutputReader& output,
-                          const std::optional<std::string>& layer);
 
 // Finished outputs, and an array of each. What it gives is to be said: a difference that changes
 // low digits only; empty where there is none.

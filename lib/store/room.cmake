@@ -1,5 +1,5 @@
 longhaul_room(store
-  SOURCES array_reader.cpp block_reader.cpp checked_rows.cpp claimed_files.cpp fixed_rows.cpp gathered_file.cpp npy.cpp journal.cpp journal_state.cpp journaled_store.cpp
+  SOURCES array_reader.cpp block_reader.cpp checked_rows.cpp claimed_files.cpp fixed_rows.cpp gathered_file.cpp npy.cpp journal.cpp journal_state.cpp journaled_store.cpp layers.cpp
           merged_arrays.cpp merged_output.cpp next_output.cpp
           output_reader.cpp progress_json.cpp ragged_rows.cpp record_csv.cpp record_cursor.cpp retry_merge.cpp
           row_arrays.cpp row_check.cpp row_index.cpp row_sums.cpp text_file_verifier.cpp shards.cpp stamp_file.cpp store_directory.cpp store_layout.cpp

@@ -1,76 +1,13 @@
 """`longhaul push`: a real PostgreSQL with pgvector holds what the output holds."""
 
-import json
 import os
-import random
-import signal
-import subprocess
-import time
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from fake_run import LONG, Job
-from postgres_server import Server
-
-
-@pytest.fixture(scope="module")
-def server():
-    made = Server()
-    made.run("CREATE EXTENSION vector")
-    yield made
-    made.end()
-
-
-@pytest.fixture(scope="module")
-def job(longhaul_fake, tmp_path_factory):
-    """A finished output with a layer, tokens, kept columns, and rejects."""
-    made = Job(longhaul_fake, tmp_path_factory.mktemp("push"), 700, layers=["early"], tokens=True)
-    lines = made.input.read_text().splitlines()
-    made.input.write_text("\n".join(
-        line + (",kept,vector" if row == 0 else f",\"a, {row} ü\\\",v{row}" if row % 2 else
-                f",\"\"\"{row}\",")
-        for row, line in enumerate(lines)).replace('\\"', '"') + "\n")
-    made.options += ["--keep-column", "kept", "--keep-column", "vector"]
-    made.out = made.folder / "out"
-    made.finish(made.out)
-    return made
-
-
-@pytest.fixture
-def table(server):
-    """A name of a table that is not there, and is gone afterwards."""
-    yield "embeddings"
-    server.run("DROP TABLE IF EXISTS embeddings")
-
-
-def push(program, server, out, *more, code=0, uri=None, **options):
-    result = program("push", out, "--to", uri or server.uri(), "--json", *more, **options)
-    assert result.code == code, result
-    return json.loads(result.out) if code == 0 else result
-
-
-def records_of(out):
-    return pd.read_csv(out / "records.csv", dtype={"id": str}, keep_default_na=False)
-
-
-def stored(server, columns="id, row_number", name="embeddings"):
-    """The table's rows by row number: the vectors' bytes, and the other columns."""
-    rows = server.run(f"SELECT vector_send(vector), {columns} FROM {name} ORDER BY row_number")
-    vectors = np.frombuffer(b"".join(row[0] for row in rows), np.uint8).reshape(len(rows), -1)
-    dimension = int.from_bytes(bytes(vectors[0, :2]), "big")
-    assert vectors.shape[1] == 4 + 4 * dimension
-    return np.ascontiguousarray(vectors[:, 4:]).view(">u4"), [row[1:] for row in rows]
-
-
-def check(server, out, array="embeddings.npy"):
-    """Every accepted row once, bit for bit."""
-    records = records_of(out)
-    ok = (records.status == "ok").to_numpy()
-    vectors, rows = stored(server)
-    assert rows == list(zip(records.id[ok], records.row[ok]))
-    assert np.array_equal(vectors, np.load(out / array)[ok].astype(np.float32).view(np.uint32))
+from fake_run import Job
+from pushed import check, job, push, records_of, server, stored, table  # some are fixtures
+from test_layers import card
 
 
 def test_the_table_holds_the_accepted_rows(longhaul_fake, server, job, table):
@@ -111,12 +48,39 @@ def test_half_precision_and_layers(longhaul_fake, server, job, table, tmp_path):
     push(longhaul_fake, server, job.out, "--layer", "early")
     check(server, job.out, "embeddings.early.npy")
     result = push(longhaul_fake, server, job.out, code=73)
-    assert "array" in result.err and "--table" in result.err
+    assert "layer" in result.err and "--table" in result.err
     half = Job(longhaul_fake, tmp_path, 60)
     half.finish(tmp_path / "out", "--output-dtype", "fp16")
     server.run("DROP TABLE embeddings")
     push(longhaul_fake, server, tmp_path / "out")
     check(server, tmp_path / "out")
+
+
+def test_a_layer_is_told_by_its_name_whatever_its_file_is_called(longhaul_fake, server, tmp_path,
+                                                                 table):
+    job = Job(longhaul_fake, tmp_path, 60, card=card())
+    for name, layers in [("both", ["early", "late"]), ("late", ["late"])]:
+        job.finish(tmp_path / name, *(word for one in layers for word in ("--layer", one)))
+    push(longhaul_fake, server, tmp_path / "both", "--layer", "late")
+    check(server, tmp_path / "both", "embeddings.late.npy")
+    # The first array of both outputs, and another layer.
+    result = push(longhaul_fake, server, tmp_path / "both", code=73)
+    assert 'layer is "late" there, "early" here' in result.err
+    check(server, tmp_path / "late")
+    for more in [[], ["--layer", "late"]]:
+        assert push(longhaul_fake, server, tmp_path / "late", *more)["added"] == 0
+
+
+def test_another_card_of_one_model_is_another_kind_of_vectors(longhaul_fake, server, tmp_path,
+                                                              table):
+    job = Job(longhaul_fake, tmp_path, 60)
+    job.finish(tmp_path / "out")
+    push(longhaul_fake, server, tmp_path / "out")
+    server.run("""DO $$ BEGIN EXECUTE format('COMMENT ON TABLE embeddings IS %L', regexp_replace(
+                  obj_description('embeddings'::regclass), '"card_sha256":"[0-9a-f]+"',
+                  '"card_sha256":"another"')); END $$""")
+    result = push(longhaul_fake, server, tmp_path / "out", code=73)
+    assert 'card_sha256 is "another" there' in result.err
 
 
 def test_an_index_is_made_once_and_over_halves_where_it_must(longhaul_fake, server, tmp_path, table):
@@ -162,65 +126,6 @@ def test_repeated_ids(longhaul_fake, server, tmp_path, table, key):
         check(server, out)
 
 
-def test_killed_at_any_moment_the_same_command_succeeds(longhaul_fake, server, table, tmp_path):
-    job = Job(longhaul_fake, tmp_path, 3000, window=4096, commit_every="5s", dimension=256)
-    out = tmp_path / "out"
-    job.finish(out)
-    command = [longhaul_fake.path, "push", out, "--to", server.uri(), "--batch-rows", "50"]
-    started = time.monotonic()
-    subprocess.run(command, check=True, capture_output=True)
-    seconds = time.monotonic() - started
-    chance = random.Random(7)
-    killed = partial = 0
-    for _ in range(30 if LONG else 10):
-        server.run("DROP TABLE IF EXISTS embeddings")
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0, seconds))
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-        # The server ends what a client left before the next one is served.
-        while server.run("SELECT 1 FROM pg_stat_activity WHERE application_name = 'longhaul'"):
-            time.sleep(0.01)
-        if server.run("SELECT to_regclass('embeddings')") != [(None,)]:
-            rows = server.run("SELECT count(*) FROM embeddings")[0][0]
-            partial += 0 < rows < 2000
-            assert rows % 50 == 0 or rows > 2000
-        subprocess.run(command, check=True, capture_output=True)
-        check(server, out)
-    assert killed > 0 and partial > 0
-
-
-def test_a_signal_and_a_lost_server_leave_whole_batches(longhaul_fake, server, table, tmp_path):
-    job = Job(longhaul_fake, tmp_path, 700)
-    out = tmp_path / "out"
-    job.finish(out)
-    command = [longhaul_fake.path, "push", out, "--to", server.uri(), "--batch-rows", "100"]
-    push(longhaul_fake, server, out)
-    server.run("DELETE FROM embeddings WHERE row_number > 350")
-    there = server.run("SELECT count(*) FROM embeddings")[0][0]
-    # The push waits for a lock in the middle of its work.
-    for ends, code in [(lambda process: process.send_signal(signal.SIGTERM), 75),
-                       (lambda process: server.run(
-                           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                           "application_name = 'longhaul'"), 69)]:
-        with server.connect() as other:
-            other.execute("BEGIN")
-            other.execute("LOCK TABLE embeddings IN SHARE MODE")
-            process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-            while not server.run("SELECT 1 FROM pg_stat_activity WHERE application_name = "
-                                 "'longhaul' AND wait_event_type = 'Lock'"):
-                assert process.poll() is None
-                time.sleep(0.01)
-            ends(process)
-            message = process.stderr.read()
-            assert process.wait() == code, message
-            assert "the same command goes on" in message
-            other.execute("ROLLBACK")
-        assert server.run("SELECT count(*) FROM embeddings")[0][0] == there
-    push(longhaul_fake, server, out)
-    check(server, out)
-
-
 def test_passwords_are_never_shown(longhaul_fake, server, job, table):
     place = f"127.0.0.1:{server.port()}/postgres"
     for uri, environment, code in [
@@ -228,6 +133,7 @@ def test_passwords_are_never_shown(longhaul_fake, server, job, table):
             (f"postgresql://postgres@{place}", {"PGPASSWORD": "sesame"}, 0),
             (f"postgresql://postgres:wrongsesame@{place}", {}, 69),
             (f"postgresql://postgres:ses@me@{place}", {}, 2),
+            (f"postgresql://localhost?port={server.port()}&user=postgres&password=ses@me", {}, 2),
             (f"postgresql://postgres:sesame@127.0.0.1:1/x", {}, 69),
             (f"postgresql://postgres:sesame@{place}?nonsense=sesame", {}, 2)]:
         result = longhaul_fake("push", job.out, "--to", uri, "--json",

@@ -57,7 +57,7 @@ def test_a_column_that_was_not_kept(t):
     t.works(*neighbours(t, "--transfer", "label", out="bare", file="b.csv"))
 
 
-@follows("lib/session/same_vectors.cpp", "has no layer", "only residues")
+@follows("lib/store/layers.cpp", "has no layer", "only residues")
 def test_layers(t):
     t.fails(2, "leave out --layer", *neighbours(t, "--layer", "deep"))
     t.works(*neighbours(t))

@@ -7,12 +7,12 @@ import pytest
 from postgres_server import Server
 from remedies import Trial, cannot_follow, follows
 
-cannot_follow("lib/export/push_output.cpp", "stopped: ", "test_push sends the signal")
-cannot_follow("lib/postgres/connection.cpp", "stopped while", "test_push sends the signal")
-cannot_follow("lib/postgres/connection.cpp", "was lost: ", "test_push ends the connection")
+cannot_follow("lib/export/push_output.cpp", "stopped: ", "test_push_stops sends the signal")
+cannot_follow("lib/postgres/connection.cpp", "stopped while", "test_push_stops sends the signal")
+cannot_follow("lib/postgres/connection.cpp", "was lost: ", "test_push_stops ends the connection")
 cannot_follow("lib/postgres/connection.cpp", "does not speak UTF-8", "a server without UTF-8")
-cannot_follow("lib/postgres/connection.cpp", "free some space there", "a disk that is full")
-cannot_follow("lib/postgres/connection.cpp", "what | \"what was committed is there",
+cannot_follow("lib/postgres/refusal.cpp", "free some space there", "a disk that is full")
+cannot_follow("lib/postgres/refusal.cpp", "what | \"what was committed is there",
               "another process in the same moment")
 cannot_follow("lib/postgres/postgres_table.cpp", "has no hnsw index", "an old pgvector")
 
@@ -40,15 +40,15 @@ def push(t, *more, out=None, uri=None):
 
 
 @follows("apps/longhaul/push.cpp", "would push no row")
-@follows("lib/export/push_shape.cpp", "is no name of a table", "the output has no layer",
-         "holds at most 4,000", "holds residues alone", "can be no column of PostgreSQL")
+@follows("lib/export/push_shape.cpp", "is no name of a table", "holds at most 4,000",
+         "can be no column of PostgreSQL", "has at most 1,600 columns")
 @follows("lib/export/database_uri.cpp", "cannot be read in one way", "is no address of")
 @follows("lib/postgres/connection.cpp", "none that libpq understands")
 def test_flags(t):
     t.works(*t.embed())
     t.fails(2, "give 1 or more", *push(t, "--batch-rows", 0))
     t.fails(2, "NAME or SCHEMA.NAME", *push(t, "--table", "a.b.c"))
-    t.fails(2, "leave --layer out", *push(t, "--layer", "x"))
+    t.fails(2, "leave out --layer", *push(t, "--layer", "x"))
     t.fails(2, "PGPASSWORD", *push(t, uri="postgresql://me:pass@word@host/db"))
     t.fails(2, "postgresql://USER@HOST/DATABASE", *push(t, uri="mysql://host/db"))
     t.fails(2, "postgresql://USER@HOST/DATABASE", *push(t, uri="postgresql://host/db?nonsense=1"))
@@ -65,6 +65,13 @@ def test_flags(t):
     t.fails(65, "without this --keep-column", *push(t, "--table", "c"))
     t.works(*t.embed("--overwrite", "--keep-column", "kept"))
     t.works(*push(t, "--table", "c"))
+    columns = [f"c{number}" for number in range(1598)]
+    t.input.write_text(f"sequence,{','.join(columns)}\nACD{',1' * 1598}\n")
+    keep = [word for column in columns for word in ("--keep-column", column)]
+    t.works(*t.embed("--overwrite", *keep))
+    t.fails(65, "fewer --keep-column", *push(t, "--table", "d"))
+    t.works(*t.embed("--overwrite", *keep[:40]))
+    t.works(*push(t, "--table", "d"))
 
 
 @follows("lib/export/push_shape.cpp", "do not fit a column of pgvector")
@@ -95,11 +102,23 @@ def test_ids(t):
     t.works(*push(t, "--table", "c"))
 
 
-@follows("lib/postgres/connection.cpp", "no connection to PostgreSQL", "for the permission",
-         "whose encoding is UTF8", "name another table with --table")
+@follows("lib/postgres/connection.cpp", "no connection to PostgreSQL")
+@follows("lib/postgres/refusal.cpp", "for the permission", "whose encoding is UTF8",
+         "name another table with --table", "that can be written to", "raise statement_timeout")
 def test_what_the_server_refuses(t, server):
     t.works(*t.embed("--keep-column", "label"))
     t.fails(69, "look whether it runs there", *push(t, uri="postgresql://me@127.0.0.1:1/x"))
+    said = t.uri + "&options=-c%20"
+    t.fails(69, "without default_transaction_read_only",
+            *push(t, uri=said + "default_transaction_read_only%3Don"))
+    t.works(*push(t, "--table", "limited", uri=said + "default_transaction_read_only%3Doff"))
+    with server.connect("trial") as other:
+        other.execute("BEGIN")
+        other.execute("LOCK TABLE limited")
+        t.fails(69, "raise statement_timeout or lock_timeout",
+                *push(t, "--table", "limited", uri=said + "lock_timeout%3D1"))
+        other.execute("COMMIT")
+    t.works(*push(t, "--table", "limited", uri=said + "lock_timeout%3D60s"))
     t.sql("DROP ROLE IF EXISTS guest")
     t.sql("CREATE ROLE guest LOGIN")
     guest = server.uri("trial", user="guest")
@@ -157,3 +176,28 @@ def test_tables(t):
     line = t.fails(73, "name another table", *push(t, "--table", "fresh"))
     assert "normalize" in line
     t.works(*push(t, "--table", "unit"))
+
+
+@follows("lib/postgres/postgres_table.cpp", "without a dimension", "the index could not be made",
+         "seem to be another input's")
+def test_tables_that_others_filled(t):
+    t.works(*t.embed())
+    t.sql("CREATE TABLE a (id text PRIMARY KEY, row_number bigint, vector vector)")
+    line = t.fails(73, "or leave --index out", *push(t, "--table", "a", "--index", "hnsw"))
+    t.works(*push(t, "--table", "a"))
+    change = line[line.index("ALTER COLUMN"):].split(", or")[0]
+    t.sql(f"ALTER TABLE a {change}")
+    t.works(*push(t, "--table", "a", "--index", "hnsw"))
+    t.works(*push(t, "--table", "b", "--key", "row"))
+    t.input.write_text("id,sequence\nz,ACDEF\n")
+    t.works(*t.embed("--overwrite"))
+    t.fails(73, "or empty this one", *push(t, "--table", "b", "--key", "row"))
+    t.works(*push(t, "--table", "c", "--key", "row"))
+    t.sql("TRUNCATE b")
+    t.works(*push(t, "--table", "b", "--key", "row"))
+    t.model.write_text(json.dumps({"fake": True, "dimension": 2001}))
+    t.works(*t.embed("--overwrite"))
+    t.works(*push(t, "--table", "wide"))
+    t.sql("INSERT INTO wide SELECT 'large', -1, array_fill(70000, ARRAY[2001])::vector")
+    t.fails(73, "leave --index out", *push(t, "--table", "wide", "--index", "hnsw"))
+    t.works(*push(t, "--table", "wide"))

@@ -29,6 +29,7 @@ struct FakeDatabase {
   std::optional<TableShape> made;
   std::vector<std::size_t> batches;
   std::size_t fails_at = SIZE_MAX;  // commit
+  std::size_t looked_at = 0;        // rows, for others
   bool opened = false;
 };
 
@@ -39,11 +40,22 @@ class FakeTable : public DatabaseTable {
     database_.opened = true;
   }
   void check() override {}
+  bool has_rows() const override { return !database_.rows.empty(); }
   void make() override { database_.made = shape_; }
   void add(const PushedRow& row) override {
     hand_.emplace_back(std::string(row.id), StoredRow{row.number,
                                                       {row.vector.begin(), row.vector.end()},
                                                       {row.texts.begin(), row.texts.end()}});
+  }
+  void refuse_others() override {
+    database_.looked_at += hand_.size();
+    for (const auto& [id, row] : hand_) {
+      const auto there = database_.rows.find(id);
+      if (there != database_.rows.end() && there->second.vector != row.vector) {
+        throw Error(ExitCode::kMismatch, "another's");
+      }
+    }
+    hand_.clear();
   }
   BatchOutcome commit() override {
     if (database_.batches.size() == database_.fails_at) {
@@ -72,7 +84,7 @@ PushRequest to_embeddings(std::uint64_t batch_rows = 2) {
   return {.uri = "postgresql://",
           .table = "embeddings",
           .key = PushKey::kId,
-          .layer = "",
+          .layer = std::nullopt,
           .index = std::nullopt,
           .batch_rows = batch_rows};
 }
@@ -140,6 +152,40 @@ TEST_CASE("a push that is asked to stop says what is there") {
     CHECK(error.code() == ExitCode::kInterrupted);
     CHECK_THAT(error.what(), Catch::Contains(std::to_string(database.rows.size()) + " rows"));
   }
+}
+
+TEST_CASE("rows of another input are looked for before anything is sent, where keys may meet") {
+  FaultFiles files;
+  drive(files, "out", {});
+  FakeDatabase database;
+  push(files, database, to_table());
+  database.batches.clear();
+  PushRequest request = to_table();
+  SECTION("an id that is given says whose row it is") {
+    push(files, database, request);
+    CHECK(database.looked_at == 0);
+  }
+  SECTION("a number does not") {
+    request.key = PushKey::kRow;
+    push(files, database, request);
+    CHECK(database.looked_at == database.rows.size());
+    database.batches.clear();
+    std::prev(database.rows.end())->second.vector.front() += 1;
+    CHECK_THROWS_AS(push(files, database, request), Error);
+    CHECK(database.batches.empty());
+  }
+  CHECK(told_by_number("17", 17));
+  CHECK_FALSE(told_by_number("17", 18));
+  CHECK_FALSE(told_by_number("017", 17));
+}
+
+TEST_CASE("a stop is asked before the table is made") {
+  FaultFiles files;
+  drive(files, "out", {});
+  FakeDatabase database;
+  CHECK_THROWS_AS(push(files, database, to_table(), [] { return true; }), Error);
+  CHECK(database.opened);
+  CHECK_FALSE(database.made);
 }
 
 TEST_CASE("what no table can hold is refused before the database is asked") {
