@@ -110,6 +110,23 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
           (near && word.starts_with('-') ? "did you mean " + *near + "? See " : "see ") + help};
 }
 
+// By flags that the chosen command has.
+std::string memory_remedy(const CLI::App& app) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  const auto has = [&chosen](const char* flag) {
+    return !chosen.empty() && chosen.front()->get_option_no_throw(flag) != nullptr;
+  };
+  if (has("--batch-tokens")) {
+    return "use a smaller --batch-tokens or --window";
+  }
+  for (const char* flag : {"--batch-rows", "--memory-limit"}) {
+    if (has(flag)) {
+      return std::string("use a smaller ") + flag + ", so that less is held at a time";
+    }
+  }
+  return "where there is more, give the same command again";
+}
+
 int run(Context& context) {
   CLI::App app{"Embeds datasets of any size with a TorchScript encoder, in bounded memory."};
   app.name("longhaul");
@@ -137,7 +154,11 @@ int run(Context& context) {
     throw usage_error(app, error);
   }
   longhaul::app::require_working_directory();
-  return longhaul::to_int(context.chosen());
+  try {
+    return longhaul::to_int(context.chosen());
+  } catch (const std::bad_alloc&) {
+    throw Error(ExitCode::kMemory, "out of memory", memory_remedy(app));
+  }
 }
 
 Error internal_error(const std::exception& error) {
@@ -182,8 +203,8 @@ int run_to_end(int argc, char** argv) {
   } catch (const Error& error) {
     return fail(context, error);
   } catch (const std::bad_alloc&) {
-    return fail(context,
-                {ExitCode::kMemory, "out of memory", "use a smaller --batch-tokens or --window"});
+    return fail(context, {ExitCode::kMemory, "out of memory before anything was begun",
+                          "where there is more, give the same command again"});
   } catch (const std::exception& error) {
     return fail(context, internal_error(error));
   }

@@ -1,6 +1,7 @@
 """The remedies of `longhaul push`, followed against a real PostgreSQL."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -201,3 +202,23 @@ def test_tables_that_others_filled(t):
     t.sql("INSERT INTO wide SELECT 'large', -1, array_fill(70000, ARRAY[2001])::vector")
     t.fails(73, "leave --index out", *push(t, "--table", "wide", "--index", "hnsw"))
     t.works(*push(t, "--table", "wide"))
+
+
+@follows("apps/longhaul/main.cpp", '"out of memory" |')
+def test_too_little_memory_for_a_batch(t):
+    t.model.write_text(json.dumps({"fake": True, "dimension": 8000}))
+    t.input.write_text("sequence\n" + "ACDEF\n" * 1500)
+    t.works(*t.embed())
+
+    def pushed(mebibytes, rows):
+        limited = ["prlimit", f"--as={mebibytes << 20}", t.program.path]
+        return subprocess.run([*limited, *map(str, push(t, "--batch-rows", rows))],
+                              capture_output=True, text=True)
+
+    enough = next(size for size in range(64, 4096, 16) if pushed(size, 2).returncode == 0)
+    t.sql("DROP TABLE embeddings")
+    result = pushed(enough + 8, 1000000)  # 48 MB are held twice
+    line = result.stderr.splitlines()[-1]
+    assert result.returncode == 71 and "use a smaller --batch-rows" in line, result
+    assert t.sql("SELECT count(*) FROM embeddings") == [(0,)]
+    assert pushed(enough + 8, 2).returncode == 0

@@ -177,7 +177,7 @@ def test_the_command_line(t):
 cannot_follow(MAIN, "internal error: ", "no way to it is known; whoever meets one reports it")
 cannot_follow(MAIN, "standard output could not be written", "a full disk, or a reader that is gone: "
               "test_stops.py has the code and the line")
-cannot_follow(MAIN, '"out of memory"', "needs a machine without memory: test_memory.py limits one")
+cannot_follow(MAIN, "out of memory before anything was begun", "needs a machine without memory")
 
 
 @follows("apps/longhaul/recycle.cpp", "is the program's own")
