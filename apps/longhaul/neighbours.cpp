@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -94,14 +95,15 @@ std::unique_ptr<score::Products> open_products(const config::RunConfig& config,
 }
 
 // Half of what the limit leaves: the other half is the libraries', and what is being written.
-std::uint64_t working_bytes(const config::RunConfig& config, const std::string& device) {
+void set_memory(const config::RunConfig& config, const std::string& device,
+                score::NeighbourSettings& settings) {
   const device::MemoryReading now = device::read_host_memory();
   const std::optional<std::uint64_t> limit = session::host_limit(config, now);
-  const std::uint64_t most = device == "cpu" ? kMostOnCpu : kMostOnDevice;
-  if (!limit) {
-    return most;
-  }
-  return std::min(most, device::checked_difference(*limit, now.rss.value_or(0)).value_or(0) / 2);
+  settings.most_bytes =
+      limit ? device::checked_difference(*limit, now.rss.value_or(0)).value_or(0) / 2
+            : std::numeric_limits<std::uint64_t>::max();
+  settings.working_bytes =
+      std::min(device == "cpu" ? kMostOnCpu : kMostOnDevice, settings.most_bytes);
 }
 
 std::vector<std::string> without_words(const score::RowsWithout& without, const std::string& of) {
@@ -178,7 +180,7 @@ ExitCode write_neighbours(NeighbourOptions& options, Context& context) {
       context.console->warning(remark);
     }
   }
-  options.settings.working_bytes = working_bytes(config, products->device());
+  set_memory(config, products->device(), options.settings);
   const ordered_json search = describe_search(options, store::layer_of(rows, array));
   NeighbourTable table(rows, options.transfer, metadata_of(search, rows));
   export_room::NewPath place(*files, options.file, PathKind::kFile, "",

@@ -68,13 +68,16 @@ std::vector<ProductScale> NearestSearch::set_floors(const SearchBlock& rows) {
   for (std::size_t query = 0; query < lists_.size(); ++query) {
     const ProductScale& scale = scales.emplace_back(geometry_, queries_.lengths[query].length,
                                                     rows.scaled.greatest(), width_);
-    const std::vector<Neighbour>& list = lists_[query];
-    floors_.push_back({list.size() < count_
-                           ? -std::numeric_limits<float>::infinity()
-                           : rounded_down(scale.value_of(list.front().key) - scale.error),
-                       rounded_up(2 * scale.error)});
+    floors_.push_back({floor_of(query, scale), rounded_up(2 * scale.error)});
   }
   return scales;
+}
+
+// Below it no product is of one that its list would take.
+float NearestSearch::floor_of(std::size_t query, const ProductScale& scale) const {
+  const std::vector<Neighbour>& list = lists_[query];
+  return list.size() < count_ ? -std::numeric_limits<float>::infinity()
+                              : rounded_down(scale.value_of(list.front().key) - scale.error);
 }
 
 void NearestSearch::look_at(const SearchBlock& rows) {
@@ -82,12 +85,14 @@ void NearestSearch::look_at(const SearchBlock& rows) {
     return;
   }
   const std::vector<ProductScale> scales = set_floors(rows);
-  // Its own row is found too.
-  const std::size_t count = count_ + (of_ == Queries::kOfTheRows ? 1 : 0);
-  found_.clear();
   products_.find({rows.scaled.values(), rows.lengths.size(), width_}, rows.scaled.bias(), floors_,
-                 count, found_);
-  group(count);
+                 asked(),
+                 [&](std::span<const Candidate> found) { look_again(rows, scales, found); });
+}
+
+void NearestSearch::look_again(const SearchBlock& rows, std::span<const ProductScale> scales,
+                               std::span<const Candidate> found) {
+  group(found);
   const std::size_t shares = (lists_.size() + kQueriesAtOnce - 1) / kQueriesAtOnce;
   pool_.run(shares, [&](std::size_t share) {
     const std::size_t end = std::min(lists_.size(), (share + 1) * kQueriesAtOnce);
@@ -98,25 +103,25 @@ void NearestSearch::look_at(const SearchBlock& rows) {
 }
 
 // By query. Of several tiles each had its own greatest: what none of the block needs is dropped.
-void NearestSearch::group(std::size_t count) {
+void NearestSearch::group(std::span<const Candidate> found) {
   begins_.assign(lists_.size() + 1, 0);
-  for (const Candidate& one : found_) {
+  for (const Candidate& one : found) {
     if (std::isnan(one.value)) {
       throw wrong_product();
     }
     ++begins_[one.query + 1];
   }
   std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
-  grouped_.resize(found_.size());
+  grouped_.resize(found.size());
   std::vector<std::size_t> next(begins_.begin(), begins_.end() - 1);
-  for (const Candidate& one : found_) {
+  for (const Candidate& one : found) {
     grouped_[next[one.query]++] = one;
   }
   for (std::size_t query = 0; query < lists_.size(); ++query) {
     const auto begin = grouped_.begin() + static_cast<std::ptrdiff_t>(begins_[query]);
     const auto end = grouped_.begin() + static_cast<std::ptrdiff_t>(begins_[query + 1]);
-    if (static_cast<std::size_t>(end - begin) > count) {
-      const auto last = begin + static_cast<std::ptrdiff_t>(count - 1);
+    if (static_cast<std::size_t>(end - begin) > asked()) {
+      const auto last = begin + static_cast<std::ptrdiff_t>(asked() - 1);
       std::nth_element(begin, last, end,
                        [](const Candidate& a, const Candidate& b) { return a.value > b.value; });
       floors_[query].at_least =
@@ -150,6 +155,7 @@ void NearestSearch::look_again(std::size_t query, const SearchBlock& rows,
     }
     add(query, {key, row});
   }
+  floors_[query].at_least = std::max(floors_[query].at_least, floor_of(query, scale));
 }
 
 void NearestSearch::add(std::size_t query, const Neighbour& one) {

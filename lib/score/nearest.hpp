@@ -3,7 +3,8 @@
 // float64 (score/geometry.hpp). So the answer depends on the vectors alone, not on blocks, tiles,
 // threads or the device; of equally near ones the lower row is first. Each product that is looked
 // at again is held against its bound: a device that multiplies worse than float32 is an
-// Error(kInternal). Memory: the queries twice, their lists, and the candidates of a block.
+// Error(kInternal). Memory: the queries twice, their lists, and so many candidates as are held at a
+// time, however many are equally near.
 // One thread calls; `pool` shares out the second look.
 #pragma once
 
@@ -61,8 +62,13 @@ class NearestSearch {
   const SearchBlock& queries() const { return queries_; }
 
  private:
+  // Its own row is found too.
+  std::size_t asked() const { return count_ + (of_ == Queries::kOfTheRows ? 1 : 0); }
   std::vector<ProductScale> set_floors(const SearchBlock& rows);
-  void group(std::size_t count);
+  float floor_of(std::size_t query, const ProductScale& scale) const;
+  void look_again(const SearchBlock& rows, std::span<const ProductScale> scales,
+                  std::span<const Candidate> found);
+  void group(std::span<const Candidate> found);
   void look_again(std::size_t query, const SearchBlock& rows, const ProductScale& scale);
   void add(std::size_t query, const Neighbour& one);
 
@@ -74,7 +80,6 @@ class NearestSearch {
   SearchBlock queries_;
   std::vector<std::vector<Neighbour>> lists_;  // of each query a heap, the farthest in front
   std::vector<Floor> floors_;
-  std::vector<Candidate> found_;
   std::vector<Candidate> grouped_;
   std::vector<std::size_t> begins_;  // of each query in grouped_, and the end
 };

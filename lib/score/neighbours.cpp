@@ -25,6 +25,25 @@ struct BlockSizes {
   std::size_t queries = 0;
 };
 
+// Bytes of so many queries: each with its vector, which the device may have in a form of its own,
+// and its list; and the lines of their neighbours, each of which is there once.
+struct QueryBytes {
+  std::uint64_t of_query = 0;
+  std::uint64_t neighbours = 0;  // of a query
+  std::uint64_t line = 0;
+  std::uint64_t rows = 0;
+
+  std::uint64_t of(std::uint64_t queries) const {
+    return queries * of_query + std::min(queries * neighbours, rows) * line;
+  }
+  // How many fit.
+  std::uint64_t queries_in(std::uint64_t bytes) const {
+    const std::uint64_t all_lines = rows * line;
+    return std::max(bytes / (of_query + neighbours * line),
+                    (bytes - std::min(bytes, all_lines)) / of_query);
+  }
+};
+
 BlockSizes block_sizes(const SearchedOutput& rows, const NeighbourSettings& settings,
                        std::uint64_t line_bytes) {
   const std::uint64_t vector = 2 * sizeof(float) * rows.array.dimension + 32;
@@ -32,20 +51,22 @@ BlockSizes block_sizes(const SearchedOutput& rows, const NeighbourSettings& sett
   const std::uint64_t of_rows = 2 * vector;
   BlockSizes sizes{.width = rows.array.dimension};
   sizes.rows = std::clamp<std::uint64_t>(settings.working_bytes / 4 / of_rows, kLeast, kMostRows);
-  // The device may have the queries in a form of its own. Each tile may find candidates of its own,
-  // which are grouped by query.
-  const std::uint64_t of_query = vector + sizeof(float) * rows.array.dimension +
-                                 2 * sizeof(Candidate) * 4 * most_candidates(settings.count) +
-                                 settings.count * (sizeof(Neighbour) + line_bytes + kOfText);
+  const std::uint64_t line = line_bytes + kOfText;
+  const std::uint64_t count = std::min<std::uint64_t>(settings.count, rows.output.rows());
+  const QueryBytes bytes{.of_query = vector + sizeof(float) * rows.array.dimension + line +
+                                     count * (sizeof(Neighbour) + sizeof(std::uint64_t)),
+                         .neighbours = count,
+                         .line = line,
+                         .rows = rows.output.rows()};
   const std::uint64_t left =
       settings.working_bytes - std::min(settings.working_bytes, sizes.rows * of_rows);
-  sizes.queries = std::min<std::uint64_t>(left / of_query, kMostQueries);
-  if (sizes.queries < kLeast) {
+  sizes.queries = std::clamp<std::uint64_t>(bytes.queries_in(left), kLeast, kMostQueries);
+  const std::uint64_t least = sizes.rows * of_rows + bytes.of(kLeast);
+  if (least > settings.most_bytes) {
     throw Error(ExitCode::kMemory,
                 "searching vectors of " + format_count(rows.array.dimension) + " numbers for " +
-                    format_count(settings.count) + " neighbours takes " +
-                    format_bytes(sizes.rows * of_rows + kLeast * of_query) +
-                    " at least, and the limit leaves " + format_bytes(settings.working_bytes),
+                    format_count(count) + " neighbours takes " + format_bytes(least) +
+                    " at least, and the limit leaves " + format_bytes(settings.most_bytes),
                 "raise --memory-limit, or ask for fewer neighbours");
   }
   return sizes;

@@ -1,8 +1,9 @@
 // `longhaul neighbours`: the nearest rows of one output of each row of it, or of another. Both are
 // streamed: a block of queries, for which all rows are read, then the next. While a block is
-// searched the next is read, by a thread of its own. Memory is what `working_bytes` says, and a bit
-// a row. Errors: those of store/checked_rows.hpp and of Products; kMemory where nothing fits;
-// kBadData where vectors of the two have other lengths; kInterrupted when it was asked to stop.
+// searched the next is read, by a thread of its own. Memory is what `working_bytes` says, what
+// is found in between (score/products.hpp), and a bit a row. Errors: those of
+// store/checked_rows.hpp and of Products; kMemory where nothing fits; kBadData where vectors of the
+// two have other lengths; kInterrupted when it was asked to stop.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,8 @@ struct NeighbourSettings {
   bool centred = false;  // less the mean of the rows that are searched, on both sides
   std::size_t count = 10;
   std::uint64_t working_bytes = 512U << 20;
+  // What is taken where a few queries with all their neighbours do not fit the above.
+  std::uint64_t most_bytes = working_bytes;
 };
 
 struct NeighbourTools {

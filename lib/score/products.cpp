@@ -27,7 +27,8 @@ class PlainProducts : public Products {
   void set_queries(const VectorBlock& queries) override { queries_ = queries; }
 
   void find(const VectorBlock& rows, std::span<const float> bias, std::span<const Floor> floors,
-            std::size_t count, std::vector<Candidate>& found) override {
+            std::size_t count, const TakeCandidates& take) override {
+    found_.clear();
     for (std::size_t query = 0; query < queries_.rows; query += kTileQueries) {
       const std::size_t queries = std::min(kTileQueries, queries_.rows - query);
       for (std::size_t row = 0; row < rows.rows; row += kTileRows) {
@@ -35,13 +36,16 @@ class PlainProducts : public Products {
         tile_.noalias() = view(rows, row, height) * view(queries_, query, queries).transpose();
         find_in_tile({tile_.data(), queries, static_cast<std::uint32_t>(row), height,
                       static_cast<std::uint32_t>(query)},
-                     bias, floors.subspan(query, queries), count, found);
+                     bias, floors.subspan(query, queries), count, found_);
+        hand_on(found_, take);
       }
     }
+    hand_on(found_, take, 0);
   }
 
  private:
   VectorBlock queries_;
+  std::vector<Candidate> found_;
   Matrix tile_;
 };
 
@@ -49,7 +53,11 @@ class PlainProducts : public Products {
 class TileScan {
  public:
   TileScan(std::span<const Floor> floors, std::size_t count, std::uint32_t first_query)
-      : floors_(floors), count_(count), first_query_(first_query), of_query_(floors.size()) {
+      : floors_(floors),
+        count_(count),
+        first_query_(first_query),
+        most_(floors.size(), most_candidates(count)),
+        of_query_(floors.size()) {
     for (const Floor& floor : floors) {
       least_.push_back(floor.at_least);
     }
@@ -89,7 +97,7 @@ class TileScan {
     }
     std::vector<Candidate>& candidates = of_query_[query];
     candidates.push_back({first_query_ + static_cast<std::uint32_t>(query), row, value});
-    if (candidates.size() >= most_candidates(count_) && candidates.size() % count_ == 0) {
+    if (candidates.size() >= most_[query]) {
       raise(query);
     }
   }
@@ -102,12 +110,15 @@ class TileScan {
                      [](const Candidate& a, const Candidate& b) { return a.value > b.value; });
     least_[query] = std::max(least_[query], middle->value - floors_[query].slack);
     std::erase_if(candidates, [&](const Candidate& one) { return one.value < least_[query]; });
+    // Where many are equally near, few are dropped: not again before there are twice as many.
+    most_[query] = std::max(most_candidates(count_), 2 * candidates.size());
   }
 
   std::span<const Floor> floors_;
   std::size_t count_;
   std::uint32_t first_query_;
   std::vector<float> least_;
+  std::vector<std::size_t> most_;  // of a query's candidates, before the least of them are dropped
   std::vector<std::vector<Candidate>> of_query_;
 };
 
@@ -122,6 +133,15 @@ void find_in_tile(const Tile& tile, std::span<const float> bias, std::span<const
               static_cast<std::uint32_t>(of_block));
   }
   scan.finish(found);
+}
+
+bool hand_on(std::vector<Candidate>& found, const TakeCandidates& take, std::size_t least) {
+  if (found.size() <= least) {
+    return false;
+  }
+  take(found);
+  found.clear();
+  return true;
 }
 
 Error wrong_product() {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -35,19 +36,23 @@ struct Candidate {
   float value = 0;          // the product, and the row's bias
 };
 
+// Is given candidates, each once and in no order. It may raise the floors that find() was given.
+using TakeCandidates = std::function<void(std::span<const Candidate> found)>;
+
 class Products {
  public:
   virtual ~Products() = default;
   virtual std::string device() const = 0;
   // They live until others are set.
   virtual void set_queries(const VectorBlock& queries) = 0;
-  // Appends to `found`, each once and in no order, all pairs of a query and a row whose value is
-  // not below the query's floor of this block; it may append more. `bias` is added to the products
-  // of each row, or empty. `floors` is as long as the queries. A value that is no number is found,
-  // or is wrong_product().
+  // Gives `take`, on this thread, all pairs of a query and a row whose value is not below the
+  // query's floor of this block; it may give more. Before much is held it is given what there is
+  // (hand_on()), so that memory does not grow with what is found. `bias` is added to the products
+  // of each row, or empty. `floors` is as long as the queries, and looked at again after each
+  // `take`. A value that is no number is found, or is wrong_product().
   virtual void find(const VectorBlock& rows, std::span<const float> bias,
                     std::span<const Floor> floors, std::size_t count,
-                    std::vector<Candidate>& found) = 0;
+                    const TakeCandidates& take) = 0;
 };
 
 // One thread, and no library that is made for it: for builds without LibTorch, and for few vectors.
@@ -62,9 +67,17 @@ struct Tile {
   std::uint32_t first_query = 0;
 };
 
-// What Products::find() says, of a tile and as many queries as there are floors. Any thread.
+// Appends what Products::find() says, of a tile of at most kMostTile products and as many queries
+// as there are floors. Any thread.
 void find_in_tile(const Tile& tile, std::span<const float> bias, std::span<const Floor> floors,
                   std::size_t count, std::vector<Candidate>& found);
+
+// So many candidates are held at a time, and those of a tile more.
+constexpr std::size_t kMostHeld = std::size_t{1} << 20;
+constexpr std::size_t kMostTile = std::size_t{1} << 20;
+// Between tiles: gives `take` what was found, once it is more than `least`. Whether it did.
+bool hand_on(std::vector<Candidate>& found, const TakeCandidates& take,
+             std::size_t least = kMostHeld);
 
 // A device whose products are not those of float32.
 Error wrong_product();

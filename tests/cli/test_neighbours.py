@@ -191,6 +191,29 @@ def test_more_neighbours_than_rows(longhaul_fake, tmp_path):
     assert len(table(tmp_path / "one.csv")) == 0
 
 
+def test_tens_of_thousands_of_neighbours(longhaul_fake, tmp_path):
+    out = make(longhaul_fake, tmp_path, "rows", sequences(300, 12, repeat=100), code=3)
+    rows, base = vectors(out)
+    summary = json.loads(search(longhaul_fake, out, tmp_path / "t.csv", "-k", 100000, "--json").out)
+    assert summary["pairs"] == len(rows) * (len(rows) - 1)
+    check(table(tmp_path / "t.csv"), rows, rows, scores("cosine", base, base), 100000, True)
+
+
+def test_memory_is_flat_where_all_are_equally_near(longhaul_fake, tmp_path):
+    """All pairs tie: as many candidates as there are pairs, in one block of rows a gigabyte."""
+    peaks = []
+    for count in (1000, 12000):
+        out = make(longhaul_fake, tmp_path, f"same{count}", ["ACDEF"] * count, model={"dimension": 2})
+        done = run_measured(longhaul_fake.path, "neighbours", out, "-o", tmp_path / f"{count}.csv",
+                            "-k", 2, "-q", timeout=3600)
+        assert done.code == 0, done
+        found = table(tmp_path / f"{count}.csv").neighbour_row.to_numpy().reshape(count, 2)
+        assert found[0].tolist() == [1, 2] and found[1].tolist() == [0, 2]
+        assert (found[2:] == [0, 1]).all()
+        peaks.append(done.peak_rss)
+    assert peaks[1] < peaks[0] + 150 * MIB, [peak / MIB for peak in peaks]
+
+
 def test_equal_vectors_have_no_direction_less_their_mean(longhaul_fake, tmp_path):
     out = make(longhaul_fake, tmp_path, "same", ["ACDEF"] * 5)
     search(longhaul_fake, out, tmp_path / "t.csv", "-k", 3)

@@ -93,16 +93,25 @@ class BentProducts : public Products {
   std::string device() const override { return "bent"; }
   void set_queries(const VectorBlock& queries) override { plain_->set_queries(queries); }
   void find(const VectorBlock& rows, std::span<const float> bias, std::span<const Floor> floors,
-            std::size_t count, std::vector<Candidate>& found) override {
-    plain_->find(rows, bias, floors, count, found);
-    for (Candidate& one : found) {
-      one.value += by_;
-    }
+            std::size_t count, const TakeCandidates& take) override {
+    plain_->find(rows, bias, floors, count, [&](std::span<const Candidate> found) {
+      std::vector<Candidate> bent(found.begin(), found.end());
+      for (Candidate& one : bent) {
+        one.value += by_;
+      }
+      most_ = std::max(most_, bent.size());
+      ++times_;
+      take(bent);
+    });
   }
+  std::size_t most() const { return most_; }  // that were handed on at a time
+  std::size_t times() const { return times_; }
 
  private:
   std::unique_ptr<Products> plain_ = plain_products();
   float by_;
+  std::size_t most_ = 0;
+  std::size_t times_ = 0;
 };
 
 Geometry geometry_of(Metric metric, bool centred, double greatest) {
@@ -170,4 +179,21 @@ TEST_CASE("a device that multiplies worse than float32 is found out") {
   CHECK_NOTHROW(searched({}, rows, rows, Queries::kOfTheRows, 5, 100, exact));
   CHECK_THROWS_AS(searched({}, rows, rows, Queries::kOfTheRows, 5, 100, bent), Error);
   CHECK_THROWS_AS(searched({}, rows, rows, Queries::kOfTheRows, 5, 100, broken), Error);
+}
+
+TEST_CASE("however many are equally near, they are looked at again a few at a time") {
+  NumberedVectors rows{std::vector<float>(3000 * kWidth, 1.0F), std::vector<std::uint64_t>(3000)};
+  std::iota(rows.rows.begin(), rows.rows.end(), std::uint64_t{0});
+  BentProducts products(0);
+  const Lists lists = searched({}, rows, rows, Queries::kOfTheRows, 2, 3000, products, 2);
+  CHECK(products.times() > 2);
+  CHECK(products.most() <= kMostHeld + kMostTile);
+  REQUIRE(lists.size() == 3000);
+  for (std::size_t row = 0; row < lists.size(); ++row) {
+    const std::uint64_t first = row == 0 ? 1 : 0;
+    const std::uint64_t second = row <= 1 ? 2 : 1;
+    REQUIRE(lists[row].size() == 2);
+    REQUIRE(lists[row][0].row == first);
+    REQUIRE(lists[row][1].row == second);
+  }
 }

@@ -24,6 +24,7 @@ using score::VectorBlock;
 // A tile of a CPU stays in its cache until it is looked at; one of a GPU is as large as lets all of
 // it work.
 constexpr std::size_t kCpuTile = 1024;
+static_assert(kCpuTile * kCpuTile <= score::kMostTile);
 constexpr std::size_t kDeviceTile = 4096;
 constexpr std::int64_t kQueriesAtOnce = 64;  // of one thread's look at a tile
 
@@ -74,9 +75,10 @@ class CpuProducts : public score::Products {
   }
 
   void find(const VectorBlock& rows, std::span<const float> bias, std::span<const Floor> floors,
-            std::size_t count, std::vector<Candidate>& found) override {
+            std::size_t count, const score::TakeCandidates& take) override {
     guarded([&] {
       const c10::InferenceMode inference;
+      found_.clear();
       for (std::size_t row = 0; row < rows.rows; row += kCpuTile) {
         const std::size_t height = std::min(kCpuTile, rows.rows - row);
         const at::Tensor block = rows_of(rows, row, height);
@@ -84,17 +86,17 @@ class CpuProducts : public score::Products {
           const at::Tensor values =
               packed_ ? packed_linear(block, tiles_[i], std::nullopt, "none", std::nullopt)
                       : at::mm(block, tiles_[i]);
-          look_at(values, static_cast<std::uint32_t>(row), i * kCpuTile, bias, floors, count,
-                  found);
+          look_at(values, static_cast<std::uint32_t>(row), i * kCpuTile, bias, floors, count);
+          score::hand_on(found_, take);
         }
       }
+      score::hand_on(found_, take, 0);
     });
   }
 
  private:
   void look_at(const at::Tensor& values, std::uint32_t row, std::size_t query,
-               std::span<const float> bias, std::span<const Floor> floors, std::size_t count,
-               std::vector<Candidate>& found) {
+               std::span<const float> bias, std::span<const Floor> floors, std::size_t count) {
     const float* const data = values.const_data_ptr<float>();
     const auto stride = static_cast<std::size_t>(values.size(1));
     at::parallel_for(0, values.size(1), kQueriesAtOnce, [&](std::int64_t begin, std::int64_t end) {
@@ -105,13 +107,14 @@ class CpuProducts : public score::Products {
            static_cast<std::uint32_t>(query + first)},
           bias, floors.subspan(query + first, static_cast<std::size_t>(end) - first), count, own);
       const std::lock_guard lock(mutex_);
-      found.insert(found.end(), own.begin(), own.end());
+      found_.insert(found_.end(), own.begin(), own.end());
     });
   }
 
   const bool packed_ = has_packed_linear(at::kFloat);
   VectorBlock queries_;
   std::vector<at::Tensor> tiles_;
+  std::vector<Candidate> found_;
   std::mutex mutex_;  // of what is found
 };
 
@@ -133,16 +136,11 @@ class DeviceProducts : public score::Products {
   }
 
   void find(const VectorBlock& rows, std::span<const float> bias, std::span<const Floor> floors,
-            std::size_t count, std::vector<Candidate>& found) override {
+            std::size_t count, const score::TakeCandidates& take) override {
     guarded([&] {
       const c10::InferenceMode inference;
-      const auto options = at::TensorOptions().dtype(at::kFloat);
-      at::Tensor limits = at::empty({2, static_cast<std::int64_t>(floors.size())}, options);
-      for (std::size_t i = 0; i < floors.size(); ++i) {
-        limits.data_ptr<float>()[i] = floors[i].at_least;
-        limits.data_ptr<float>()[floors.size() + i] = floors[i].slack;
-      }
-      limits = limits.to(device_->torch());
+      found_.clear();
+      at::Tensor limits = sent(floors);
       for (std::size_t row = 0; row < rows.rows; row += kDeviceTile) {
         const std::size_t height = std::min(kDeviceTile, rows.rows - row);
         const at::Tensor block = rows_of(rows, row, height).to(device_->torch()).t();
@@ -158,38 +156,72 @@ class DeviceProducts : public score::Products {
           if (biases.defined()) {
             values.add_(biases);
           }
-          take(values, limits.narrow(1, first, queries), count, static_cast<std::uint32_t>(row),
-               static_cast<std::uint32_t>(query), found);
+          look_at(
+              values, limits.narrow(1, first, queries), count,
+              {.query = static_cast<std::uint32_t>(query), .row = static_cast<std::uint32_t>(row)},
+              take);
+          if (score::hand_on(found_, take)) {
+            limits = sent(floors);
+          }
         }
       }
+      score::hand_on(found_, take, 0);
     });
   }
 
  private:
-  static void take(const at::Tensor& values, const at::Tensor& limits, std::size_t count,
-                   std::uint32_t row, std::uint32_t query, std::vector<Candidate>& found) {
+  at::Tensor sent(std::span<const Floor> floors) const {
+    const auto options = at::TensorOptions().dtype(at::kFloat);
+    at::Tensor limits = at::empty({2, static_cast<std::int64_t>(floors.size())}, options);
+    for (std::size_t i = 0; i < floors.size(); ++i) {
+      limits.data_ptr<float>()[i] = floors[i].at_least;
+      limits.data_ptr<float>()[floors.size() + i] = floors[i].slack;
+    }
+    return limits.to(device_->torch());
+  }
+
+  // `first` is the tile's place.
+  void look_at(const at::Tensor& values, const at::Tensor& limits, std::size_t count,
+               const Candidate& first, const score::TakeCandidates& take) {
     const auto most = static_cast<std::int64_t>(score::most_candidates(count));
     at::Tensor least = limits[0].unsqueeze(1);
     at::Tensor reached = values.lt(least).logical_not();
-    if (values.size(1) > most && reached.sum().item<std::int64_t>() > most * values.size(0)) {
+    auto found = reached.sum().item<std::int64_t>();
+    if (values.size(1) > most && found > most * values.size(0)) {
       const auto asked = static_cast<std::int64_t>(count);
       const at::Tensor greatest = std::get<0>(values.topk(asked, 1)).narrow(1, asked - 1, 1);
       least = at::maximum(least, greatest - limits[1].unsqueeze(1));
       reached = values.lt(least).logical_not();
+      found = reached.sum().item<std::int64_t>();
     }
-    const at::Tensor places = reached.nonzero();
+    // Where nearly all of a tile is equally near, it comes in parts.
+    const auto at_once = static_cast<std::int64_t>(score::kMostTile);
+    const std::int64_t lines =
+        found <= at_once ? values.size(0) : std::max<std::int64_t>(1, at_once / values.size(1));
+    for (std::int64_t line = 0; line < values.size(0); line += lines) {
+      const std::int64_t height = std::min(lines, values.size(0) - line);
+      bring(values.narrow(0, line, height), reached.narrow(0, line, height),
+            {.query = first.query + static_cast<std::uint32_t>(line), .row = first.row});
+      if (line + height < values.size(0)) {
+        score::hand_on(found_, take);
+      }
+    }
+  }
+
+  void bring(const at::Tensor& values, const at::Tensor& reached, const Candidate& first) {
     const at::Tensor kept = values.masked_select(reached).cpu();
-    const at::Tensor host = places.cpu();
+    const at::Tensor host = reached.nonzero().cpu();
     const std::int64_t* const place = host.const_data_ptr<std::int64_t>();
     const float* const value = kept.const_data_ptr<float>();
     for (std::int64_t i = 0; i < host.size(0); ++i) {
-      found.push_back({query + static_cast<std::uint32_t>(place[2 * i]),
-                       row + static_cast<std::uint32_t>(place[2 * i + 1]), value[i]});
+      found_.push_back({first.query + static_cast<std::uint32_t>(place[2 * i]),
+                        first.row + static_cast<std::uint32_t>(place[2 * i + 1]), value[i]});
     }
   }
 
   std::unique_ptr<TorchDevice> device_;
   at::Tensor queries_;
+  std::vector<Candidate> found_;
 };
 
 }  // namespace
