@@ -14,6 +14,7 @@
 #include "export/output_table.hpp"
 #include "left_out_words.hpp"
 #include "modules.hpp"
+#include "number_checks.hpp"
 #include "progress.hpp"
 #include "run_environment.hpp"
 #include "signals.hpp"
@@ -213,7 +214,8 @@ void add_export(CLI::App& app, Context& context) {
   command
       ->add_option("--rows-per-file", options->rows_per_file,
                    "FILE is a folder then, of files with N rows each")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(whole_number());
   command->add_flag("--quiet,-q", options->quiet, "nothing but warnings on standard error");
   command->add_flag("--json", options->json, "one JSON summary on standard output");
   command->callback([options, &context] {

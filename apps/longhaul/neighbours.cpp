@@ -20,6 +20,7 @@
 #include "export/new_path.hpp"
 #include "left_out_words.hpp"
 #include "neighbour_table.hpp"
+#include "number_checks.hpp"
 #include "progress.hpp"
 #include "run_environment.hpp"
 #include "session/auto_settings.hpp"
@@ -230,7 +231,7 @@ void add_neighbours(CLI::App& app, Context& context) {
       ->type_name("DIR");
   command->add_option("-k,--count", options->settings.count, "neighbours of each row (default: 10)")
       ->type_name("N")
-      ->check(CLI::Range(1, 100000));
+      ->check(whole_number(1, 100'000));
   command
       ->add_option("--metric", options->metric,
                    "cosine (default), dot: the product, or l2: the Euclidean distance, least first")

@@ -12,6 +12,7 @@
 #include "export/push_output.hpp"
 #include "left_out_words.hpp"
 #include "modules.hpp"
+#include "number_checks.hpp"
 #include "progress.hpp"
 #include "signals.hpp"
 #include "store/checked_rows.hpp"
@@ -139,7 +140,8 @@ void add_table_flags(CLI::App& command, PushOptions& options) {
       .add_option("--batch-rows", options.batch_rows,
                   "rows in a transaction, of 64 MiB at most; without it about 8 MiB, "
                   "at most 10,000")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(whole_number());
 }
 
 }  // namespace

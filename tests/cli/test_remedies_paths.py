@@ -136,6 +136,9 @@ def test_a_probe_reads_what_was_written(t):
     (["plan", "m", "i", "--shards", "0"], "a whole number from 1 to 10,000"),
     (["probe", "cv", "OUT", "--seed", "-3"], "a whole number from 0 to 4,294,967,295"),
     (["probe", "cv", "OUT", "-C", "much"], "a number"),
+    (["push", "OUT", "--to", "postgresql://h/d", "--batch-rows", "-1"], "a whole number from 0 on"),
+    (["export", "OUT", "--to", "parquet", "--rows-per-file", "-1"], "a whole number from 0 on"),
+    (["neighbours", "OUT", "-k", "0"], "a whole number from 1 to 100,000"),
     (["bench", "m", "--records", "-5"], "a whole number from 1 to 10,000,000"),
 ])
 def test_a_number_that_a_flag_does_not_take_says_what_it_takes(t, words, allowed):
