@@ -158,9 +158,9 @@ TEST_CASE("rows of another input are looked for before anything is sent, where k
   FaultFiles files;
   drive(files, "out", {});
   FakeDatabase database;
-  push(files, database, to_table());
+  push(files, database, to_embeddings());
   database.batches.clear();
-  PushRequest request = to_table();
+  PushRequest request = to_embeddings();
   SECTION("an id that is given says whose row it is") {
     push(files, database, request);
     CHECK(database.looked_at == 0);
@@ -183,7 +183,7 @@ TEST_CASE("a stop is asked before the table is made") {
   FaultFiles files;
   drive(files, "out", {});
   FakeDatabase database;
-  CHECK_THROWS_AS(push(files, database, to_table(), [] { return true; }), Error);
+  CHECK_THROWS_AS(push(files, database, to_embeddings(), [] { return true; }), Error);
   CHECK(database.opened);
   CHECK_FALSE(database.made);
 }
