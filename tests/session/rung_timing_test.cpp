@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kTokenSeconds = 1e-3;
 
-struct Scene {
+struct TimingScene {
   FakeEncoderSettings settings;
   bool pictures = false;
   RungTiming timing;
@@ -75,14 +75,14 @@ struct Scene {
 }  // namespace
 
 TEST_CASE("work takes what its tokens take") {
-  Scene scene;
+  TimingScene scene;
   scene.time();
   CHECK(scene.timing.rungs.size() == 3);
   scene.check_seconds();
 }
 
 TEST_CASE("pictures too, whose batch is assembled anew in each round") {
-  Scene scene;
+  TimingScene scene;
   scene.pictures = true;
   scene.time();
   REQUIRE(scene.timing.rungs.size() == 1);
@@ -91,7 +91,7 @@ TEST_CASE("pictures too, whose batch is assembled anew in each round") {
 }
 
 TEST_CASE("a batch that does not fit in a round is timed smaller") {
-  Scene scene;
+  TimingScene scene;
   scene.settings.device.fail_at = {8, 11, 14};
   scene.time();
   CHECK(scene.timing.rungs.size() == 3);
@@ -101,7 +101,7 @@ TEST_CASE("a batch that does not fit in a round is timed smaller") {
 }
 
 TEST_CASE("a width of which no part fits in a round is left out, and named") {
-  Scene scene;
+  TimingScene scene;
   scene.settings.device.fail_at = {7};
   scene.settings.device.fail_times = 0;
   scene.time();
