@@ -1,6 +1,7 @@
 #include "plan/workload.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace longhaul::plan {
@@ -11,10 +12,15 @@ constexpr double kStoppedSeconds = 5;   // a batch is cut to take 2 s
 constexpr double kStoppedTimes = 5;     // of what was expected
 constexpr double kDoubtKept = 0.98;     // with each batch
 constexpr double kMostDoubts = 2;       // then it is how the machine is
+constexpr double kFarApart = 1.5;       // widths whose times tell a slope from noise
+constexpr double kLeastDoublings = -5;  // of kQuadraticWidth
+constexpr double kMostDoublings = 3;
+constexpr double kHeld = 1e-4;          // against a doubling: as much as 1 % of noise
 constexpr double kLeastSeconds = 1e-9;  // a clock may see nothing of a small batch
 
-double shape_of(std::uint32_t width) {
-  return cost_per_row(width) / std::max(width, 1U);
+// Of a token, in proportion, where attention takes as much as the rest at `quadratic_width`.
+double shape_of(std::uint32_t width, double quadratic_width) {
+  return 1 + width / quadratic_width;
 }
 
 }  // namespace
@@ -76,11 +82,13 @@ bool TokenTimes::learn(const Workload& batch, double seconds) {
     }
     if (*expected > kStoppedSeconds && *expected > kStoppedTimes * seconds) {
       known_.clear();
+      quadratic_width_ = kQuadraticWidth;
     }
   }
   // Parts of several widths were computed side by side: each has its share by what is known.
   const auto weight = [&](std::uint32_t width, std::uint64_t tokens) {
-    return static_cast<double>(tokens) * (known() ? per_token(width) : shape_of(width));
+    return static_cast<double>(tokens) *
+           (known() ? per_token(width) : shape_of(width, kQuadraticWidth));
   };
   std::map<std::uint32_t, double> weights;
   double whole = 0;
@@ -95,7 +103,37 @@ bool TokenTimes::learn(const Workload& batch, double seconds) {
     sum.seconds = sum.seconds * kKept + std::max(seconds, kLeastSeconds) * weights[width] / whole;
     sum.tokens = sum.tokens * kKept + static_cast<double>(tokens);
   }
+  quadratic_width_ = fitted_width();
   return true;
+}
+
+// The least squares of logarithms, held near the usual value as far as noise would explain it.
+double TokenTimes::fitted_width() const {
+  if (known_.rbegin()->first < kFarApart * known_.begin()->first) {
+    return kQuadraticWidth;
+  }
+  double tokens = 0;
+  for (const auto& [width, sum] : known_) {
+    tokens += sum.tokens;
+  }
+  double best = kQuadraticWidth;
+  double least = std::numeric_limits<double>::infinity();
+  for (double doublings = kLeastDoublings; doublings <= kMostDoublings; doublings += 0.5) {
+    const double candidate = kQuadraticWidth * std::exp2(doublings);
+    double mean = 0;
+    double squares = 0;
+    for (const auto& [width, sum] : known_) {
+      const double off = std::log(sum.seconds / sum.tokens) - std::log(shape_of(width, candidate));
+      mean += sum.tokens / tokens * off;
+      squares += sum.tokens / tokens * off * off;
+    }
+    const double cost = squares - mean * mean + kHeld * doublings * doublings;
+    if (cost < least) {
+      least = cost;
+      best = candidate;
+    }
+  }
+  return best;
 }
 
 double TokenTimes::per_token(std::uint32_t width) const {
@@ -106,7 +144,8 @@ double TokenTimes::per_token(std::uint32_t width) const {
   }
   if (above == known_.end() || above == known_.begin()) {
     const auto nearest = above == known_.end() ? std::prev(above) : above;
-    return of(nearest) * shape_of(width) / shape_of(nearest->first);
+    return of(nearest) * shape_of(width, quadratic_width_) /
+           shape_of(nearest->first, quadratic_width_);
   }
   const auto below = std::prev(above);
   const double share =

@@ -26,7 +26,8 @@ struct Workload {
 Workload workload_of(std::span<const Slot> slots, const RowsPolicy& policy);
 
 // What a token of each width takes, learnt from batches. Widths that no batch had yet lie between
-// their neighbours; beyond them they follow cost_per_row().
+// their neighbours; beyond them they follow 1 + width / Q: Q is that of cost_per_row() until widths
+// that lie far enough apart say how much this model's attention takes on this machine.
 class TokenTimes {
  public:
   // Later batches count more than earlier ones. One that took far longer than all before it say is
@@ -44,9 +45,11 @@ class TokenTimes {
     double tokens = 0;
   };
   double per_token(std::uint32_t width) const;
+  double fitted_width() const;  // Q
   bool believes(double seconds, double expected);
 
   std::map<std::uint32_t, Sum> known_;
+  double quadratic_width_ = kQuadraticWidth;
   bool doubted_ = false;  // the latest batch
   double doubts_ = 0;     // how many of late
 };

@@ -46,10 +46,37 @@ TEST_CASE("widths that were timed are told as they were, others from their neigh
   CHECK(*times.seconds_of(of(100, 1)) == Approx(0.1));
   CHECK(*times.seconds_of(of(200, 2)) == Approx(1.2));
   CHECK(*times.seconds_of(of(150, 1)) == Approx(0.3));  // 2 ms
+}
+
+TEST_CASE("widths beyond those that were timed follow a model's usual shape") {
+  TokenTimes times;
+  times.learn(of(100, 10), 1.0);  // 1 ms a token
   CHECK(*times.seconds_of(of(50, 1)) ==
         Approx(0.05 * (1 + 50 / kQuadraticWidth) / (1 + 100 / kQuadraticWidth)));
   CHECK(*times.seconds_of(of(400, 1)) ==
-        Approx(1.2 * (1 + 400 / kQuadraticWidth) / (1 + 200 / kQuadraticWidth)));
+        Approx(0.4 * (1 + 400 / kQuadraticWidth) / (1 + 100 / kQuadraticWidth)));
+}
+
+TEST_CASE("how steeply time grows with the width is learnt where widths lie apart") {
+  const auto learnt = [](double quadratic_width, double noise) {
+    TokenTimes times;
+    double sign = 1;
+    for (const std::uint32_t width : {1024U, 896U, 768U, 640U, 512U}) {
+      sign = -sign;
+      times.learn(of(width, 8), 8e-3 * width * (1 + width / quadratic_width) * (1 + sign * noise));
+    }
+    return *times.seconds_of(of(128, 8)) / (8e-3 * 128 * (1 + 128 / quadratic_width));
+  };
+  for (const double quadratic_width : {256.0, 512.0, 1024.0, 2048.0, 4096.0, 16384.0}) {
+    INFO(quadratic_width);
+    CHECK(learnt(quadratic_width, 0) == Approx(1).margin(0.04));
+    CHECK(learnt(quadratic_width, 0.03) == Approx(1).margin(0.12));
+  }
+  // Two widths that lie close together say nothing but noise.
+  TokenTimes times;
+  times.learn(of(1024, 8), 1.02 * 1024 * (1 + 1024 / kQuadraticWidth));
+  times.learn(of(960, 8), 0.98 * 960 * (1 + 960 / kQuadraticWidth));
+  CHECK(*times.seconds_of(of(128, 8)) == Approx(0.98 * 128 * (1 + 128 / kQuadraticWidth)));
 }
 
 TEST_CASE("a batch of several widths is shared among them as far as they are known") {
