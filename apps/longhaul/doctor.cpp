@@ -173,7 +173,8 @@ class Doctor {
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
       return doctor::ok("load", "on " + encoder->device().name() + " at " +
                                     std::string(to_string(config_.dtype)) + " in " +
-                                    format_duration(took));
+                                    format_duration(took) + ", with " +
+                                    in_words(encoder->choices()));
     });
     if (!encoder) {
       return;
