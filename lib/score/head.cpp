@@ -106,6 +106,13 @@ void require_own_head(Files& files, const std::string& path) {
     if (provenance.is_object() && provenance.contains("head")) {
       return;
     }
+  } else if (files.kind(path) == PathKind::kFile && !files.exists(told)) {
+    try {
+      parse_head(read_text(files, path), path);
+      return;  // one that came without: the original pipeline's
+    } catch (const Error&) {
+      // no head
+    }
   }
   throw Error(ExitCode::kUsage,
               printable(files.exists(path) ? path : told, 400) +
