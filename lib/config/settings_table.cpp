@@ -224,8 +224,7 @@ std::vector<Row> make_table() {
           v::size(&C::device_memory_limit, "auto")),
 
       row(kBadRecords, {"max-rejects"}, "N|P%",
-          "no more bad records than this; a share is judged from 1,000 records on, and at "
-          "the end (default: none)",
+          "most bad records; a share counts from 1,000 on and at the end (default: none)",
           v::reject_limit(&C::max_rejects)),
       row(kBadRecords, {"strict"}, "", "stop at the first bad record", v::toggle(&C::strict)),
       row(kBadRecords, {"retry-rejects"}, "", "embed again only the rejected rows of the output",

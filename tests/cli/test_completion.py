@@ -149,7 +149,7 @@ def test_fish_offers_every_command_flag_and_word(place, longhaul_fake):
     assert not any("continuation" in flag or "share-of" in flag for flag in offered[1])
     assert offered[2] == ["cv", "fit", "predict"]
     assert offered[4] == ["model.ts"] and offered[5] == ["folder/"]
-    assert offered[6:9] == [["--group"], ["--unknown"], ["parquet"]]
+    assert offered[6:9] == [["--group"], ["--unknown"], ["h5", "parquet"]]
     words = dict(zip(named, map(set, offered[9:])))
     assert words["dtype"] == {"fp32", "bf16", "fp16"}
     assert words["pooling"] == {"mean", "mean-compat", "cls", "max", "none", "card"}

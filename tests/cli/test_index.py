@@ -161,13 +161,15 @@ def test_only_its_own_stretches_are_read(longhaul_fake, model, folder):
     rows = sequences(STRETCH * 16)
     path = folder / "many.csv"
     path.write_text("sequence\n" + "".join(f"{row}{'A' * 100}\n" for row in rows))
-    log = folder / "reads"
+    logs = folder / "reads"  # one for each thread: calls that end behind another's are whole there
     assert longhaul_fake("plan", model, path, "-o", folder / "out", "--index", "-q").code == 0
 
     def read_of(*arguments):
-        subprocess.run(["strace", "-f", "-y", "-e", "trace=read,pread64", "-o", log,
+        shutil.rmtree(logs, ignore_errors=True)
+        logs.mkdir()
+        subprocess.run(["strace", "-ff", "-y", "-e", "trace=read,pread64", "-o", logs / "of",
                         longhaul_fake.path, "embed", model, path, "-q", *arguments], check=False)
-        return sum(int(size) for size in re.findall(
+        return sum(int(size) for log in logs.iterdir() for size in re.findall(
             r"read(?:64)?\(\d+<[^>]*many\.csv>.*= (\d+)\n", log.read_text()))
 
     size = path.stat().st_size
