@@ -1,12 +1,11 @@
 #include "export/dataset_names.hpp"
 
-#include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "export/repeated_key.hpp"
 
 namespace longhaul::export_room {
 namespace {
@@ -31,29 +30,16 @@ void require_name(const RecordRow& record, const std::string& key) {
   }
 }
 
-using SeenName = std::pair<Hash128, std::uint64_t>;  // its row
-
-void require_distinct(const store::OutputReader& output, NameKey key, std::vector<SeenName> seen) {
-  std::ranges::sort(seen, {}, [](const SeenName& name) {
-    return std::tuple(name.first.high, name.first.low, name.second);
-  });
-  const auto twice = std::ranges::adjacent_find(
-      seen, [](const SeenName& a, const SeenName& b) { return a.first == b.first; });
-  if (twice == seen.end()) {
+void require_distinct(const store::OutputReader& output, NameKey key, std::vector<KeyedRow> seen) {
+  const auto twice = rows_with_one_key(std::move(seen));
+  if (!twice) {
     return;
   }
-  std::string name;
-  store::RecordCursor records = output.records();
-  for (RecordRow record; records.next(record);) {
-    if (record.position == twice->second) {
-      name = dataset_name(key_of(record, key));
-      break;
-    }
-  }
   throw Error(ExitCode::kBadData,
-              "the dataset " + printable(name) + " would be that of rows " +
-                  std::to_string(twice->second) + " and " +
-                  std::to_string(std::next(twice)->second) + ", and a file has one of a name",
+              "the dataset " +
+                  printable(dataset_name(key_of(record_at(output, twice->first), key))) +
+                  " would be that of rows " + std::to_string(twice->first) + " and " +
+                  std::to_string(twice->second) + ", and a file has one of a name",
               kMatrix);
 }
 
@@ -73,7 +59,7 @@ std::string dataset_name(std::string_view key) {
 DatasetNames check_dataset_names(const store::OutputReader& output, NameKey key, bool all,
                                  const std::function<void()>& each) {
   DatasetNames names;
-  std::vector<SeenName> seen;
+  std::vector<KeyedRow> seen;
   store::RecordCursor records = output.records();
   for (RecordRow record; records.next(record);) {
     each();
@@ -85,7 +71,7 @@ DatasetNames check_dataset_names(const store::OutputReader& output, NameKey key,
     const std::string name = dataset_name(text);
     ++names.datasets;
     names.changed += name == text ? 0U : 1U;
-    seen.emplace_back(hash128(name), record.position);
+    seen.push_back({hash128(name), record.position});
   }
   require_distinct(output, key, std::move(seen));
   return names;

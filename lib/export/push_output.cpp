@@ -1,12 +1,12 @@
 #include "export/push_output.hpp"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "base/error.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "export/repeated_key.hpp"
 #include "store/checked_rows.hpp"
 #include "store/layers.hpp"
 
@@ -65,7 +65,7 @@ class RecordJudge {
   // `each` is called for every record.
   template <typename Each>
   void judge(Each each) {
-    std::vector<std::pair<Hash128, std::uint64_t>> seen;
+    std::vector<KeyedRow> seen;
     seen.reserve(key_ == PushKey::kId ? output_.rows() : 0);
     store::RecordCursor records = output_.records();
     for (RecordRow record; records.next(record);) {
@@ -77,7 +77,7 @@ class RecordJudge {
       by_number_ = by_number_ || told_by_number(record.id, record.position);
       if (key_ == PushKey::kId) {
         require_short(record);
-        seen.emplace_back(hash128(record.id), record.position);
+        seen.push_back({hash128(record.id), record.position});
       }
     }
     require_distinct(std::move(seen));
@@ -96,26 +96,14 @@ class RecordJudge {
     }
   }
 
-  void require_distinct(std::vector<std::pair<Hash128, std::uint64_t>> seen) const {
-    std::ranges::sort(seen, {}, [](const auto& entry) {
-      return std::tuple(entry.first.high, entry.first.low, entry.second);
-    });
-    const auto twice = std::ranges::adjacent_find(
-        seen, [](const auto& a, const auto& b) { return a.first == b.first; });
-    if (twice == seen.end()) {
+  void require_distinct(std::vector<KeyedRow> seen) const {
+    const auto twice = rows_with_one_key(std::move(seen));
+    if (!twice) {
       return;
     }
-    std::string id;
-    store::RecordCursor records = output_.records();
-    for (RecordRow record; records.next(record);) {
-      if (record.position == twice->second) {
-        id = record.id;
-        break;
-      }
-    }
     throw Error(ExitCode::kBadData,
-                "the id " + printable(id) + " is that of rows " + std::to_string(twice->second) +
-                    " and " + std::to_string(std::next(twice)->second) +
+                "the id " + printable(record_at(output_, twice->first).id) + " is that of rows " +
+                    std::to_string(twice->first) + " and " + std::to_string(twice->second) +
                     ", and a table has one row for an id",
                 "push with --key row");
   }

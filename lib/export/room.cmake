@@ -1,5 +1,5 @@
 longhaul_room(export
-  SOURCES csv_table.cpp database_uri.cpp dataset_names.cpp export_output.cpp new_path.cpp output_table.cpp push_output.cpp push_shape.cpp
+  SOURCES csv_table.cpp database_uri.cpp dataset_names.cpp export_output.cpp new_path.cpp output_table.cpp push_output.cpp push_shape.cpp repeated_key.cpp
   LINKS base domain store
   PRIVATE nlohmann_json::nlohmann_json)
 longhaul_test(export
