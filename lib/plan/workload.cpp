@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 namespace longhaul::plan {
 namespace {
@@ -112,8 +113,15 @@ double TokenTimes::fitted_width() const {
   if (known_.rbegin()->first < kFarApart * known_.begin()->first) {
     return kQuadraticWidth;
   }
+  struct Timed {
+    std::uint32_t width;
+    double weight;
+    double logarithm;  // of the seconds of a token
+  };
+  std::vector<Timed> timed;
   double tokens = 0;
   for (const auto& [width, sum] : known_) {
+    timed.push_back({width, sum.tokens, std::log(sum.seconds / sum.tokens)});
     tokens += sum.tokens;
   }
   double best = kQuadraticWidth;
@@ -122,10 +130,10 @@ double TokenTimes::fitted_width() const {
     const double candidate = kQuadraticWidth * std::exp2(doublings);
     double mean = 0;
     double squares = 0;
-    for (const auto& [width, sum] : known_) {
-      const double off = std::log(sum.seconds / sum.tokens) - std::log(shape_of(width, candidate));
-      mean += sum.tokens / tokens * off;
-      squares += sum.tokens / tokens * off * off;
+    for (const Timed& of : timed) {
+      const double off = of.logarithm - std::log(shape_of(of.width, candidate));
+      mean += of.weight / tokens * off;
+      squares += of.weight / tokens * off * off;
     }
     const double cost = squares - mean * mean + kHeld * doublings * doublings;
     if (cost < least) {

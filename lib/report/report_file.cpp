@@ -1,8 +1,9 @@
 #include "report/report_file.hpp"
 
-#include <span>
+#include <array>
 
 #include "base/error.hpp"
+#include "base/own_file.hpp"
 #include "base/text.hpp"
 #include "base/write_aside.hpp"
 #include "report/page.hpp"
@@ -26,14 +27,8 @@ void require_own_page(Files& files, const std::string& path) {
     require_folder(files, parent_directory(path));
     return;
   }
-  if (kind == PathKind::kFile) {
-    std::string start(kPageMark.size(), '\0');
-    const std::size_t got =
-        files.open(path, OpenMode::kRead)
-            ->read_at(0, std::as_writable_bytes(std::span(start.data(), start.size())));
-    if (got == start.size() && start == kPageMark) {
-      return;
-    }
+  if (kind == PathKind::kFile && begins_with_one_of(files, path, std::array{kPageMark})) {
+    return;
   }
   throw Error(ExitCode::kUsage,
               printable(path, 400) + " is there already, and is no report of longhaul",
