@@ -17,7 +17,7 @@ add_custom_target(longhaul_version
 
 # Everything but the encoder that is linked in: shared by the program and by longhaul-fake.
 set(app_sources
-  main.cpp bench.cpp child_processes.cpp commands.cpp completion.cpp completion_scripts.cpp config_options.cpp console.cpp diff.cpp diff_report.cpp doctor.cpp
+  main.cpp bench.cpp bench_records.cpp child_processes.cpp commands.cpp completion.cpp completion_scripts.cpp config_options.cpp console.cpp diff.cpp diff_report.cpp doctor.cpp
   embed.cpp embed_processes.cpp
   evaluate.cpp export.cpp flag_list.cpp help.cpp 
   inspect.cpp inspect_run.cpp inspect_shards.cpp left_out_words.cpp man_page.cpp merge.cpp modules.cpp metrics_file.cpp metrics_text.cpp neighbour_table.cpp neighbours.cpp number_checks.cpp own_flags.cpp path_checks.cpp length_histogram.cpp plan.cpp plan_report.cpp processor.cpp push.cpp probe.cpp probe_cv.cpp

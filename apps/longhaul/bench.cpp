@@ -16,6 +16,7 @@
 
 #include "backend.hpp"
 #include "base/text.hpp"
+#include "bench_records.hpp"
 #include "command.hpp"
 #include "config/device_list.hpp"
 #include "config/run_config.hpp"
@@ -53,68 +54,6 @@ double seconds_since(Clock::time_point start) {
 double ratio(double part, double whole) {
   return whole > 0 ? part / whole : 0;
 }
-
-// Records of letters the model allows, lengths spread by a tenth around the middle one; the same
-// each time.
-class GeneratedReader : public input::RecordReader {
- public:
-  GeneratedReader(const encode::EncoderCard& card, const BenchOptions& options)
-      : letters_(card.alphabet.allowed), records_(options.records), middle_(options.length) {}
-
-  std::optional<Record> next() override {
-    if (at_ == records_) {
-      return std::nullopt;
-    }
-    Record record;
-    record.position = record.row = at_;
-    record.id = std::to_string(at_);
-    record.source = "generated";
-    std::uint64_t state = (at_ + 1) * 0x9E3779B97F4A7C15ULL;
-    const std::uint32_t spread = std::max(1U, middle_ / 5);
-    const std::uint64_t length = middle_ - spread / 2 + (state >> 33) % (spread + 1);
-    for (std::uint64_t i = 0; i < std::max<std::uint64_t>(length, 1); ++i) {
-      state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-      record.payload += letters_[(state >> 33) % letters_.size()];
-    }
-    ++at_;
-    return record;
-  }
-  const std::vector<std::string>& kept_columns() const override { return kept_columns_; }
-  input::InputPosition position() const override { return {at_, at_, std::to_string(at_)}; }
-  bool seek(const input::InputPosition& position) override {
-    at_ = position.position;
-    return true;
-  }
-  input::InputProgress progress() const override { return {at_, records_, records_}; }
-  std::vector<input::SourceIdentity> sources() const override { return {}; }
-
- private:
-  const std::string letters_;
-  const std::uint64_t records_;
-  const std::uint32_t middle_;
-  const std::vector<std::string> kept_columns_;
-  std::uint64_t at_ = 0;
-};
-
-// The first records of an input.
-class FirstRecords : public input::RecordReader {
- public:
-  FirstRecords(std::unique_ptr<input::RecordReader> input, std::uint64_t records)
-      : input_(std::move(input)), records_(records) {}
-
-  std::optional<Record> next() override {
-    return input_->position().position < records_ ? input_->next() : std::nullopt;
-  }
-  const std::vector<std::string>& kept_columns() const override { return input_->kept_columns(); }
-  input::InputPosition position() const override { return input_->position(); }
-  bool seek(const input::InputPosition& position) override { return input_->seek(position); }
-  input::InputProgress progress() const override { return input_->progress(); }
-  std::vector<input::SourceIdentity> sources() const override { return input_->sources(); }
-
- private:
-  const std::unique_ptr<input::RecordReader> input_;
-  const std::uint64_t records_;
-};
 
 // A directory of its own under the system's for temporary files, gone with it.
 class TemporaryDirectory {
@@ -219,10 +158,9 @@ class Bench {
 
   std::unique_ptr<input::RecordReader> records() const {
     if (options_.inputs.empty()) {
-      return std::make_unique<GeneratedReader>(model_.card, options_);
+      return generated_records(model_.card.alphabet.allowed, options_.records, options_.length);
     }
-    return std::make_unique<FirstRecords>(make_reader(config_, model_.card, {}, nullptr),
-                                          options_.records);
+    return first_records(make_reader(config_, model_.card, {}, nullptr), options_.records);
   }
 
   // Where the bare encoder's time goes, in thread-seconds: all of its threads', whether they

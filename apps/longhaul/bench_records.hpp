@@ -1,0 +1,21 @@
+// The records that `longhaul bench` embeds. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "input/record_reader.hpp"
+
+namespace longhaul::app {
+
+// So many records of these letters, lengths spread by a tenth around the middle one; the same each
+// time.
+std::unique_ptr<input::RecordReader> generated_records(std::string letters, std::uint64_t records,
+                                                       std::uint32_t middle_length);
+
+// The first so many of an input.
+std::unique_ptr<input::RecordReader> first_records(std::unique_ptr<input::RecordReader> input,
+                                                   std::uint64_t records);
+
+}  // namespace longhaul::app
