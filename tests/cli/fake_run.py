@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 import numpy as np
+import pandas as pd
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 LONG = bool(os.environ.get("LONGHAUL_LONG"))
@@ -88,6 +89,11 @@ class Job:
 
 def contents(out):
     return {name: (out / name).read_bytes() for name in DATA}
+
+
+def records_of(out):
+    """records.csv as it is written: ids are text, and nothing is a missing value."""
+    return pd.read_csv(out / "records.csv", dtype={"id": str}, keep_default_na=False)
 
 
 def journal(out):

@@ -4,10 +4,9 @@ import json
 import time
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from fake_run import Job
+from fake_run import Job, records_of
 from postgres_server import Server
 
 
@@ -45,10 +44,6 @@ def push(program, server, out, *more, code=0, uri=None, **options):
     result = program("push", out, "--to", uri or server.uri(), "--json", *more, **options)
     assert result.code == code, result
     return json.loads(result.out) if code == 0 else result
-
-
-def records_of(out):
-    return pd.read_csv(out / "records.csv", dtype={"id": str}, keep_default_na=False)
 
 
 def stored(server, columns="id, row_number", name="embeddings"):

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from fake_run import LONG, Job, strace
+from fake_run import LONG, Job, records_of, strace
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +30,6 @@ def job(longhaul_fake, tmp_path_factory):
     made.out = made.folder / "out"
     made.finish(made.out)
     return made
-
-
-def records_of(out):
-    return pd.read_csv(out / "records.csv", dtype={"id": str}, keep_default_na=False)
 
 
 def export(program, out, file, *more, code=0):

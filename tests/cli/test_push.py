@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from fake_run import Job
-from pushed import check, job, push, records_of, server, stored, table  # some are fixtures
+from fake_run import Job, records_of
+from pushed import check, job, push, server, stored, table  # some are fixtures
 from test_layers import card
 
 

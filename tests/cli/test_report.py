@@ -11,7 +11,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from chromium import Chromium
-from fake_run import LONG, Job
+from fake_run import LONG, Job, records_of
 from measured import MIB, run_measured
 
 VERSION_1 = pathlib.Path(__file__).parent / "version_1"
@@ -50,10 +50,6 @@ def report(program, out, *more, code=0):
 def data_of(page):
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(), re.S)
     return json.loads(found.group(1))
-
-
-def records_of(out):
-    return pd.read_csv(out / "records.csv", dtype={"id": str}, keep_default_na=False)
 
 
 def check_map(map_, out, **tolerance):
