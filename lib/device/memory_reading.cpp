@@ -95,15 +95,15 @@ MemoryReading MemorySanity::checked(MemoryReading raw_reading) {
   return reading;
 }
 
-MemoryReading take_reading(HostMemory& host, const Device& device, MemorySanity& sanity) {
-  MemoryReading reading = host.read();
+MemoryReading MemoryReader::read(const Device& device) {
+  MemoryReading reading = host_.read();
   reading.device = device.memory();
   if (device.kind() == DeviceKind::kCpu) {
     reading.live_cpu = reading.device.allocated;
     reading.live_cpu_peak = reading.device.allocated_peak;
     reading.device = {};
   }
-  return sanity.checked(reading);
+  return sanity_.checked(reading);
 }
 
 std::vector<std::pair<std::string_view, Field>> fields_of(const MemoryReading& reading) {

@@ -87,8 +87,18 @@ class MemorySanity {
   std::set<std::string> warned_;
 };
 
-// Host and device together, checked. On a CPU the device's allocated bytes are the live tensors.
-MemoryReading take_reading(HostMemory& host, const Device& device, MemorySanity& sanity);
+// Reads how memory stands, checked. The log outlives it; `root` as HostMemory has it.
+class MemoryReader {
+ public:
+  explicit MemoryReader(Log& log, std::string root = "/") : host_(std::move(root)), sanity_(log) {}
+  MemoryReading read_host() { return sanity_.checked(host_.read()); }
+  // With the device's. On a CPU its allocated bytes are the live tensors.
+  MemoryReading read(const Device& device);
+
+ private:
+  HostMemory host_;
+  MemorySanity sanity_;
+};
 
 // One line of memory.jsonl. `time` is whatever clock the caller keeps; null stands for unknown.
 nlohmann::json memory_line(const nlohmann::json& time, std::uint64_t batches, std::uint64_t records,

@@ -26,7 +26,7 @@ class Planning {
  public:
   Planning(const config::RunConfig& config, std::uint32_t shards, std::uint64_t block,
            const PlanningHost& host)
-      : config_(config), shards_(shards), block_(block), host_(host), sanity_(host.log) {}
+      : config_(config), shards_(shards), block_(block), host_(host), memory_(host.log) {}
 
   RunPlan run() {
     const auto start = host_.now();
@@ -68,12 +68,11 @@ class Planning {
     }
     reader_ = host_.workshop.make_reader(config_, model_.card, host_.stop, &host_.log);
     require_recyclable(config_, reader_->sources());
-    engine_ = make_engine({config_, model_, options_, host_.files, host_.workshop, host_.log,
-                           host_.now, [this] { return sanity_.checked(host_memory_.read()); },
-                           [this](encode::Encoder& encoder) {
-                             return take_reading(host_memory_, encoder.device(), sanity_);
-                           }},
-                          terms);
+    engine_ =
+        make_engine({config_, model_, options_, host_.files, host_.workshop, host_.log, host_.now,
+                     [this] { return memory_.read_host(); },
+                     [this](encode::Encoder& encoder) { return memory_.read(encoder.device()); }},
+                    terms);
     plan_.memory_limit = engine_.limits.host_limit_bytes;
     plan_.device_memory_limit = engine_.limits.device_limit_bytes;
   }
@@ -127,8 +126,7 @@ class Planning {
                                .now = host_.now,
                                .stop = host_.stop},
                               plan_.survey);
-    const device::MemoryReading now =
-        take_reading(host_memory_, engine_.encoder->device(), sanity_);
+    const device::MemoryReading now = memory_.read(engine_.encoder->device());
     plan_.memory = now.peak_rss ? now.peak_rss : now.rss;
     if (engine_.encoder->device().kind() == device::DeviceKind::kCuda) {
       plan_.device_memory = now.device.reserved ? now.device.reserved : now.device.allocated;
@@ -236,8 +234,7 @@ class Planning {
   const std::uint32_t shards_;
   const std::uint64_t block_;
   const PlanningHost& host_;
-  device::HostMemory host_memory_;
-  device::MemorySanity sanity_;
+  device::MemoryReader memory_;
   encode::ModelFile model_;
   encode::EncoderOptions options_;
   std::unique_ptr<input::RecordReader> reader_;

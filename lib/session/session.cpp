@@ -33,11 +33,10 @@ class Session {
  public:
   Session(const Request& request, const Host& host)
       : request_(request),
-        config_(request.resolved.config),
         host_(host),
         started_(host.now() - (request.continuation ? request.continuation->spent
                                                     : std::chrono::milliseconds(0))),
-        sanity_(host.log) {}
+        memory_(host.log) {}
 
   SessionEnd run() {
     if (const std::optional<ExitCode> code = prepare()) {
@@ -47,9 +46,11 @@ class Session {
   }
 
  private:
+  const config::RunConfig& config() const { return request_.resolved.config; }
+
   // Cheap failures come first. Gives a code where there is nothing to embed.
   std::optional<ExitCode> prepare() {
-    mode_ = make_mode(config_, host_, request_.continuation);
+    mode_ = make_mode(config(), host_, request_.continuation);
     read_card();
     if (mode_->facts().nothing_to_do) {
       return mode_->already_finished(model_.card);
@@ -57,7 +58,7 @@ class Session {
     if (mode_->directory()->state() && mode_->directory()->state()->finish) {
       return mode_->already_finished(model_.card);
     }
-    input_ = open_session_input(*mode_, config_, model_.card, host_,
+    input_ = open_session_input(*mode_, config(), model_.card, host_,
                                 request_.continuation.has_value(), [this] { return stop(); });
     if (!resumed()) {
       look_for_room();
@@ -73,49 +74,49 @@ class Session {
   }
 
   void read_card() {
-    const std::uint32_t threads = config_.threads.value_or(host_.facts.threads);
-    model_ = host_.workshop.models.read_model(config_.model, config_.card, config_.model_sha256);
-    options_ = encoder_options(config_, model_.card, threads);
-    require_fitting_settings(config_, options_, model_.card,
-                             config_.shard ? Division::kShards : Division::kWhole);
+    const std::uint32_t threads = config().threads.value_or(host_.facts.threads);
+    model_ = host_.workshop.models.read_model(config().model, config().card, config().model_sha256);
+    options_ = encoder_options(config(), model_.card, threads);
+    require_fitting_settings(config(), options_, model_.card,
+                             config().shard ? Division::kShards : Division::kWhole);
     follow();
   }
 
   void follow() {
     if (const std::optional<RunBegin>& before = mode_->follows()) {
       options_.choices = before->choices.encoder;
-      if (config_.device == "auto") {
+      if (config().device == "auto") {
         options_.device = before->choices.device;
       }
       // What a device of this kind would be; an explicit other kind is a mismatch, said early.
       const std::string kind = options_.device.substr(0, options_.device.find(':'));
       mode_->require_same_settings(
-          fingerprint(config_, model_.card, options_, model_.sha256(), kind));
+          fingerprint(config(), model_.card, options_, model_.sha256(), kind));
     }
   }
 
   void load_engine() {
-    engine_ = make_engine({config_, model_, options_, host_.files, host_.workshop, host_.log,
-                           host_.now, [this] { return sanity_.checked(host_memory_.read()); },
+    engine_ = make_engine({config(), model_, options_, host_.files, host_.workshop, host_.log,
+                           host_.now, [this] { return memory_.read_host(); },
                            [this](encode::Encoder& encoder) { return read(encoder); }},
                           terms_of(*mode_));
   }
 
   void look_for_room() const {
     ExpectedOutput expected{
-        .outputs = stored_outputs(config_, encode::outputs_of(model_.card, options_)),
-        .rows = input_.reader->progress().records_total.value_or(config_.window),
+        .outputs = stored_outputs(config(), encode::outputs_of(model_.card, options_)),
+        .rows = input_.reader->progress().records_total.value_or(config().window),
         .residues = 0,
         .all_shards = false};
-    if (options_.tokens && input::are_files(input_.sources) && !config_.retry_rejects) {
-      const auto whole = host_.workshop.make_reader(config_, model_.card, host_.stop, nullptr);
+    if (options_.tokens && input::are_files(input_.sources) && !config().retry_rejects) {
+      const auto whole = host_.workshop.make_reader(config(), model_.card, host_.stop, nullptr);
       const ExpectedRecords records = records_to_come(
-          *whole, *host_.workshop.make_preprocessor(config_, model_.card, options_.threads, {}));
+          *whole, *host_.workshop.make_preprocessor(config(), model_.card, options_.threads, {}));
       expected.rows = static_cast<std::uint64_t>(std::llround(records.rows));
       expected.residues = records.residues;
-      expected.all_shards = config_.shard.has_value();
+      expected.all_shards = config().shard.has_value();
     }
-    require_space(host_.files, config_.output, expected, host_.log);
+    require_space(host_.files, config().output, expected, host_.log);
   }
 
   // With the types that they have in files.
@@ -132,15 +133,15 @@ class Session {
     begin.fingerprint = engine_.fingerprint;
     begin.choices = engine_.choices;
     begin.inputs = describe_sources(input_.sources);
-    begin.kept_columns = output_columns(config_, *input_.reader);
+    begin.kept_columns = output_columns(config(), *input_.reader);
     begin.machine = host_.facts.machine(device.name());
     begin.bits_machine = host_.facts.bits_machine(device);
     return mode_->begin(std::move(begin));
   }
 
   void open_store() {
-    const store::StoreLayout layout{stored_outputs(config_, engine_.encoder->outputs()),
-                                    output_columns(config_, *input_.reader),
+    const store::StoreLayout layout{stored_outputs(config(), engine_.encoder->outputs()),
+                                    output_columns(config(), *input_.reader),
                                     mode_->facts().later_columns};
     older_ = mode_->older_rows(layout);
     const bool goes_on = resumed();
@@ -172,8 +173,8 @@ class Session {
       store_->note({{"inputs", describe_sources(input_.sources)}});
     }
     if (engine_.duplicates && input_.from) {
-      remember_rows(store::OutputReader(host_.files, mode_->facts().output), duplicate_key(config_),
-                    *engine_.duplicates);
+      remember_rows(store::OutputReader(host_.files, mode_->facts().output),
+                    duplicate_key(config()), *engine_.duplicates);
     }
   }
 
@@ -203,7 +204,7 @@ class Session {
               latest = snapshot;
               display->update(latest);
             },
-        .leak_suspected = [this](const std::string&) { return leak_action(config_); },
+        .leak_suspected = [this](const std::string&) { return leak_action(config()); },
         .fp32_fallback = engine_.fp32_fallback,
     };
     if (earlier) {
@@ -351,24 +352,20 @@ class Session {
 
   SessionEnd end(ExitCode code) const {
     return {code, false,
-            config_.json ? to_json(read_output_state(host_.files, mode_->facts().output))
-                         : nlohmann::ordered_json()};
+            config().json ? to_json(read_output_state(host_.files, mode_->facts().output))
+                          : nlohmann::ordered_json()};
   }
 
-  device::MemoryReading read(encode::Encoder& encoder) {
-    return take_reading(host_memory_, encoder.device(), sanity_);
-  }
+  device::MemoryReading read(encode::Encoder& encoder) { return memory_.read(encoder.device()); }
 
   bool stop() const {
-    return host_.stop() || (config_.time_limit && host_.now() - started_ >= *config_.time_limit);
+    return host_.stop() || (config().time_limit && host_.now() - started_ >= *config().time_limit);
   }
 
   const Request& request_;
-  const config::RunConfig& config_;
   const Host& host_;
   const Clock::time_point started_;
-  device::HostMemory host_memory_;
-  device::MemorySanity sanity_;
+  device::MemoryReader memory_;
   std::unique_ptr<Mode> mode_;
   encode::ModelFile model_;
   encode::EncoderOptions options_;

@@ -86,22 +86,20 @@ TEST_CASE("a driver counter that wraps is dropped by the time it is a reading") 
   settings.wrap_at = 2;
   FakeDevice device(settings);
   RecordingLog log;
-  MemorySanity sanity(log);
-  HostMemory host;
+  MemoryReader memory(log);
   device.enter(1, 8, 1 * plan::cost_per_row(8));
-  CHECK(take_reading(host, device, sanity).device.driver);
+  CHECK(memory.read(device).device.driver);
   device.enter(1, 8, 1 * plan::cost_per_row(8));
-  CHECK_FALSE(take_reading(host, device, sanity).device.driver);
+  CHECK_FALSE(memory.read(device).device.driver);
   CHECK(log.warnings().size() == 1);
 }
 
 TEST_CASE("on a CPU the device's allocated bytes are the live ones of the reading") {
   FakeDevice device({});
   RecordingLog log;
-  MemorySanity sanity(log);
-  HostMemory host;
+  MemoryReader memory(log);
   device.enter(4, 8, 4 * plan::cost_per_row(8));
-  const MemoryReading reading = take_reading(host, device, sanity);
+  const MemoryReading reading = memory.read(device);
   CHECK(reading.live_cpu == 100U << 20);
   CHECK(reading.live_cpu_peak > reading.live_cpu);
   CHECK_FALSE(reading.device.allocated);

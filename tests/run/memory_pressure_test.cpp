@@ -67,8 +67,7 @@ Result play(Scene scene) {
   plan::MemoryGovernor governor(scene.governor);
   device::LeakMonitor leaks;
   RecordingLog log;
-  device::MemorySanity sanity(log);
-  device::HostMemory host("/nowhere");  // the device's counters alone
+  device::MemoryReader memory(log, "/nowhere");  // the device's counters alone
   std::chrono::steady_clock::time_point now{};
   scene.pipeline.window.records = kWindow;
   scene.pipeline.parts = encoder.rows_policy();
@@ -83,7 +82,7 @@ Result play(Scene scene) {
     return now;
   };
   if (scene.read_memory) {
-    hooks.read_memory = [&] { return take_reading(host, encoder.device(), sanity); };
+    hooks.read_memory = [&] { return memory.read(encoder.device()); };
   }
   hooks.leak_suspected = [&](const std::string&) { return scene.on_leak; };
 
