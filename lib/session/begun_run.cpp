@@ -4,6 +4,9 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "input/selected_reader.hpp"
+#include "input/selection.hpp"
+#include "session/run_identity.hpp"
 #include "session/session_checks.hpp"
 #include "session/shard_choices.hpp"
 #include "store/merged_output.hpp"
@@ -31,7 +34,7 @@ std::optional<BegunRun> find_begun_run(Files& files, const std::string& output,
       if (choices->shards != shards) {
         otherwise_divided(output, choices->shards);
       }
-      return BegunRun{std::move(choices->fingerprint), std::move(choices->choices)};
+      return BegunRun{std::move(choices->fingerprint), std::move(choices->choices), {}};
     }
     if (!files.exists(store::path_in(output, store::store_files::kJournal))) {
       return std::nullopt;
@@ -56,7 +59,32 @@ std::optional<BegunRun> find_begun_run(Files& files, const std::string& output,
   }
   const RunBegin begin = run_begin_from_json(state->begin);
   require_no_shard(begin.shard, output);
-  return BegunRun{begin.fingerprint, begin.choices};
+  return BegunRun{begin.fingerprint, begin.choices, state};
+}
+
+void require_begun_input(std::unique_ptr<input::RecordReader> whole, const store::StoreState& state,
+                         Files& files, const std::string& output,
+                         const std::function<bool()>& stop) {
+  const std::optional<store::Progress> end = end_of_input(state);
+  if (!end) {
+    return;
+  }
+  auto digested = std::make_unique<input::SelectedReader>(
+      std::move(whole), std::make_unique<input::AllRecords>(),
+      input::InputDigest::in_form_of(end->input_hash).value());
+  if (state.finish) {
+    require_same_end(*digested, state, files, output, stop);
+    return;
+  }
+  store::Progress from = *state.progress;
+  const InputMatch match = digested->sources_tell_all()
+                               ? compare_sources(recorded_sources(state), digested->sources())
+                               : InputMatch::kReadAgain;
+  find_position(*digested, match, from, files, output, stop);
+  if (match == InputMatch::kReadAgain && from.position > 0) {
+    std::unique_ptr<input::RecordReader> reader = std::move(digested);
+    keep_window(reader, from, output);
+  }
 }
 
 std::uint64_t bytes_there(Files& files, const std::string& output,

@@ -68,6 +68,11 @@ class Planning {
     }
     reader_ = host_.workshop.make_reader(config_, model_.card, host_.stop, &host_.log);
     require_recyclable(config_, reader_->sources());
+    // What is read from a stream is gone for the survey.
+    if (begun && begun->state && input::are_files(reader_->sources())) {
+      require_begun_input(host_.workshop.make_reader(config_, model_.card, host_.stop, nullptr),
+                          *begun->state, host_.files, config_.output, host_.stop);
+    }
     engine_ =
         make_engine({config_, model_, options_, host_.files, host_.workshop, host_.log, host_.now,
                      [this] { return memory_.read_host(); },

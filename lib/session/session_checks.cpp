@@ -134,6 +134,28 @@ std::unique_ptr<input::Selection> selection_of(const store::StoreState& state) {
   return std::make_unique<input::AllRecords>();
 }
 
+void require_same_end(input::DigestedReader& reader, const store::StoreState& state, Files& files,
+                      const std::string& output, const std::function<bool()>& stop) {
+  const std::optional<store::Progress> end = end_of_input(state);
+  if (!end) {
+    return;
+  }
+  const nlohmann::json recorded = recorded_sources(state);
+  const std::vector<input::SourceIdentity> sources = reader.sources();
+  InputMatch match = compare_sources(recorded, sources);
+  if (!reader.sources_tell_all()) {
+    match = InputMatch::kReadAgain;
+  }
+  if (match == InputMatch::kUnchanged && recorded.size() == sources.size()) {
+    return;
+  }
+  if (end->cursor.empty()) {
+    match = InputMatch::kReadAgain;
+  }
+  find_position(reader, match, *end, files, output, stop);
+  require_no_more(reader, output);
+}
+
 void require_finished_input(config::RunConfig config, const encode::EncoderCard& card,
                             const store::StoreState& state, const std::string& output,
                             const Host& host, const Divide& divide) {
@@ -159,20 +181,7 @@ void require_finished_input(config::RunConfig config, const encode::EncoderCard&
     host.log.info(std::string("the input is not at hand: ") + error.what());
     return;
   }
-  const nlohmann::json recorded = recorded_sources(state);
-  const std::vector<input::SourceIdentity> sources = reader->sources();
-  InputMatch match = compare_sources(recorded, sources);
-  if (!reader->sources_tell_all()) {
-    match = InputMatch::kReadAgain;
-  }
-  if (match == InputMatch::kUnchanged && recorded.size() == sources.size()) {
-    return;
-  }
-  if (end->cursor.empty()) {
-    match = InputMatch::kReadAgain;
-  }
-  find_position(*reader, match, *end, host.files, output, host.stop);
-  require_no_more(*reader, output);
+  require_same_end(*reader, state, host.files, output, host.stop);
 }
 
 encode::Contract require_contract(encode::Encoder& encoder, const encode::EncoderCard& card,

@@ -46,6 +46,11 @@ std::optional<store::Progress> end_of_input(const store::StoreState& state);
 // The records that an output was embedded from.
 std::unique_ptr<input::Selection> selection_of(const store::StoreState& state);
 
+// Throws Error(kMismatch) where `reader`, at its beginning, gives other records than a complete run
+// was made of, or more.
+void require_same_end(input::DigestedReader& reader, const store::StoreState& state, Files& files,
+                      const std::string& output, const std::function<bool()>& stop);
+
 // Of a run that is complete: Error(kMismatch) when the input is another now. Files that are gone
 // are no other input; a stream is read to its end. `divide` makes the run's reader of that of all
 // records, where it is not one that reads all of them.

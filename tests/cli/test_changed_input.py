@@ -76,6 +76,16 @@ class Run:
     def finish(self, out, inputs, *more, stdin=None):
         return self.fake(*self.command(out, inputs, *more), stdin=stdin)
 
+    def plan(self, out, inputs):
+        return self.fake("plan", *self.command(out, inputs)[1:], "-q")
+
+    def plans_the_same(self, out, inputs, result):
+        """A plan of the same command is refused with the same words, or not at all."""
+        planned = self.plan(out, inputs)
+        assert planned.code == result.code, (planned, result)
+        if result.code == 73:
+            assert result.err.splitlines()[-1].startswith(planned.err.splitlines()[-1]), planned
+
     def fresh(self, inputs, stdin=None):
         out = self.folder / "fresh"
         result = self.finish(out, inputs, stdin=stdin)
@@ -100,6 +110,8 @@ def test_rows_that_are_appended_are_embedded_by_the_same_command(run, kind):
         assert sum(run.stop_after(out, [source], done)) < 150
         with open(source, "a") as file:
             file.write(text_of(kind, sequences(30, seed=9), first=150))
+        planned = run.plan(out, [source])
+        assert planned.code == 0, planned
         result = run.finish(out, [source])
         assert result.code == 0, result
         expected = run.fresh([source])
@@ -149,6 +161,7 @@ def test_a_change_in_the_window_in_hand_is_73_and_nothing_is_touched(run, done):
         if words:
             assert f"records {start} to {start + 40}, of which a part is embedded" in result.err
             assert words in result.err, result
+        run.plans_the_same(out, [source], result)
         assert left(out) == before
     source.write_text(text_of("csv", rows))  # the remedy: restore it
     assert run.finish(out, [source]).code == 0
@@ -195,6 +208,7 @@ def test_a_change_in_what_was_read_is_73_and_nothing_is_touched(run):
     assert result.code == 73, result
     assert "the first 40 records are not those that were embedded" in result.err
     assert "another --output" in result.err
+    run.plans_the_same(out, [source], result)
     assert left(out) == before
     rows[7] = rows[7][:-1]  # the remedy: restore it
     source.write_text(text_of("csv", rows))
@@ -272,6 +286,7 @@ def test_a_finished_output_of_a_file_that_changed_is_73(run, change, words):
     source.write_text(text_of("csv", change(rows)))
     result = run.finish(out, [source])
     assert result.code == 73 and words in result.err and "another --output" in result.err, result
+    run.plans_the_same(out, [source], result)
     other = run.finish(run.folder / "other", [source])  # the remedy
     assert other.code == 0, other
 
@@ -284,6 +299,7 @@ def test_a_finished_output_of_a_file_that_says_the_same_does_no_work(run):
     source.write_text(text.replace("of a protein", "of the same protein"))
     result = run.finish(out, [source])
     assert result.code == 0 and "nothing to do" in result.err, result
+    run.plans_the_same(out, [source], result)
     source.unlink()
     result = run.finish(out, [source])
     assert result.code == 0 and "not at hand" in result.err, result
