@@ -63,6 +63,10 @@ NewPath::~NewPath() {
 }
 
 void NewPath::require_free() const {
+  if (path_ == "-") {
+    throw Error(ExitCode::kUsage, "--output - is no file, and what is written is there when whole",
+                "name a file with --output");
+  }
   if (files_.exists(path_)) {
     taken(path_);
   }

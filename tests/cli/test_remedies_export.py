@@ -29,9 +29,11 @@ def export(t, *more, out=None):
 
 
 @follows("apps/longhaul/export.cpp", "is no format of export", "would write no row")
-@follows("lib/export/new_path.cpp", "is there already")
+@follows("lib/export/new_path.cpp", "is there already", "--output - is no file")
 def test_flags(t):
     t.works(*t.embed())
+    t.fails(2, "name a file with --output", "export", t.out, "--to", "parquet", "-o", "-")
+    assert not (t.folder / "-").exists()
     line = t.fails(2, "formats: ", "export", t.out, "--to", "xls", "-o", "t.parquet")
     assert "h5, parquet" in line
     t.fails(2, "give 1 or more", *export(t, "--rows-per-file", 0))
