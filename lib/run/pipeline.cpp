@@ -88,8 +88,8 @@ class Pipeline {
     }
     report_.rows = writer_.rows_complete();
     report_.embedded = writer_.embedded_committed();
-    report_.commits = writer_.commits();
-    report_.seconds_committing = writer_.seconds_committing();
+    report_.commits = writer_.commits().count();
+    report_.seconds_committing = writer_.commits().seconds();
     return report_;
   }
 

@@ -72,8 +72,7 @@ WindowWriter::WindowWriter(store::EmbeddingStore& store, const Settings& setting
                            const std::optional<store::Progress>& from)
     : store_(store),
       settings_(settings),
-      now_(std::move(now)),
-      last_commit_(now_()),
+      commits_(store, settings.commit_every, std::move(now)),
       without_vector_(settings.without_vector) {
   if (from) {
     counters_ = counters_from_json(from->counters);
@@ -119,7 +118,7 @@ void WindowWriter::write(EncodedJob job) {
   }
   // A batch in which no record ends adds nothing to what can be claimed.
   if (job.last || (settings_.commit_inside_windows && job.count > 0)) {
-    pending_ = std::move(progress);
+    commits_.propose(std::move(progress));
   }
   if (settings_.rejected) {
     for (const auto& [record, defect] : refused) {
@@ -248,25 +247,15 @@ void WindowWriter::complete(const Window& window, Refused& refused) {
 }
 
 void WindowWriter::commit_if_due() {
-  if (pending_ && now_() - last_commit_ >= settings_.commit_every) {
+  if (commits_.due()) {
     commit();
   }
 }
 
 void WindowWriter::commit() {
-  if (!pending_) {
-    return;
+  if (const auto position = commits_.commit(counters_, late_uncommitted_)) {
+    embedded_committed_ = embedded(*position);
   }
-  const Clock::time_point start = now_();
-  pending_->counters = to_json(counters_);
-  pending_->late = std::move(late_uncommitted_);
-  late_uncommitted_.clear();
-  store_.commit(*pending_);
-  embedded_committed_ = embedded(pending_->position);
-  pending_.reset();
-  ++commits_;
-  last_commit_ = now_();
-  seconds_committing_ += std::chrono::duration<double>(last_commit_ - start).count();
 }
 
 }  // namespace longhaul::run

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "domain/counters.hpp"
+#include "run/commits.hpp"
 #include "run/jobs.hpp"
 #include "run/repeated_ids.hpp"
 
@@ -23,7 +24,7 @@ RecordRow row_of(const prepare::Prepared& prepared,
 
 class WindowWriter {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = Commits::Clock;
 
   struct Settings {
     std::chrono::milliseconds commit_every{5000};
@@ -53,8 +54,7 @@ class WindowWriter {
   std::uint64_t rows_complete() const { return rows_complete_; }
   // Vectors that a next session need not compute.
   std::uint64_t embedded_committed() const { return embedded_committed_; }
-  std::uint64_t commits() const { return commits_; }
-  double seconds_committing() const { return seconds_committing_; }
+  const Commits& commits() const { return commits_; }
 
  private:
   // Records that the encoder gave nothing that can be stored.
@@ -74,17 +74,13 @@ class WindowWriter {
 
   store::EmbeddingStore& store_;
   const Settings settings_;
-  const std::function<Clock::time_point()> now_;
-  Clock::time_point last_commit_;
+  Commits commits_;
   Counters counters_;
   RepeatedIds ids_;
   bool ids_recalled_ = false;
   std::optional<std::uint64_t> placed_;  // index of the last window that was
   std::uint64_t rows_complete_ = 0;
   std::uint64_t embedded_committed_ = 0;
-  std::uint64_t commits_ = 0;
-  double seconds_committing_ = 0;
-  std::optional<store::Progress> pending_;     // not committed yet
   std::vector<LateOutcome> late_uncommitted_;  // of the window in hand, for the next commit
   std::map<std::uint64_t, LateOutcome> late_;  // of the window in hand, by row
   // Rows that later records can repeat and to which the encoder gave nothing that can be stored.
