@@ -194,7 +194,7 @@ TEST_CASE("what no table can hold is refused before the database is asked") {
   FakeDatabase database;
   PushRequest request = to_embeddings();
   SECTION("names of tables") {
-    request.table = GENERATE("", ".", "a.", "a.b.c", std::string(64, 'x').c_str());
+    request.table = GENERATE(as<std::string>{}, "", ".", "a.", "a.b.c", std::string(64, 'x'));
   }
   SECTION("a layer that is not there") {
     request.layer = "nowhere";
