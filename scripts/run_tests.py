@@ -85,7 +85,9 @@ def main():
         if os.environ.get("LONGHAUL_LONG"):
             add(fuzz(), 0)
         junit = pathlib.Path(folder, "pytest.xml")
-        # Two files at a time; a file's tests share its fixtures.
+        # Two files at a time; a file's tests share its fixtures. Threads of one do not spin while they
+        # wait, when those of the other have work.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         code = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/cli",
                     "-n", "2", "--dist", "loadfile", f"--junit-xml={junit}", "--durations=15"])
         add(counts(junit) if junit.exists() else (0, 0, 0), code)

@@ -73,7 +73,7 @@ def test_shipped_sequences_equal_transformers(embed, antiberty, bert, tmp_path, 
 
 def test_harvey_sequences_equal_transformers(embed, antiberty, bert, tmp_path, shared_data,
                                              capsys):
-    number = 2000 if LONG else 200
+    number = 2000 if LONG else 120
     source = head_of(shared_data / "harvey/harvey_hf_test.csv", number, tmp_path / "in.csv")
     run = embed(antiberty, source, tmp_path / "out", "--keep-column", "label")
     sequences = read_column(source, "seq")
@@ -121,7 +121,7 @@ def layouts():
 
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 def test_bits_do_not_depend_on_batches_threads_or_windows(embed, antiberty, tmp_path, dtype):
-    source = head_of(SHIPPED, 2000 if LONG else 150, tmp_path / "in.csv")
+    source = head_of(SHIPPED, 2000 if LONG else 72, tmp_path / "in.csv")
     runs = {layout: embed(antiberty, source, tmp_path / "-".join(layout), "--dtype", dtype,
                           "--batch-size", layout[0], "--threads", layout[1], "--window", layout[2])
             for layout in layouts()}

@@ -1,5 +1,6 @@
 """Every exporter's archive at --dtype bf16 and fp16: near float32, or refused with the reason."""
 
+import functools
 import re
 import subprocess
 import sys
@@ -19,11 +20,25 @@ from longhaul.export import images  # noqa: E402
 TYPES = ["bf16", "fp16"]
 
 
-def made(script, name, path):
-    done = subprocess.run([sys.executable, ROOT / "scripts" / script, name, path],
-                          capture_output=True, text=True, check=True)
-    told = re.search(r"least cosine with fp32: bf16 ([\d.]+), fp16 ([\d.]+)\n", done.stdout)
-    assert min(map(float, told.groups())) >= 0.999, done.stdout
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """Exports a model once for all types."""
+    folder = tmp_path_factory.mktemp("archives")
+
+    @functools.cache
+    def export(script, *arguments):
+        path = folder / f"{len(list(folder.iterdir()))}.ts"
+        done = subprocess.run([sys.executable, ROOT / "scripts" / script, *arguments, path],
+                              capture_output=True, text=True, check=True)
+        return path, done.stdout
+    return export
+
+
+def near_float32(made):
+    """The archive, whose export says that it is."""
+    path, said = made
+    told = re.search(r"least cosine with fp32: bf16 ([\d.]+), fp16 ([\d.]+)\n", said)
+    assert min(map(float, told.groups())) >= 0.999, said
     return path
 
 
@@ -62,10 +77,9 @@ def test_antiberty(longhaul, antiberty, sequences, tmp_path, dtype):
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", ["tiny", "tiny_learned"])
-def test_esm(longhaul, sequences, tmp_path, name, dtype):
-    subprocess.run([sys.executable, ROOT / "scripts/export_esm.py", "--random", name,
-                    tmp_path / "m.ts"], check=True)
-    assert least_cosine(longhaul, tmp_path / "m.ts", sequences, tmp_path, dtype) >= 0.999
+def test_esm(longhaul, archive, sequences, tmp_path, name, dtype):
+    model, _ = archive("export_esm.py", "--random", name)
+    assert least_cosine(longhaul, model, sequences, tmp_path, dtype) >= 0.999
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -76,8 +90,8 @@ def test_openclip(longhaul, folder, tmp_path, dtype):
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", ["resnet18", "timm:test_vit", "timm:test_convnext"])
-def test_torchvision_and_timm(longhaul, folder, tmp_path, name, dtype):
-    model = made("export_torchvision.py", name, tmp_path / "m.ts")
+def test_torchvision_and_timm(longhaul, archive, folder, tmp_path, name, dtype):
+    model = near_float32(archive("export_torchvision.py", name))
     assert least_cosine(longhaul, model, folder, tmp_path, dtype) >= 0.999
 
 

@@ -123,6 +123,14 @@ def test_a_probe_is_of_one_layer(longhaul_fake, folder):
     t.works("probe", "predict", head, outs["both"], "-o", folder / "p.csv")
 
 
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory):
+    """The same weights with all layers, and with each alone."""
+    folder = tmp_path_factory.mktemp("layers")
+    return {"all": exported(folder / "all.ts", "--layers", "0,1,2"),
+            **{layer: exported(folder / f"{layer}.ts", "--layer", layer) for layer in (2, 0, 1)}}
+
+
 def exported(out, *flags):
     subprocess.run([sys.executable, ROOT / "scripts/export_esm.py", "--random", "tiny", out,
                     *map(str, flags)], check=True, stdout=subprocess.DEVNULL)
@@ -130,19 +138,17 @@ def exported(out, *flags):
 
 
 @pytest.mark.parametrize("flags", [[], ["--cpu-kernels", "mkl"], ["--dtype", "bf16"]])
-def test_three_layers_in_one_pass_are_three_exports(longhaul, tmp_path, flags):
+def test_three_layers_in_one_pass_are_three_exports(longhaul, archives, tmp_path, flags):
     data = tmp_path / "in.csv"
     rng = np.random.default_rng(3)
     data.write_text("sequence\n" + "".join(
         "".join(rng.choice(list(LETTERS), rng.integers(3, 200))) + "\n" for _ in range(60)))
-    together = exported(tmp_path / "all.ts", "--layers", "0,1,2")
-    result = longhaul("embed", together, data, "-o", tmp_path / "all", "-q", "--layer", 2,
+    result = longhaul("embed", archives["all"], data, "-o", tmp_path / "all", "-q", "--layer", 2,
                       "--layer", 0, "--layer", 1, "--tokens", *flags)
     assert result.code == 0, result
     for layer, name in ((2, "embeddings.npy"), (0, "embeddings.0.npy"), (1, "embeddings.1.npy")):
-        alone = exported(tmp_path / f"{layer}.ts", "--layer", layer)
         out = tmp_path / f"out{layer}"
-        result = longhaul("embed", alone, data, "-o", out, "-q", "--tokens", *flags)
+        result = longhaul("embed", archives[layer], data, "-o", out, "-q", "--tokens", *flags)
         assert result.code == 0, result
         assert (tmp_path / "all" / name).read_bytes() == (out / "embeddings.npy").read_bytes()
         if layer == 2:
