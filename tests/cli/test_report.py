@@ -92,6 +92,13 @@ def test_a_browser_shows_it(longhaul_fake, job, chromium, tmp_path, width, schem
     assert any("residues" in one for one in titles)
     assert page.value("drawn.length") >= 2
     assert page.value("drawn.every((one) => one.chart.width > 250 && one.chart.height > 200)")
+    # Every number stands on its figure, and no two labels on an axis stand on each other.
+    assert page.value(
+        "drawn.every(({chart}) => chart.data.datasets.every((set, i) => chart.getDatasetMeta(i).data.every("
+        "(mark) => Number.isNaN(mark.y) || mark.skip || (mark.x >= chart.chartArea.left - 1 && mark.x <= chart.chartArea.right + 1 &&"
+        " mark.y >= chart.chartArea.top - 1 && mark.y <= chart.chartArea.bottom + 1))))")
+    assert page.value("drawn.map(({chart: {scales: {x}}}) => x._labelItems).flatMap((items) => items.slice(1).map("
+                      "(one, i) => one.translation[0] - items[i].translation[0])).every((gap) => gap > 12)")
 
 
 def test_hostile_text_stays_text(longhaul_fake, job, chromium, tmp_path):

@@ -53,6 +53,13 @@ function drawAgain() {
 }
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAgain);
 
+// The greatest value has a label of its own, which may stand on the one before it.
+function dropCrowdedLabel(scale) {
+  const ticks = scale.ticks;
+  const last = ticks.length - 1;
+  if (last > 1 && ticks[last].value - ticks[last - 1].value < (ticks[1].value - ticks[0].value) / 2) { ticks.pop(); }
+}
+
 function axis(title, more) {
   return {title: {display: true, text: title}, ...more};
 }
@@ -66,7 +73,7 @@ function lineChart(parent, label, series, xTitle, yTitle, unit) {
       spanGaps: false}))},
     options: {
       parsing: false, interaction: {mode: "nearest", axis: "x", intersect: false},
-      scales: {x: axis(xTitle, {type: "linear", min: 0, bounds: "data", ticks: {includeBounds: false}}), y: axis(yTitle, {beginAtZero: true})},
+      scales: {x: axis(xTitle, {type: "linear", min: 0, bounds: "data", afterBuildTicks: dropCrowdedLabel}), y: axis(yTitle, {beginAtZero: true})},
       plugins: {
         legend: {display: series.length > 1, position: "top", align: "start",
                  labels: {usePointStyle: true, pointStyle: "line", pointStyleWidth: 36}},
@@ -100,7 +107,8 @@ function scatterChart(parent, label, groups, xTitle, yTitle, hover) {
       pointHoverRadius: 6, backgroundColor: group.colours, borderColor: group.colours,
       borderWidth: group.line}))},
     options: {
-      parsing: false, interaction: {mode: "nearest", intersect: true},
+      // Parsed, for what is not is taken to be in the order of x.
+      interaction: {mode: "nearest", intersect: true},
       scales: {x: axis(xTitle, {}), y: axis(yTitle, {})},
       plugins: {
         legend: {display: groups.length > 1, position: "top", align: "start", reverse: true,
