@@ -83,114 +83,42 @@ void check_is_text(std::string_view head, const std::string& name, bool list_of_
 
 LineScanner::LineScanner(std::unique_ptr<ByteSource> source, std::string name,
                          std::uint64_t max_line_bytes, std::size_t block_bytes, bool list_of_paths)
-    : source_(std::move(source)),
+    : bytes_(std::move(source), block_bytes, max_line_bytes),
       name_(std::move(name)),
       max_line_bytes_(max_line_bytes),
-      list_of_paths_(list_of_paths),
-      block_bytes_(std::max<std::size_t>(block_bytes, 1)) {
-  buffer_.resize(2 * block_bytes_);
-}
-
-std::size_t LineScanner::find(Finder& finder, std::size_t from) const {
-  if (finder.at != kNone && finder.at >= from) {
-    return finder.at;
-  }
-  const std::size_t start = std::max(from, finder.scanned);
-  const void* found =
-      start < end_ ? std::memchr(buffer_.data() + start, finder.wanted, end_ - start) : nullptr;
-  if (found == nullptr) {
-    finder.at = kNone;
-    finder.scanned = std::max(end_, finder.scanned);
-  } else {
-    finder.at = static_cast<std::size_t>(static_cast<const char*>(found) - buffer_.data());
-    finder.scanned = finder.at + 1;
-  }
-  return finder.at;
-}
-
-std::size_t LineScanner::first_break() {
-  return std::min(find(line_feed_, begin_), find(carriage_return_, begin_));
-}
-
-void LineScanner::forget_found() {
-  line_feed_ = Finder{'\n'};
-  carriage_return_ = Finder{'\r'};
-}
-
-// Moves what is not consumed to the front, and gives back what one very long line had claimed.
-void LineScanner::drop_consumed() {
-  const std::size_t kept = end_ - begin_;
-  std::memmove(buffer_.data(), buffer_.data() + begin_, kept);
-  const std::size_t shift = begin_;
-  for (Finder* finder :
-       {&line_feed_, &carriage_return_, &looked_line_feed_, &looked_carriage_return_}) {
-    if (finder->at != kNone) {
-      finder->at = finder->at >= shift ? finder->at - shift : kNone;
-    }
-    finder->scanned -= std::min(shift, finder->scanned);
-  }
-  looked_ -= std::min(shift, looked_);
-  base_ += shift;
-  begin_ = 0;
-  end_ = kept;
-  if (buffer_.size() > 16 * block_bytes_ && kept < block_bytes_) {
-    buffer_.resize(2 * block_bytes_);
-    buffer_.shrink_to_fit();
-  }
-}
-
-// Reads one more block; false at the end of the source.
-bool LineScanner::refill() {
-  if (ended_) {
-    return false;
-  }
-  if (begin_ > 0) {
-    drop_consumed();
-  }
-  if (end_ + block_bytes_ > buffer_.size()) {
-    // Doubled, but never beyond what the longest line that is kept needs.
-    const std::uint64_t most = max_line_bytes_ + 2 * block_bytes_;
-    const std::uint64_t doubled = std::min<std::uint64_t>(2 * end_, most);
-    buffer_.resize(std::max(end_ + block_bytes_, static_cast<std::size_t>(doubled)));
-  }
-  const std::size_t got = source_->read({buffer_.data() + end_, block_bytes_});
-  end_ += got;
-  ended_ = got == 0;
-  return !ended_;
-}
+      list_of_paths_(list_of_paths) {}
 
 void LineScanner::start() {
   started_ = true;
-  const std::size_t wanted = std::clamp<std::size_t>(block_bytes_, 4, kSniffedBytes);
-  while (end_ < wanted && refill()) {
+  const std::uint64_t wanted = std::clamp<std::uint64_t>(bytes_.block_bytes(), 4, kSniffedBytes);
+  while (bytes_.end() < wanted && refill()) {
   }
   // As far as was wanted, however much came: the same for a file and a pipe.
-  const std::string_view head(buffer_.data(), std::min(end_, wanted));
-  check_is_text(head, name_, list_of_paths_);
-  begin_ = behind_marks(0, end_);
+  check_is_text(bytes_.text(0, std::min(bytes_.end(), wanted)), name_, list_of_paths_);
+  here_.byte = behind_marks(0, bytes_.end());
 }
 
 // Where the text at `at` begins.
-std::size_t LineScanner::behind_marks(std::size_t at, std::size_t end) const {
-  while (starts_with({buffer_.data() + at, end - at}, kMark)) {
+std::uint64_t LineScanner::behind_marks(std::uint64_t at, std::uint64_t end) const {
+  while (starts_with(bytes_.text(at, end), kMark)) {
     at += kMark.size();
   }
   return at;
 }
 
-std::size_t LineScanner::terminator_size(std::size_t end) const {
-  if (end >= end_) {
+std::size_t LineScanner::terminator_size(std::uint64_t end) const {
+  if (end >= bytes_.end()) {
     return 0;
   }
-  return buffer_[end] == '\r' && end + 1 < end_ && buffer_[end + 1] == '\n' ? 2 : 1;
+  return bytes_.at(end) == '\r' && end + 1 < bytes_.end() && bytes_.at(end + 1) == '\n' ? 2 : 1;
 }
 
-void LineScanner::emit(Line& line, std::size_t end) {
+void LineScanner::emit(Line& line, std::uint64_t end) {
   const std::size_t terminator = terminator_size(end);
-  line.text = {buffer_.data() + begin_, end - begin_};
-  line.terminator = {buffer_.data() + end, terminator};
-  line.number = line_number_++;
-  line.byte = base_ + begin_;
+  line.text = bytes_.text(here_.byte, end);
+  line.terminator = bytes_.text(end, end + terminator);
+  line.number = here_.line_number++;
+  line.byte = here_.byte;
   line.size = line.text.size();
   line.too_long = line.size > max_line_bytes_;
   line.odd_quotes = line.inner_header = false;
@@ -200,7 +128,7 @@ void LineScanner::emit(Line& line, std::size_t end) {
     line.inner_header = line.text.find('>', 1) != std::string_view::npos;
     line.text = {};
   }
-  begin_ = end + terminator;
+  here_.byte = end + terminator;
 }
 
 bool LineScanner::next(Line& line, bool goes_on) {
@@ -208,24 +136,25 @@ bool LineScanner::next(Line& line, bool goes_on) {
     start();
   }
   for (;;) {
-    const std::size_t end = first_break();
-    const std::size_t begin = goes_on ? begin_ : behind_marks(begin_, std::min(end, end_));
-    if (end != kNone) {
+    const std::uint64_t end = first_break();
+    const std::uint64_t begin =
+        goes_on ? here_.byte : behind_marks(here_.byte, std::min(end, bytes_.end()));
+    if (end != LineBreaks::kNone) {
       // A CR that is the last byte read may be half of a CRLF.
-      if (buffer_[end] == '\n' || end + 1 < end_ || ended_) {
-        begin_ = begin;
+      if (bytes_.at(end) == '\n' || end + 1 < bytes_.end() || bytes_.ended()) {
+        here_.byte = begin;
         emit(line, end);
         return true;
       }
-    } else if (ended_) {
-      if (begin_ == end_) {
+    } else if (bytes_.ended()) {
+      if (bytes_ahead() == 0) {
         return false;
       }
-      begin_ = begin;
-      emit(line, end_);
+      here_.byte = begin;
+      emit(line, bytes_.end());
       return true;
-    } else if (end_ - begin > max_line_bytes_) {
-      begin_ = begin;
+    } else if (bytes_.end() - begin > max_line_bytes_) {
+      here_.byte = begin;
       pass_over(line);
       return true;
     }
@@ -242,28 +171,27 @@ void LineScanner::skip(std::uint64_t lines) {
 // Reads on to the end of a line that is over the cap, keeping none of it.
 void LineScanner::pass_over(Line& line) {
   line = Line{};
-  line.number = line_number_++;
-  line.byte = base_ + begin_;
+  line.number = here_.line_number++;
+  line.byte = here_.byte;
   line.too_long = true;
-  line.first = buffer_[begin_];
+  line.first = bytes_.at(here_.byte);
   std::size_t quotes = 0;
   for (;;) {
-    const std::size_t found = first_break();
-    const std::size_t end = found == kNone ? end_ : found;
-    quotes +=
-        static_cast<std::size_t>(std::count(buffer_.data() + begin_, buffer_.data() + end, '"'));
-    const std::size_t from = begin_ + (line.size == 0 ? 1 : 0);
+    const std::uint64_t found = first_break();
+    const std::uint64_t end = found == LineBreaks::kNone ? bytes_.end() : found;
+    const std::string_view piece = bytes_.text(here_.byte, end);
+    quotes += static_cast<std::size_t>(std::count(piece.begin(), piece.end(), '"'));
     line.inner_header =
-        line.inner_header || std::find(buffer_.data() + std::min(from, end), buffer_.data() + end,
-                                       '>') != buffer_.data() + end;
-    line.size += end - begin_;
-    begin_ = end;
-    const bool half_terminator = found != kNone && buffer_[found] == '\r' && found + 1 == end_;
-    if (found != kNone && (!half_terminator || ended_)) {
-      begin_ += terminator_size(begin_);
+        line.inner_header || piece.find('>', line.size == 0 ? 1 : 0) != std::string_view::npos;
+    line.size += piece.size();
+    here_.byte = end;
+    const bool half_terminator =
+        found != LineBreaks::kNone && bytes_.at(found) == '\r' && found + 1 == bytes_.end();
+    if (found != LineBreaks::kNone && (!half_terminator || bytes_.ended())) {
+      here_.byte += terminator_size(here_.byte);
       break;
     }
-    if (!refill() && begin_ == end_) {
+    if (!refill() && bytes_ahead() == 0) {
       break;
     }
   }
@@ -274,45 +202,41 @@ std::string_view LineScanner::peek(std::size_t bytes) {
   if (!started_) {
     start();
   }
-  while ((end_ - begin_ < bytes || first_break() == kNone) && end_ - begin_ <= max_line_bytes_ &&
-         refill()) {
+  while ((bytes_ahead() < bytes || first_break() == LineBreaks::kNone) &&
+         bytes_ahead() <= max_line_bytes_ && refill()) {
   }
-  return {buffer_.data() + begin_, end_ - begin_};
+  return bytes_.text(here_.byte, bytes_.end());
 }
 
 void LineScanner::look_from_here() {
-  looked_ = begin_;
-  looked_line_number_ = line_number_;
-  looked_line_feed_ = Finder{'\n'};
-  looked_carriage_return_ = Finder{'\r'};
+  ahead_ = here_;
 }
 
 Look LineScanner::look(Line& line) {
   for (;;) {
-    std::size_t end =
-        std::min(find(looked_line_feed_, looked_), find(looked_carriage_return_, looked_));
-    const bool whole = end != kNone && (buffer_[end] == '\n' || end + 1 < end_);
-    if (whole || ended_) {
-      if (!whole && end == kNone) {
-        end = end_;
+    std::uint64_t end = ahead_.breaks.first(bytes_, ahead_.byte);
+    const bool whole =
+        end != LineBreaks::kNone && (bytes_.at(end) == '\n' || end + 1 < bytes_.end());
+    if (whole || bytes_.ended()) {
+      if (end == LineBreaks::kNone) {
+        end = bytes_.end();
       }
-      if (looked_ == end_) {
+      if (ahead_.byte == bytes_.end()) {
         return Look::kEnd;
       }
-      if (end - begin_ > max_line_bytes_) {
+      if (end - here_.byte > max_line_bytes_) {
         return Look::kTooFar;
       }
       line = Line{};
-      const std::size_t begin = behind_marks(looked_, end);
-      line.text = {buffer_.data() + begin, end - begin};
-      line.terminator = {buffer_.data() + end, terminator_size(end)};
-      line.number = looked_line_number_++;
-      line.byte = base_ + begin;
+      line.byte = behind_marks(ahead_.byte, end);
+      line.text = bytes_.text(line.byte, end);
+      line.terminator = bytes_.text(end, end + terminator_size(end));
+      line.number = ahead_.line_number++;
       line.size = line.text.size();
-      looked_ = end + line.terminator.size();
+      ahead_.byte = end + line.terminator.size();
       return Look::kLine;
     }
-    if (end_ - begin_ > max_line_bytes_ && end == kNone) {
+    if (bytes_ahead() > max_line_bytes_ && end == LineBreaks::kNone) {
       return Look::kTooFar;
     }
     refill();
@@ -320,8 +244,8 @@ Look LineScanner::look(Line& line) {
 }
 
 std::uint64_t LineScanner::stored_bytes_read() const {
-  const std::uint64_t stored = source_->stored_bytes_read();
-  const std::uint64_t text = base_ + end_;
+  const std::uint64_t stored = bytes_.stored_bytes_read();
+  const std::uint64_t text = bytes_.end();
   return text == 0 ? stored
                    : static_cast<std::uint64_t>(
                          static_cast<double>(stored) *
@@ -329,15 +253,11 @@ std::uint64_t LineScanner::stored_bytes_read() const {
 }
 
 bool LineScanner::seek(std::uint64_t byte, std::uint64_t line_number) {
-  if (!source_->seek(byte)) {
+  if (!bytes_.seek(byte)) {
     return false;
   }
-  base_ = byte;
-  begin_ = end_ = 0;
-  line_number_ = line_number;
-  ended_ = false;
+  here_ = Place{byte, line_number, {}};
   started_ = true;
-  forget_found();
   return true;
 }
 

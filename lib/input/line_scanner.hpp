@@ -7,13 +7,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "input/block_buffer.hpp"
 #include "input/byte_source.hpp"
+#include "input/line_breaks.hpp"
 
 namespace longhaul::input {
 
@@ -48,13 +48,14 @@ class LineScanner {
   std::string_view peek(std::size_t bytes);
 
   // The lines that come, one after another, consuming none: after look_from_here() the one that
-  // next() would give, then the one behind it. Valid until the next call.
+  // next() would give, then the one behind it. Valid until the next call. After next() it takes
+  // look_from_here() again.
   void look_from_here();
   Look look(Line& line);
 
   // Where the next line begins.
-  std::uint64_t byte() const { return base_ + begin_; }
-  std::uint64_t line_number() const { return line_number_; }
+  std::uint64_t byte() const { return here_.byte; }
+  std::uint64_t line_number() const { return here_.line_number; }
   bool seek(std::uint64_t byte, std::uint64_t line_number);
 
   const std::string& name() const { return name_; }
@@ -63,44 +64,28 @@ class LineScanner {
   std::uint64_t stored_bytes_read() const;
 
  private:
-  static constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
-
-  // Finds one character, looking at every byte once however often it is asked.
-  struct Finder {
-    char wanted;
-    std::size_t at = kNone;
-    std::size_t scanned = 0;
+  // Where someone stands who goes from line to line.
+  struct Place {
+    std::uint64_t byte = 0;
+    std::uint64_t line_number = 1;
+    LineBreaks breaks;  // from here on
   };
 
-  std::size_t find(Finder& finder, std::size_t from) const;
-  std::size_t first_break();
-  bool refill();
-  void drop_consumed();
-  void forget_found();
-  std::size_t behind_marks(std::size_t at, std::size_t end) const;
-  void emit(Line& line, std::size_t end);
-  std::size_t terminator_size(std::size_t end) const;
+  std::uint64_t first_break() { return here_.breaks.first(bytes_, here_.byte); }
+  bool refill() { return bytes_.refill(here_.byte); }
+  std::uint64_t bytes_ahead() const { return bytes_.end() - here_.byte; }
+  std::uint64_t behind_marks(std::uint64_t at, std::uint64_t end) const;
+  void emit(Line& line, std::uint64_t end);
+  std::size_t terminator_size(std::uint64_t end) const;
   void pass_over(Line& line);
   void start();
 
-  std::unique_ptr<ByteSource> source_;
+  BlockBuffer bytes_;
   std::string name_;
   std::uint64_t max_line_bytes_;
   bool list_of_paths_;  // for what there is to do where it is no text
-  std::size_t block_bytes_;
-
-  std::vector<char> buffer_;
-  std::size_t begin_ = 0;   // of what is not consumed yet
-  std::size_t end_ = 0;     // of what was read
-  std::uint64_t base_ = 0;  // the source's byte at buffer_[0]
-  std::uint64_t line_number_ = 1;
-  Finder line_feed_{'\n'};
-  Finder carriage_return_{'\r'};
-  std::size_t looked_ = 0;  // where look() goes on
-  std::uint64_t looked_line_number_ = 1;
-  Finder looked_line_feed_{'\n'};
-  Finder looked_carriage_return_{'\r'};
-  bool ended_ = false;
+  Place here_;          // where next() goes on
+  Place ahead_;         // where look() does
   bool started_ = false;
 };
 
