@@ -1,6 +1,5 @@
 #include "arrow/parquet_reader.hpp"
 
-#include <arrow/record_batch.h>
 #include <arrow/result.h>
 #include <arrow/type.h>
 #include <arrow/util/io_util.h>
@@ -15,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "arrow/row_group.hpp"
 #include "arrow/text_column.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -44,11 +44,11 @@ class ParquetReader : public input::SourceReader {
       check_unchanged();
       return false;
     }
-    if (batch_row_ == batch_rows_) {
+    if (group_.rows_at_hand() == 0) {
       read_batch();
     }
     fill(record);
-    ++batch_row_;
+    group_.pass_over(1);
     ++row_;
     return true;
   }
@@ -59,14 +59,13 @@ class ParquetReader : public input::SourceReader {
     if (cursor.offset > rows_) {
       return false;
     }
-    batches_.reset();
-    batch_row_ = batch_rows_ = 0;
     row_ = cursor.offset;
     if (row_ == rows_) {
+      group_ = RowGroup(group_starts_.size());
       return true;
     }
-    group_ = group_of(row_);
-    row_ = group_starts_[group_];
+    group_ = RowGroup(group_of(row_));
+    row_ = group_starts_[group_.number()];
     pass_over(cursor.offset - row_);
     return true;
   }
@@ -76,7 +75,7 @@ class ParquetReader : public input::SourceReader {
     if (cursor.offset < row_ || cursor.offset > rows_) {
       return false;
     }
-    if (!batches_ || cursor.offset == rows_ || group_of(cursor.offset) != group_) {
+    if (!group_.is_open() || cursor.offset == rows_ || group_of(cursor.offset) != group_.number()) {
       return seek(cursor);
     }
     pass_over(cursor.offset - row_);
@@ -101,12 +100,11 @@ class ParquetReader : public input::SourceReader {
   // Of the row group in hand.
   void pass_over(std::uint64_t to_skip) {
     while (to_skip > 0) {
-      if (batch_row_ == batch_rows_) {
+      if (group_.rows_at_hand() == 0) {
         read_batch();
       }
-      const std::uint64_t skipped =
-          std::min(to_skip, static_cast<std::uint64_t>(batch_rows_ - batch_row_));
-      batch_row_ += static_cast<std::int64_t>(skipped);
+      const std::uint64_t skipped = std::min(to_skip, group_.rows_at_hand());
+      group_.pass_over(skipped);
       row_ += skipped;
       to_skip -= skipped;
     }
@@ -189,57 +187,34 @@ class ParquetReader : public input::SourceReader {
 
   // One row group at a time, so that a place inside can be entered without those before it.
   void read_batch() {
-    for (;;) {
-      if (!batches_) {
-        if (group_ >= group_starts_.size()) {
-          fail(arrow::Status::Invalid("it holds fewer rows than its footer says"));
-        }
-        batches_ = take(reader_->GetRecordBatchReader({static_cast<int>(group_)}, leaves_));
-      }
-      std::shared_ptr<arrow::RecordBatch> batch;
-      if (const auto status = batches_->ReadNext(&batch); !status.ok()) {
-        fail(status);
-      }
-      if (batch && batch->num_rows() > 0) {
-        use(*batch);
-        return;
-      }
-      if (!batch) {
-        batches_.reset();
-        ++group_;
-      }
+    if (!group_.is_open()) {
+      open_group();
+    }
+    while (!take(group_.read_batch(names_, columns_))) {
+      group_ = RowGroup(group_.number() + 1);
+      open_group();
     }
   }
 
-  void use(const arrow::RecordBatch& batch) {
-    batch_rows_ = batch.num_rows();
-    batch_row_ = 0;
-    const auto column = [&](std::size_t index) {
-      return TextColumn(batch.GetColumnByName(names_[index]));
-    };
-    sequences_.emplace(column(columns_.sequence));
-    ids_.reset();
-    if (columns_.id) {
-      ids_.emplace(column(*columns_.id));
+  void open_group() {
+    if (group_.number() >= group_starts_.size()) {
+      fail(arrow::Status::Invalid("it holds fewer rows than its footer says"));
     }
-    kept_.clear();
-    for (const auto& kept : columns_.kept) {
-      kept_.push_back(kept ? std::optional(column(*kept)) : std::nullopt);
-    }
+    group_.open(take(reader_->GetRecordBatchReader({static_cast<int>(group_.number())}, leaves_)));
   }
 
   void fill(Record& record) {
-    const auto sequence = sequences_->at(batch_row_);
-    record.kept.resize(kept_.size());
-    for (std::size_t i = 0; i < kept_.size(); ++i) {
-      if (kept_[i]) {
-        record.kept[i].assign(kept_[i]->at(batch_row_).value_or(std::string_view()));
+    const auto sequence = group_.sequence();
+    record.kept.resize(columns_.kept.size());
+    for (std::size_t i = 0; i < columns_.kept.size(); ++i) {
+      if (columns_.kept[i]) {
+        record.kept[i].assign(group_.kept(i).value_or(std::string_view()));
       } else {
         record.kept[i] = *settings_.listed[i];
       }
     }
-    if (ids_) {
-      record.id.assign(ids_->at(batch_row_).value_or(std::string_view()));
+    if (columns_.id) {
+      record.id.assign(group_.id().value_or(std::string_view()));
     }
     if (!sequence) {
       record.defect =
@@ -279,14 +254,7 @@ class ParquetReader : public input::SourceReader {
   std::vector<std::uint64_t> group_starts_;  // first row of each row group
   std::uint64_t rows_ = 0;
   std::uint64_t row_ = 0;  // that comes next
-
-  std::size_t group_ = 0;
-  std::unique_ptr<arrow::RecordBatchReader> batches_;  // of this row group
-  std::int64_t batch_rows_ = 0;
-  std::int64_t batch_row_ = 0;
-  std::optional<TextColumn> sequences_;
-  std::optional<TextColumn> ids_;
-  std::vector<std::optional<TextColumn>> kept_;
+  RowGroup group_{0};      // in hand
 };
 
 }  // namespace
