@@ -4,11 +4,11 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <optional>
 
 #include "plan/memory_governor.hpp"
 #include "run/jobs.hpp"
+#include "run/open_window.hpp"
 #include "run/reject_policy.hpp"
 
 namespace longhaul::run {
@@ -35,12 +35,7 @@ class BatchSource {
 
  private:
   bool read_window();
-  // What the window in hand asks for, of which the first slots may be done.
-  void count_work();
   void assemble(const plan::Part& part, BatchJob& job);
-  // The slots up to `end` are done with this job: what of them is not computed is taken.
-  void pass_to(std::size_t end, BatchJob& job);
-  bool ends_record(const plan::Slot& slot) const;
 
   WindowSource windows_;
   const prepare::Preprocessor& preprocessor_;
@@ -49,13 +44,7 @@ class BatchSource {
   RejectPolicy& rejects_;
   const RepeatedRow repeated_;
   std::uint64_t skip_;
-  std::shared_ptr<Window> window_;  // see BatchJob
-  std::size_t position_ = 0;        // slot
-  std::uint32_t records_ = 0;       // complete before it
-  // Of the window's order, the slots that are computed, and where they stand there.
-  std::vector<plan::Slot> computed_;
-  std::vector<std::size_t> places_;
-  std::size_t next_ = 0;  // of these
+  std::optional<OpenWindow> window_;
   std::atomic<double> time_budget_;
 };
 

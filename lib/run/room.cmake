@@ -1,5 +1,5 @@
 longhaul_room(run
-  SOURCES window_source.cpp older_rows.cpp record_gatherer.cpp reject_policy.cpp rejected_rows.cpp repeated_ids.cpp rewound_reader.cpp batch_source.cpp batch_encoder.cpp finite_share.cpp forecast.cpp
+  SOURCES window_source.cpp older_rows.cpp record_gatherer.cpp reject_policy.cpp rejected_rows.cpp repeated_ids.cpp rewound_reader.cpp batch_source.cpp open_window.cpp batch_encoder.cpp finite_share.cpp forecast.cpp
           progress_meter.cpp commits.cpp window_writer.cpp memory_watch.cpp encode_stage.cpp pipeline.cpp
   LINKS base domain input plan prepare encode device store
   PRIVATE Threads::Threads)
