@@ -1,6 +1,5 @@
 #include "store/journaled_store.hpp"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -28,7 +27,7 @@ JournaledStore::JournaledStore(Files& files, std::string directory, const StoreL
           layout, [this](const std::string& name) { return create(name); }, claims),
       records_(create(store_files::kRecords), claims.records_bytes),
       rejects_(create(store_files::kRejects), claims.rejects_bytes),
-      completed_(completed),
+      open_(completed),
       committed_(completed) {
   if (claims.records_bytes == 0) {
     records_.append(records_header(layout));
@@ -67,16 +66,9 @@ auto JournaledStore::guarded(Action action) {
 }
 
 void JournaledStore::require_open_window(std::uint64_t row) const {
-  if (row < completed_) {
+  if (!open_.contains(row)) {
     misuse("row " + std::to_string(row) + " belongs to a complete window");
   }
-}
-
-void JournaledStore::is_put(std::uint64_t row) {
-  if (row - completed_ >= put_.size()) {
-    put_.resize(row - completed_ + 1);
-  }
-  put_[row - completed_] = true;
 }
 
 void JournaledStore::place_window(std::uint64_t first_row,
@@ -93,7 +85,7 @@ bool JournaledStore::put(std::uint64_t row, std::span<const std::span<const floa
     if (!rows_.put(row, values)) {
       return false;
     }
-    is_put(row);
+    open_.put(row);
     return true;
   });
 }
@@ -102,7 +94,7 @@ void JournaledStore::put_nan(std::uint64_t row) {
   guarded([&] {
     require_open_window(row);
     rows_.put_nan(row);
-    is_put(row);
+    open_.put(row);
   });
 }
 
@@ -111,14 +103,13 @@ std::vector<std::vector<float>> JournaledStore::get(std::uint64_t row) {
 }
 
 void JournaledStore::complete(const RecordRow& row) {
-  const std::uint64_t at = row.row - completed_;
   if (row.status == Status::kRejected) {
     if (!row.defect) {
       misuse("row " + std::to_string(row.row) + " is rejected without a reason");
     }
     rows_.put_nan(row.row);
     rejects_.append(rejects_line(row));
-  } else if ((at >= put_.size() || !put_[at]) && !rows_.intact(row.row)) {
+  } else if (!open_.is_put(row.row) && !rows_.intact(row.row)) {
     throw Error(ExitCode::kBadData,
                 "row " + std::to_string(row.row) + " is claimed by " + path(store_files::kJournal) +
                     " and is not in " + path(partial_file(layout_.outputs.front())),
@@ -136,24 +127,22 @@ void JournaledStore::complete(const RecordRow& row) {
 void JournaledStore::complete_window(std::span<const RecordRow> rows) {
   guarded([&] {
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (rows[i].row != completed_ + i) {
-        misuse("row " + std::to_string(rows[i].row) + " follows " + std::to_string(completed_ + i) +
-               " complete records");
+      if (rows[i].row != open_.first() + i) {
+        misuse("row " + std::to_string(rows[i].row) + " follows " +
+               std::to_string(open_.first() + i) + " complete records");
       }
       complete(rows[i]);
     }
-    completed_ += rows.size();
-    put_.erase(put_.begin(), put_.begin() + static_cast<std::ptrdiff_t>(
-                                                std::min<std::size_t>(rows.size(), put_.size())));
+    open_.complete(rows.size());
     rows_.flush();
   });
 }
 
 void JournaledStore::commit(const Progress& progress) {
   guarded([&] {
-    if (progress.window_start != completed_) {
+    if (progress.window_start != open_.first()) {
       misuse("a commit at record " + std::to_string(progress.window_start) + " after " +
-             std::to_string(completed_) + " complete records");
+             std::to_string(open_.first()) + " complete records");
     }
     require_own();  // before tables are written to that may be another's by now
     rows_.sync();
@@ -163,7 +152,7 @@ void JournaledStore::commit(const Progress& progress) {
       stamps_->flush();
     }
     // Of a window that nothing is claimed of, nothing need be there either.
-    FileClaims claims = rows_.claims(progress.position == 0 ? completed_ : rows_.rows());
+    FileClaims claims = rows_.claims(progress.position == 0 ? open_.first() : rows_.rows());
     claims.records_bytes = records_.size();
     claims.records_hash = records_.segment_hash();
     claims.rejects_bytes = rejects_.size();
@@ -174,16 +163,16 @@ void JournaledStore::commit(const Progress& progress) {
     journal_.append("commit", fields);
     records_.start_segment();
     rejects_.start_segment();
-    committed_ = completed_;
+    committed_ = open_.first();
   });
 }
 
 void JournaledStore::drop_window(const Progress& progress) {
-  if (!put_.empty() || progress.position != 0 || !progress.late.empty()) {
+  if (open_.any_put() || progress.position != 0 || !progress.late.empty()) {
     misuse("a window is dropped while it is written");
   }
   // The journal gives the rows up before the files do.
-  guarded([&] { rows_.forget(completed_); });
+  guarded([&] { rows_.forget(open_.first()); });
   commit(progress);
   guarded([&] { rows_.cut(); });
 }
@@ -208,7 +197,7 @@ void JournaledStore::finish(std::uint64_t rows, const nlohmann::ordered_json& ru
     if (finished_) {
       return;
     }
-    if (rows != completed_ || committed_ != completed_ || rows_.rows() != rows) {
+    if (rows != open_.first() || committed_ != rows || rows_.rows() != rows) {
       misuse("a finish with " + std::to_string(rows) + " records, of which " +
              std::to_string(committed_) + " are committed");
     }

@@ -10,6 +10,7 @@
 #include "store/embedding_store.hpp"
 #include "store/journal.hpp"
 #include "store/journal_state.hpp"
+#include "store/open_rows.hpp"
 #include "store/row_arrays.hpp"
 #include "store/stamp_file.hpp"
 #include "store/text_file.hpp"
@@ -44,7 +45,6 @@ class JournaledStore : public EmbeddingStore {
   std::unique_ptr<File> create(const std::string& name);
   void complete(const RecordRow& row);
   void require_open_window(std::uint64_t row) const;
-  void is_put(std::uint64_t row);
 
   Files& files_;
   std::string directory_;
@@ -54,9 +54,8 @@ class JournaledStore : public EmbeddingStore {
   TextFile records_;
   TextFile rejects_;
   std::optional<StampFile> stamps_;  // once there is a row that has one
-  std::uint64_t completed_;          // records in complete windows
-  std::uint64_t committed_;          // and claimed by the journal
-  std::vector<bool> put_;            // by row, from completed_ on, in this session
+  OpenRows open_;
+  std::uint64_t committed_;  // rows that the journal claims to be in complete windows
   bool finished_ = false;
   std::optional<Error> failure_;  // why the store takes nothing more
 };
