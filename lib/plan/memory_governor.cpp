@@ -43,7 +43,128 @@ double number(const std::optional<std::uint64_t>& value) {
   return static_cast<double>(value.value_or(0));
 }
 
-// One memory (the host's or the device's): how much is in use, how much a batch takes.
+// What a batch may cost by how batches ended, without regard to how much room there is.
+class OutcomeBudget {
+ public:
+  OutcomeBudget(double start, double part_cost)
+      : start_(start), part_cost_(part_cost), budget_(start), least_budget_(start) {}
+
+  double allowed(std::uint32_t width) const {
+    const auto failed = failed_cost_.find(width);
+    return failed == failed_cost_.end() ? budget_
+                                        : std::min(budget_, failed->second * kBelowFailed);
+  }
+
+  void succeeded(double cost) {
+    // A small batch proves nothing about a large one.
+    if (cost < budget_ / 2 || budget_ >= start_ || ++proven_ < kGrowAfter) {
+      return;
+    }
+    proven_ = 0;
+    budget_ = std::min(budget_ * kGrowth, start_);
+    ++grown_;
+  }
+
+  void ran_out(std::uint32_t width, double cost) {
+    ++out_of_memory_;
+    proven_ = 0;
+    const auto [at, is_new] = failed_cost_.try_emplace(width, cost);
+    at->second = std::min(at->second, cost);
+    // One record that does not fit alone says nothing of batches of others.
+    if (cost > cost_per_row(width) * 1.5) {
+      budget_ = std::min(budget_, cost > part_cost_ ? std::max(cost / 2, part_cost_) : cost / 2);
+      least_budget_ = std::min(least_budget_, budget_);
+    }
+  }
+
+  nlohmann::json report() const {
+    nlohmann::json failed = nlohmann::json::array();
+    for (const auto& [width, cost] : failed_cost_) {
+      failed.push_back({{"width", width}, {"cost", cost}});
+    }
+    return {{"start_budget", start_},          {"budget", budget_}, {"least_budget", least_budget_},
+            {"out_of_memory", out_of_memory_}, {"grown", grown_},   {"failed", failed}};
+  }
+
+ private:
+  const double start_;
+  const double part_cost_;  // of the dearest single part
+  double budget_;
+  double least_budget_;
+  std::map<std::uint32_t, double> failed_cost_;  // the least, by width
+  unsigned proven_ = 0;                          // batches since the last change
+  std::uint64_t out_of_memory_ = 0;
+  std::uint64_t grown_ = 0;
+};
+
+// What batches take per unit of cost, by their padded width: an upper bound of it.
+class BatchNeeds {
+ public:
+  // What a batch took, in bytes.
+  struct Measured {
+    double at_most = 0;           // what lies between a mark and the memory in use before it
+    std::optional<double> rise;   // so far above that the high-water mark rose, where it did
+    std::optional<double> taken;  // by live tensors
+  };
+
+  void learn(std::uint32_t width, double cost, const Measured& measured) {
+    double excess = measured.at_most;
+    if (measured.taken) {
+      const double taken = *measured.taken;
+      if (measured.rise && taken > 0) {
+        const double ratio = std::max(*measured.rise / taken, kLeastBeyondLive);
+        beyond_live_ = std::max(beyond_live_.value_or(0), std::min(ratio, kBeyondLive));
+      }
+      excess = std::max(taken * beyond_live_.value_or(kBeyondLive), measured.rise.value_or(0));
+    }
+    const double bytes_per_cost = std::max(excess, kLeastExcess) / cost;
+    Seen& seen = seen_[width];
+    if (cost >= seen.cost) {
+      seen = {cost, bytes_per_cost};
+    } else if (measured.rise || measured.taken) {
+      // Small batches look dear because of the least excess; only what was measured counts.
+      seen.bytes_per_cost = std::max(seen.bytes_per_cost, excess / cost);
+    }
+  }
+
+  double bytes_per_cost(std::uint32_t width, double assumed) const {
+    if (seen_.empty()) {
+      return assumed;
+    }
+    auto at = seen_.lower_bound(width);
+    if (at == seen_.end()) {
+      --at;
+    }
+    return at->first == width ? at->second.bytes_per_cost
+                              : at->second.bytes_per_cost * kUnknownWidth;
+  }
+
+ private:
+  struct Seen {
+    double cost = 0;  // the largest that went through
+    double bytes_per_cost = 0;
+  };
+
+  std::optional<double> beyond_live_;  // of all a batch takes, over what live tensors do
+  std::map<std::uint32_t, Seen> seen_;
+};
+
+// The least of the last few readings.
+class RecentLeast {
+ public:
+  double with(double reading) {
+    recent_[next_++ % kBaseReadings] = reading;
+    const std::size_t filled = std::min(next_, kBaseReadings);
+    return *std::min_element(recent_.begin(),
+                             recent_.begin() + static_cast<std::ptrdiff_t>(filled));
+  }
+
+ private:
+  std::array<double, kBaseReadings> recent_{};
+  std::size_t next_ = 0;
+};
+
+// One memory (the host's or the device's): how much is in use, how much room there is.
 class Pool {
  public:
   struct Usage {
@@ -59,9 +180,10 @@ class Pool {
 
   void observe(const Usage& usage, std::uint32_t width, double cost) {
     const double before = known_ ? base_ : usage.settled.value_or(usage.now);
-    remember(usage);
+    const double least = least_.with(usage.now);
+    base_ = usage.settled.value_or(least);
     if (cost > 0) {
-      learn(usage, before, width, cost);
+      needs_.learn(width, cost, measure(usage, before));
     }
     high_ = std::max(high_, usage.high.value_or(usage.now));
     if (!known_) {
@@ -80,7 +202,7 @@ class Pool {
     if (!known_ || room_ == kUnlimited) {
       return kUnlimited;
     }
-    return room_ / bytes_per_cost(width, assumed);
+    return room_ / needs_.bytes_per_cost(width, assumed);
   }
 
   bool near_limit() const { return near_limit_; }
@@ -88,70 +210,32 @@ class Pool {
   bool had_room() const { return had_room_; }
 
  private:
-  struct Seen {
-    double cost = 0;  // the largest that went through
-    double bytes_per_cost = 0;
-  };
-
-  void remember(const Usage& usage) {
-    recent_[next_++ % kBaseReadings] = usage.now;
-    const std::size_t filled = std::min(next_, kBaseReadings);
-    base_ = usage.settled.value_or(
-        *std::min_element(recent_.begin(), recent_.begin() + static_cast<std::ptrdiff_t>(filled)));
-  }
-
   // Where the mark did not move, the batch took at most what lies between it and the base.
-  void learn(const Usage& usage, double before, std::uint32_t width, double cost) {
+  BatchNeeds::Measured measure(const Usage& usage, double before) const {
+    BatchNeeds::Measured measured;
     const double high = usage.high.value_or(usage.now);
-    const bool rose = known_ && high > high_;
-    double excess = std::max(high, high_) - before;
-    // A mark set above the limit by loading the model says nothing of batches.
-    if (!rose && high_ == high_at_start_ && high_ > limit_ - margin_of(limit_)) {
-      excess = usage.now - before;
+    measured.at_most = std::max(high, high_) - before;
+    if (known_ && high > high_) {
+      measured.rise = high - before;
+    } else if (high_ == high_at_start_ && high_ > limit_ - margin_of(limit_)) {
+      // A mark set above the limit by loading the model says nothing of batches.
+      measured.at_most = usage.now - before;
     }
-    if (usage.taken) {
-      if (rose && *usage.taken > 0) {
-        const double ratio = std::max((high - before) / *usage.taken, kLeastBeyondLive);
-        beyond_live_ = std::max(beyond_live_.value_or(0), std::min(ratio, kBeyondLive));
-      }
-      excess =
-          std::max(*usage.taken * beyond_live_.value_or(kBeyondLive), rose ? high - before : 0.0);
-    }
-    const double bytes_per_cost = std::max(excess, kLeastExcess) / cost;
-    Seen& seen = seen_[width];
-    if (cost >= seen.cost) {
-      seen = {cost, bytes_per_cost};
-    } else if (rose || usage.taken) {
-      // Small batches look dear because of the least excess; only what was measured counts.
-      seen.bytes_per_cost = std::max(seen.bytes_per_cost, excess / cost);
-    }
-  }
-
-  double bytes_per_cost(std::uint32_t width, double assumed) const {
-    if (seen_.empty()) {
-      return assumed;
-    }
-    auto at = seen_.lower_bound(width);
-    if (at == seen_.end()) {
-      --at;
-    }
-    return at->first == width ? at->second.bytes_per_cost
-                              : at->second.bytes_per_cost * kUnknownWidth;
+    measured.taken = usage.taken;
+    return measured;
   }
 
   const double limit_;
   bool known_ = false;
-  std::array<double, kBaseReadings> recent_{};
-  std::size_t next_ = 0;
-  double base_ = 0;
+  RecentLeast least_;
+  BatchNeeds needs_;
+  double base_ = 0;  // in use for good
   double high_ = 0;
   double high_at_start_ = 0;
   double room_ = kUnlimited;
   bool near_limit_ = false;
   unsigned stays_ = 0;
   bool had_room_ = false;
-  std::optional<double> beyond_live_;
-  std::map<std::uint32_t, Seen> seen_;
 };
 
 Pool::Usage host_usage(const device::MemoryReading& reading, bool shared) {
@@ -205,16 +289,9 @@ Pool::Usage device_usage(const device::DeviceMemory& device) {
 struct MemoryGovernor::Impl {
   explicit Impl(const GovernorSettings& given)
       : settings(given),
-        budget(given.start_budget),
-        least_budget(given.start_budget),
+        outcomes(given.start_budget, given.part_cost),
         host(given.host_limit_bytes),
         device(given.device_limit_bytes) {}
-
-  // Without regard to how much room there is.
-  double by_outcomes(std::uint32_t width) const {
-    const auto failed = failed_cost.find(width);
-    return failed == failed_cost.end() ? budget : std::min(budget, failed->second * kBelowFailed);
-  }
 
   double by_room(std::uint32_t width) const {
     const auto assumed = static_cast<double>(settings.assumed_bytes_per_cost);
@@ -223,18 +300,13 @@ struct MemoryGovernor::Impl {
 
   const GovernorSettings settings;
   mutable std::mutex mutex;
-  double budget;
-  double least_budget;
+  OutcomeBudget outcomes;
   Pool host;
   Pool device;
-  std::map<std::uint32_t, double> failed_cost;  // the least, by width
-  unsigned proven = 0;                          // batches since the last change
   // The largest batch since the last reading.
   std::uint32_t pending_width = 0;
   double pending_cost = 0;
   bool limited = false;
-  std::uint64_t out_of_memory = 0;
-  std::uint64_t grown = 0;
   std::uint64_t lowered_by_limit = 0;
   std::uint64_t readings_near_limit = 0;
 };
@@ -245,7 +317,7 @@ MemoryGovernor::~MemoryGovernor() = default;
 
 double MemoryGovernor::budget(std::uint32_t width) const {
   const std::lock_guard lock(impl_->mutex);
-  return std::min(impl_->by_outcomes(width), impl_->by_room(width));
+  return std::min(impl_->outcomes.allowed(width), impl_->by_room(width));
 }
 
 void MemoryGovernor::succeeded(std::uint32_t width, double cost) {
@@ -255,29 +327,12 @@ void MemoryGovernor::succeeded(std::uint32_t width, double cost) {
     impl.pending_width = width;
     impl.pending_cost = cost;
   }
-  // A small batch proves nothing about a large one.
-  if (cost < impl.budget / 2 || impl.budget >= impl.settings.start_budget ||
-      ++impl.proven < kGrowAfter) {
-    return;
-  }
-  impl.proven = 0;
-  impl.budget = std::min(impl.budget * kGrowth, impl.settings.start_budget);
-  ++impl.grown;
+  impl.outcomes.succeeded(cost);
 }
 
 void MemoryGovernor::ran_out(std::uint32_t width, double cost) {
   const std::lock_guard lock(impl_->mutex);
-  Impl& impl = *impl_;
-  ++impl.out_of_memory;
-  impl.proven = 0;
-  const auto [at, is_new] = impl.failed_cost.try_emplace(width, cost);
-  at->second = std::min(at->second, cost);
-  // One record that does not fit alone says nothing of batches of others.
-  if (cost > cost_per_row(width) * 1.5) {
-    const double part = impl.settings.part_cost;
-    impl.budget = std::min(impl.budget, cost > part ? std::max(cost / 2, part) : cost / 2);
-    impl.least_budget = std::min(impl.least_budget, impl.budget);
-  }
+  impl_->outcomes.ran_out(width, cost);
 }
 
 void MemoryGovernor::observe(const device::MemoryReading& reading) {
@@ -291,7 +346,8 @@ void MemoryGovernor::observe(const device::MemoryReading& reading) {
     impl.device.observe(device_usage(reading.device), impl.pending_width, impl.pending_cost);
   }
   if (impl.pending_cost > 0) {
-    const bool limited = impl.by_room(impl.pending_width) < impl.by_outcomes(impl.pending_width);
+    const bool limited =
+        impl.by_room(impl.pending_width) < impl.outcomes.allowed(impl.pending_width);
     if (limited && !impl.limited) {
       ++impl.lowered_by_limit;
     }
@@ -321,19 +377,10 @@ bool MemoryGovernor::fresh_process_has_room() const {
 
 nlohmann::json MemoryGovernor::report() const {
   const std::lock_guard lock(impl_->mutex);
-  const Impl& impl = *impl_;
-  nlohmann::json failed = nlohmann::json::array();
-  for (const auto& [width, cost] : impl.failed_cost) {
-    failed.push_back({{"width", width}, {"cost", cost}});
-  }
-  return {{"start_budget", impl.settings.start_budget},
-          {"budget", impl.budget},
-          {"least_budget", impl.least_budget},
-          {"out_of_memory", impl.out_of_memory},
-          {"grown", impl.grown},
-          {"lowered_by_limit", impl.lowered_by_limit},
-          {"readings_near_limit", impl.readings_near_limit},
-          {"failed", failed}};
+  nlohmann::json report = impl_->outcomes.report();
+  report["lowered_by_limit"] = impl_->lowered_by_limit;
+  report["readings_near_limit"] = impl_->readings_near_limit;
+  return report;
 }
 
 }  // namespace longhaul::plan
