@@ -214,6 +214,30 @@ Taps make_taps(Filter filter, std::uint32_t from, std::uint64_t to, std::uint64_
   return taps;
 }
 
+void RowSums::add(const Taps& taps, std::uint32_t y, std::span<const std::uint8_t> row) {
+  for (std::size_t i = next_; i < taps.ranges.size() && taps.ranges[i].start <= y; ++i) {
+    const Taps::Range range = taps.ranges[i];
+    if (y >= range.start + range.count) {
+      continue;
+    }
+    if (i - next_ >= sums_.size()) {
+      sums_.emplace_back(row.size(), kHalf);
+    }
+    add_weighted(row.data(), taps.weights[i * taps.stride + (y - range.start)], sums_[i - next_]);
+  }
+}
+
+bool RowSums::completes_first(const Taps& taps, std::uint32_t y) const {
+  return next_ < taps.ranges.size() && y + 1 == taps.ranges[next_].start + taps.ranges[next_].count;
+}
+
+std::size_t RowSums::take_first(std::uint8_t* out) {
+  round_sums(sums_.front(), out);
+  std::rotate(sums_.begin(), sums_.begin() + 1, sums_.end());
+  sums_.pop_back();
+  return next_++;
+}
+
 Resampler::Resampler(Filter filter, const ResizeWindow& window)
     : window_(window),
       same_width_(window.to_width == window.from_width),
@@ -241,28 +265,14 @@ void Resampler::narrow(const std::uint8_t* rgbx, std::uint8_t* out) const {
   }
 }
 
-// Adds a source row to every output row it is part of; writes those that are complete with it.
+// Adds a source row to the sums; writes the output rows that are complete with it.
 void Resampler::add_to_sums(std::uint32_t y, const std::uint8_t* rgbx) {
   const std::size_t row_bytes = static_cast<std::size_t>(window_.from_width) * 4;
-  for (std::uint32_t i = next_output_; i < window_.height && rows_.ranges[i].start <= y; ++i) {
-    const Taps::Range range = rows_.ranges[i];
-    if (y >= range.start + range.count) {
-      continue;
-    }
-    if (i - next_output_ >= sums_.size()) {
-      sums_.emplace_back(row_bytes, kHalf);
-    }
-    std::vector<std::int32_t>& sums = sums_[i - next_output_];
-    add_weighted(rgbx, rows_.weights[std::size_t{i} * rows_.stride + (y - range.start)], sums);
-  }
-  while (next_output_ < window_.height &&
-         y + 1 == rows_.ranges[next_output_].start + rows_.ranges[next_output_].count) {
+  sums_.add(rows_, y, {rgbx, row_bytes});
+  while (sums_.completes_first(rows_, y)) {
     line_.resize(row_bytes);
-    round_sums(sums_.front(), line_.data());
-    narrow(line_.data(), &kept_[std::size_t{next_output_} * window_.width * 4]);
-    std::rotate(sums_.begin(), sums_.begin() + 1, sums_.end());
-    sums_.pop_back();
-    ++next_output_;
+    const std::size_t output = sums_.take_first(line_.data());
+    narrow(line_.data(), &kept_[output * window_.width * 4]);
   }
 }
 

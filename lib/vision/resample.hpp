@@ -43,6 +43,21 @@ struct ResizeWindow {
   std::uint32_t height = 0;
 };
 
+// Sums of the output rows that are not complete, of source rows that come one after another.
+class RowSums {
+ public:
+  // Adds source row `y` to every output row of `taps` that it is part of.
+  void add(const Taps& taps, std::uint32_t y, std::span<const std::uint8_t> row);
+  // Whether source row `y` was the last one of the first of them.
+  bool completes_first(const Taps& taps, std::uint32_t y) const;
+  // That one rounded, of as many bytes as a source row; which output row it is.
+  std::size_t take_first(std::uint8_t* out);
+
+ private:
+  std::vector<std::vector<std::int32_t>> sums_;  // of output rows [next_, next_ + sums_.size())
+  std::size_t next_ = 0;
+};
+
 // Takes an image row by row and keeps only what the window needs.
 class Resampler {
  public:
@@ -69,9 +84,7 @@ class Resampler {
   // Rows first: the used source rows, narrowed. Columns first: the window.
   std::vector<std::uint8_t> kept_;
   std::vector<std::uint8_t> line_;
-  // Columns first: sums of the output rows [next_output_, next_output_ + sums_.size()).
-  std::vector<std::vector<std::int32_t>> sums_;
-  std::uint32_t next_output_ = 0;
+  RowSums sums_;  // columns first
 };
 
 }  // namespace longhaul::vision
