@@ -22,7 +22,7 @@ DelimitedReader::DelimitedReader(std::unique_ptr<ByteSource> bytes, const Source
       lines_(std::move(bytes), settings.name, settings.max_line_bytes, settings.block_bytes,
              settings.list_of_paths),
       splitter_(','),
-      quotes_(',') {
+      quote_(',') {
   read_header();
   columns_ = choose_columns(header_, settings_);
   again_ = RepeatedHeader(header_, columns_.sequence, settings_.list_of_paths);
@@ -44,7 +44,9 @@ void DelimitedReader::read_header() {
     if (const auto named = delimiter_of_sep_line(first)) {
       settings_.delimiter = settings_.delimiter ? settings_.delimiter : named;
     } else if (!first.empty() && first.front() != '#') {
-      splitter_ = quotes_ = FieldSplitter(find_delimiter(first));
+      const char delimiter = find_delimiter(first);
+      splitter_ = FieldSplitter(delimiter);
+      quote_ = OpenQuote(delimiter);
       break;
     }
     if (ahead.empty()) {
@@ -169,6 +171,7 @@ bool DelimitedReader::is_blank_row() const {
 }
 
 void DelimitedReader::reject(Record& record, Read read) const {
+  const OpenQuote::Judgement& judged = quote_.judged();
   const bool many = last_line_ > record.line;
   const std::string lines =
       "lines " + std::to_string(record.line) + " to " + std::to_string(last_line_);
@@ -181,19 +184,18 @@ void DelimitedReader::reject(Record& record, Read read) const {
         Defect{Reason::kBadRecord,
                "there is text between a closing quote and the end of its field" +
                    (many ? ", in " + lines : std::string()) + ": double the quotes inside fields"};
-  } else if (read == Read::kCutOff ||
-             (!judged_.closes && judged_.first_line == judged_.last_line)) {
+  } else if (read == Read::kCutOff || (!judged.closes && judged.first_line == judged.last_line)) {
     record.defect = Defect{Reason::kBadRecord,
                            "a quote of this record never closes" +
                                (many ? ", and " + lines + ", the last, are no others" : "") +
                                ": leave out or double that quote, or get the input's missing end"};
   } else {
-    const std::string first = std::to_string(judged_.first_line);
-    const std::string last = std::to_string(judged_.last_line);
+    const std::string first = std::to_string(judged.first_line);
+    const std::string last = std::to_string(judged.last_line);
     std::string what = "a quote opens here and never closes, and the lines behind it";
-    if (judged_.closes) {
-      what = (record.line == judged_.first_line ? "a quote opens here and closes in line " + last
-                                                : "the quote of line " + first + " closes here") +
+    if (judged.closes) {
+      what = (record.line == judged.first_line ? "a quote opens here and closes in line " + last
+                                               : "the quote of line " + first + " closes here") +
              ", and lines " + first + " to " + last;
     }
     record.defect = Defect{Reason::kBadRecord,

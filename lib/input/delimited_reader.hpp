@@ -24,6 +24,7 @@
 #include "input/columns.hpp"
 #include "input/header_line.hpp"
 #include "input/line_scanner.hpp"
+#include "input/open_quote.hpp"
 #include "input/source_reader.hpp"
 
 namespace longhaul::input {
@@ -42,15 +43,6 @@ class DelimitedReader : public SourceReader {
 
  private:
   enum class Read { kFields, kTooLong, kTextAfterQuote, kStrayQuote, kCutOff, kEnd };
-  // What the lines that a quote goes over look like.
-  struct Judgement {
-    bool stray = false;
-    bool closes = false;
-    bool cut_off = false;  // the input ends soon, with the quote still open
-    std::uint64_t first_line = 0;
-    std::uint64_t last_line = 0;  // where it closes, or as far as was looked
-    std::uint64_t whole = 0;      // lines that are records by themselves
-  };
   // Lines that a stray quote would have swallowed, while they are read one by one.
   struct Region {
     SourceCursor begin;  // skip: how many of its records were given
@@ -60,11 +52,11 @@ class DelimitedReader : public SourceReader {
   void read_header();
   char find_delimiter(std::string_view line);
   Read read_fields(Line& first);
-  Read read_over_lines(Line& first);
+  std::optional<std::size_t> fields_of_record(const Line& line);
+  Read read_over_lines(const Line& first);
   Read read_cut_off(const Line& first);
   Read read_cell_over_lines(const Line& first);
   Read read_in_region(Line& line);
-  Judgement judge(const Line& first);
   void check_header(const Line& line, Read read);
   void reject(Record& record, Read read) const;
   void fill(Record& record) const;
@@ -74,11 +66,8 @@ class DelimitedReader : public SourceReader {
   SourceSettings settings_;
   LineScanner lines_;
   FieldSplitter splitter_;
-  FieldSplitter quotes_;  // where quotes stand in a region
-  std::string opening_;   // the line where a quote opens that goes on, and its end
-  std::string opening_end_;
+  OpenQuote quote_;  // met last
   std::optional<Region> region_;
-  Judgement judged_;             // of the quote met last
   std::uint64_t last_line_ = 0;  // of the record read last
   std::uint64_t blank_rows_ = 0;
   std::vector<std::string> header_;
