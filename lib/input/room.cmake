@@ -7,8 +7,8 @@ longhaul_room(input
   LINKS base domain
   PRIVATE nlohmann_json::nlohmann_json Threads::Threads)
 longhaul_test(input
-  SOURCES delimited_reader_test.cpp fasta_reader_test.cpp image_mutation_test.cpp
+  SOURCES delimited_quotes_test.cpp delimited_reader_test.cpp fasta_reader_test.cpp image_folder_test.cpp image_mutation_test.cpp
           image_reader_test.cpp image_tar_test.cpp indexed_reader_test.cpp input_digest_test.cpp json_lines_reader_test.cpp
-          line_scanner_test.cpp mutant_count_test.cpp mutation_test.cpp open_input_test.cpp selected_reader_test.cpp
+          line_scanner_test.cpp mutant_count_test.cpp mutation_test.cpp open_input_test.cpp rules_count.cpp selected_reader_test.cpp
           source_content_test.cpp speed_test.cpp
   LINKS input)
