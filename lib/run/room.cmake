@@ -4,5 +4,5 @@ longhaul_room(run
   LINKS base domain input plan prepare encode device store
   PRIVATE Threads::Threads)
 longhaul_test(run
-  SOURCES finite_share_test.cpp window_source_test.cpp record_gatherer_test.cpp rewound_reader_test.cpp reject_policy_test.cpp rejected_rows_test.cpp repeated_ids_test.cpp forecast_test.cpp memory_pressure_test.cpp
+  SOURCES finite_share_test.cpp window_source_test.cpp record_gatherer_test.cpp rewound_reader_test.cpp reject_policy_test.cpp rejected_rows_test.cpp repeated_ids_test.cpp forecast_test.cpp memory_pressure_test.cpp part_rows_test.cpp
   LINKS run fakes)
