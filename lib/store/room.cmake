@@ -7,6 +7,6 @@ longhaul_room(store
   LINKS base domain
   PRIVATE nlohmann_json::nlohmann_json)
 longhaul_test(store
-  SOURCES array_sink_test.cpp float16_test.cpp layout_json_test.cpp output_reader_test.cpp row_index_test.cpp store_test.cpp store_faults_test.cpp verify_test.cpp mutation_test.cpp merged_output_test.cpp retry_merge_test.cpp shard_driver.cpp store_driver.cpp two_writers_test.cpp ../fakes/fault_files.cpp
+  SOURCES array_sink_test.cpp float16_test.cpp layout_json_test.cpp output_reader_test.cpp row_index_test.cpp store_test.cpp store_faults_test.cpp verify_test.cpp window_in_hand_test.cpp mutation_test.cpp merged_output_test.cpp retry_merge_test.cpp shard_driver.cpp store_driver.cpp two_writers_test.cpp ../fakes/fault_files.cpp
   LINKS store
   PRIVATE nlohmann_json::nlohmann_json)
