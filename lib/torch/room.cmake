@@ -28,7 +28,7 @@ if(LONGHAUL_TESTS)
     COMMAND ${LONGHAUL_PYTHON} -W ignore ${PROJECT_SOURCE_DIR}/tests/torch/make_models.py ${models})
   set_tests_properties(torch_models PROPERTIES FIXTURES_SETUP torch_models)
   longhaul_test(torch
-    SOURCES attention_test.cpp blas_test.cpp cuda_first.cpp device_test.cpp encoder_test.cpp
+    SOURCES attention_test.cpp blas_test.cpp cuda_first.cpp device_test.cpp encoder_kernels_test.cpp encoder_test.cpp
             encoding_threads_test.cpp torch_errors_test.cpp heap_allocator_test.cpp inspect_test.cpp residues_test.cpp
     LINKS torch PRIVATE longhaul::torch nlohmann_json::nlohmann_json)
   target_compile_definitions(test_torch PRIVATE LONGHAUL_TEST_MODELS="${models}")
