@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from embed_reference import Reference, Run, cosine, read_column, write_sequences
+from exported import random_esm, save_folder
 from fake_run import committed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -19,7 +20,6 @@ sys.path.insert(0, str(ROOT / "python"))
 
 from longhaul.export import antiberty as export_antiberty  # noqa: E402
 from longhaul.export import esm as export_esm  # noqa: E402
-import test_exporters  # noqa: E402
 
 SHIPPED = ROOT / "datasets/nanobodies_2000.csv"
 LONG = os.environ.get("LONGHAUL_LONG") == "1"
@@ -84,8 +84,8 @@ def test_harvey_sequences_equal_transformers(embed, antiberty, bert, tmp_path, s
 
 def test_esm_with_every_letter_equals_transformers(embed, tmp_path, capsys):
     for kind in ["rotary", "learned with norm before"]:
-        model = test_exporters.random_esm(kind)
-        folder = test_exporters.save_folder(model, tmp_path / kind.split()[0])
+        model = random_esm(kind)
+        folder = save_folder(model, tmp_path / kind.split()[0])
         module = export_esm.Esm(model, 3)
         archive = folder / "model.ts"
         card = export_esm.export.sequence_card(

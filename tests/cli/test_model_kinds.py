@@ -103,7 +103,7 @@ def test_folders_of_transformers_lead_to_an_archive(longhaul, checkout):
 
 
 def test_a_checkpoint_of_fair_esm_leads_to_an_archive(longhaul, checkout):
-    from test_exporters import fair_esm_state, random_esm
+    from exported import fair_esm_state, random_esm
     torch.save({"model": fair_esm_state(random_esm("rotary"))}, checkout / "fair.pt")
     assert follow(longhaul, checkout, "fair.pt")["dimension"] == 48
 
