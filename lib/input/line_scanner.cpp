@@ -10,7 +10,7 @@
 namespace longhaul::input {
 namespace {
 
-constexpr std::size_t kSniffedBytes = 64 * 1024;
+constexpr std::size_t kSniffedBytes = std::size_t{64} * 1024;
 constexpr std::string_view kMark = "\xef\xbb\xbf";
 
 bool starts_with(std::string_view text, std::string_view prefix) {
