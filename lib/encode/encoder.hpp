@@ -59,7 +59,8 @@ class Encoder {
   // What it gives of a part, in the order of EncodedBatch::blocks: pooled and normalised vectors,
   // and those of all residues. Their type in the files is not its affair.
   virtual std::vector<OutputSpec> outputs() const = 0;
-  // How many parts are computed at the same time.
+  // How many parts are in the device's memory at the same time: computed side by side, or one
+  // computed while the next is launched.
   virtual std::uint32_t concurrency() const { return 1; }
   // How many rows a part should have on this device. A run keeps it in its choices.
   virtual plan::RowsPolicy rows_policy() const = 0;

@@ -2,8 +2,8 @@ if(NOT LONGHAUL_TORCH)
   return()
 endif()
 longhaul_room(torch
-  SOURCES encoder/convert_dtype.cpp encoder/encoding_threads.cpp encoder/inspect_module.cpp
-          encoder/read_model.cpp encoder/script_program.cpp encoder/tensors.cpp encoder/torchscript_encoder.cpp
+  SOURCES encoder/compute_part.cpp encoder/convert_dtype.cpp encoder/device_copies.cpp encoder/encoding_threads.cpp
+          encoder/inspect_module.cpp encoder/read_model.cpp encoder/script_program.cpp encoder/tensors.cpp encoder/torchscript_encoder.cpp
           graph/fuse_attention.cpp graph/fuse_convolutions.cpp graph/fuse_graph.cpp graph/fuse_linears.cpp
           graph/fuse_rotations.cpp graph/fused_operators.cpp graph/graph_nodes.cpp graph/isa_choice.cpp
           graph/kernel_choice.cpp graph/linear_nodes.cpp graph/merge_linears.cpp
@@ -30,6 +30,7 @@ if(LONGHAUL_TESTS)
   longhaul_test(torch
     SOURCES attention_test.cpp blas_test.cpp cuda_first.cpp device_test.cpp encoder_kernels_test.cpp encoder_test.cpp
             encoding_threads_test.cpp torch_errors_test.cpp heap_allocator_test.cpp inspect_test.cpp residues_test.cpp
+            compute_part_test.cpp parts_in_flight_test.cpp
     LINKS torch PRIVATE longhaul::torch nlohmann_json::nlohmann_json)
   target_compile_definitions(test_torch PRIVATE LONGHAUL_TEST_MODELS="${models}")
   set_tests_properties(torch PROPERTIES FIXTURES_REQUIRED torch_models)

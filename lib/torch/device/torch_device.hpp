@@ -3,11 +3,14 @@
 #pragma once
 
 #include <c10/core/Device.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/InferenceMode.h>
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "device/device.hpp"
 
@@ -44,6 +47,17 @@ class LiveBytesGuard {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+// In force on a thread while it computes on a device: the device is the current one, its tensors'
+// bytes are counted, and nothing is kept for gradients.
+struct ComputingGuards {
+  ComputingGuards(std::shared_ptr<LiveBytes> live, c10::Device device)
+      : counted(std::move(live)), current(device) {}
+
+  LiveBytesGuard counted;
+  c10::InferenceMode inference;
+  c10::OptionalDeviceGuard current;
 };
 
 std::unique_ptr<TorchDevice> make_cpu_device(std::shared_ptr<LiveBytes> live);

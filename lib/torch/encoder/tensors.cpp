@@ -44,25 +44,26 @@ at::Tensor mask_tensor(const encode::HostBatch& batch) {
 }
 
 at::Tensor pixel_tensor(const encode::CardInput& input, const encode::ImageSpec& image,
-                        const encode::HostBatch& batch, c10::Device device, Dtype dtype) {
+                        const encode::HostBatch& batch, Copies& copies, Dtype dtype) {
   const std::int64_t size = image.size;
   const bool channels_last = image.layout == "NHWC";
   const std::vector<std::int64_t> shape =
       channels_last ? std::vector<std::int64_t>{batch.rows, size, size, 3}
                     : std::vector<std::int64_t>{batch.rows, 3, size, size};
-  const at::Tensor pixels =
-      at::from_blob(const_cast<std::uint8_t*>(batch.pixels.data()), shape, c10::kByte).to(device);
+  const at::Tensor pixels = copies.up(
+      at::from_blob(const_cast<std::uint8_t*>(batch.pixels.data()), shape, c10::kByte), c10::kByte);
   if (input.dtype == "uint8") {
     return pixels;
   }
   const std::vector<std::int64_t> channels =
       channels_last ? std::vector<std::int64_t>{1, 1, 1, 3} : std::vector<std::int64_t>{1, 3, 1, 1};
   const auto per_channel = [&](const std::array<double, 3>& values) {
-    return at::tensor(c10::ArrayRef<double>(values), c10::kFloat).view(channels).to(device);
+    return copies.up(at::tensor(c10::ArrayRef<double>(values), c10::kFloat).view(channels),
+                     c10::kFloat);
   };
   // On a CPU convolutions are faster when a pixel's channels lie together.
-  const auto format = device.is_cpu() && !channels_last ? at::MemoryFormat::ChannelsLast
-                                                        : at::MemoryFormat::Preserve;
+  const auto format = copies.device().is_cpu() && !channels_last ? at::MemoryFormat::ChannelsLast
+                                                                 : at::MemoryFormat::Preserve;
   return pixels.to(c10::kFloat, /*non_blocking=*/false, /*copy=*/true, format)
       .mul_(image.scale)
       .sub_(per_channel(image.mean))
@@ -175,27 +176,27 @@ at::Tensor column_mask(const encode::EncoderCard& card, const encode::HostBatch&
 
 // Of all rows: how a device sums may depend on how many there are.
 at::Tensor pool_on_device(const encode::EncoderCard& card, const encode::HostBatch& batch,
-                          const at::Tensor& used, Pooling pooling) {
-  const at::Tensor mask = column_mask(card, batch, pooling).to(used.device());
+                          const at::Tensor& used, Pooling pooling, Copies& copies) {
+  const at::Tensor mask = copies.up(column_mask(card, batch, pooling), c10::kBool);
   const at::Tensor outside = mask.logical_not().unsqueeze(2);
   const at::Tensor count = mask.sum(1, /*keepdim=*/true, c10::kFloat);
   if (pooling == Pooling::kMax) {
     const float lowest = -std::numeric_limits<float>::infinity();
     const at::Tensor greatest = used.to(c10::kFloat).masked_fill(outside, lowest).amax(1);
-    return at::where(count > 0, greatest, std::numeric_limits<float>::quiet_NaN());
+    return greatest.masked_fill(count.eq(0), std::numeric_limits<float>::quiet_NaN());
   }
   // Filled, not multiplied: what stands in the padding may be NaN. No columns: 0 / 0 is NaN.
   return used.to(c10::kFloat).masked_fill(outside, 0.0).sum(1).div(count);
 }
 
-std::vector<float> host_values(const at::Tensor& tensor) {
-  const at::Tensor host = tensor.to(c10::kCPU, c10::kFloat).contiguous();
-  const float* first = host.const_data_ptr<float>();
+template <typename Number>
+std::vector<Number> numbers_of(const at::Tensor& host) {
+  const Number* first = host.const_data_ptr<Number>();
   return {first, first + host.numel()};
 }
 
 // In double, on the host where the device has none; of all rows, as above.
-std::vector<double> sum_on_device(const encode::HostBatch& batch, const at::Tensor& output) {
+at::Tensor sum_on_device(const encode::HostBatch& batch, const at::Tensor& output, Copies& copies) {
   at::Tensor outside = at::ones({batch.rows, batch.width}, c10::kBool);
   for (std::uint32_t row = 0; row < batch.used_rows; ++row) {
     const encode::Columns& own = batch.own[row];
@@ -203,14 +204,12 @@ std::vector<double> sum_on_device(const encode::HostBatch& batch, const at::Tens
                 own.count(), false);
   }
   const at::Tensor states = output.is_mps() ? output.to(c10::kCPU) : output;
+  const at::Tensor there = output.is_mps() ? outside : copies.up(outside, c10::kBool);
   const at::Tensor sums = states.to(c10::kDouble)
-                              .masked_fill(outside.to(states.device()).unsqueeze(2), 0.0)
+                              .masked_fill(there.unsqueeze(2), 0.0)
                               .sum(1)
-                              .narrow(0, 0, batch.used_rows)
-                              .to(c10::kCPU)
-                              .contiguous();
-  const double* first = sums.const_data_ptr<double>();
-  return {first, first + sums.numel()};
+                              .narrow(0, 0, batch.used_rows);
+  return copies.down(sums, c10::kDouble);
 }
 
 at::Tensor pooled_map(const at::Tensor& used, Pooling pooling) {
@@ -233,24 +232,23 @@ c10::ScalarType to_scalar_type(Dtype dtype) {
 }
 
 std::vector<at::Tensor> input_tensors(const encode::EncoderCard& card,
-                                      const encode::HostBatch& batch, c10::Device device,
-                                      Dtype dtype) {
+                                      const encode::HostBatch& batch, Copies& copies, Dtype dtype) {
   std::vector<at::Tensor> tensors;
   for (const encode::CardInput& input : card.inputs) {
     const c10::ScalarType type = integer_type(input.dtype, dtype);
     switch (input.kind) {
       case InputKind::kTokens:
-        tensors.push_back(token_view(batch).to(device, type));
+        tensors.push_back(copies.up(token_view(batch), type));
         break;
       case InputKind::kMask:
-        tensors.push_back(mask_tensor(batch).to(device, type));
+        tensors.push_back(copies.up(mask_tensor(batch), type));
         break;
       case InputKind::kZeros:
-        tensors.push_back(
-            at::zeros({batch.rows, batch.width}, at::TensorOptions().dtype(type).device(device)));
+        tensors.push_back(at::zeros({batch.rows, batch.width},
+                                    at::TensorOptions().dtype(type).device(copies.device())));
         break;
       case InputKind::kPixels:
-        tensors.push_back(pixel_tensor(input, card.image, batch, device, dtype));
+        tensors.push_back(pixel_tensor(input, card.image, batch, copies, dtype));
         break;
     }
   }
@@ -275,39 +273,52 @@ at::Tensor output_tensor(const encode::CardOutput& output, const encode::HostBat
   return tensor;
 }
 
-encode::EmbeddingBlock pooled_block(const encode::EncoderCard& card, OutputKind kind,
-                                    const encode::HostBatch& batch, const at::Tensor& output,
-                                    Pooling pooling, Normalize normalize) {
-  encode::EmbeddingBlock block;
-  block.rows = batch.used_rows;
-  block.dimension = static_cast<std::uint32_t>(output.size(kind == OutputKind::kTokens ? 2 : 1));
-  const auto used_rows = [&](const at::Tensor& all) { return all.narrow(0, 0, batch.used_rows); };
-  const at::Tensor used = used_rows(output);
-  if (kind == OutputKind::kPooled) {
-    block.values = host_values(used);
-  } else if (kind == OutputKind::kMap) {
-    block.values = host_values(used_rows(pooled_map(output, pooling)));
-  } else if (used.is_cpu()) {
-    const at::Tensor states = used.to(c10::kFloat).contiguous();
-    const std::span numbers(states.const_data_ptr<float>(),
-                            static_cast<std::size_t>(states.numel()));
-    block.values = pool_tokens(numbers, batch, block.dimension, pooling, card.alphabet);
-    block.sums = sum_segments(numbers, batch, block.dimension);
-  } else {
-    block.values = host_values(used_rows(pool_on_device(card, batch, output, pooling)));
-    if (!batch.own.empty()) {
-      block.sums = sum_on_device(batch, output);
-    }
+encode::EmbeddingBlock finished(PendingBlock pending) {
+  encode::EmbeddingBlock block = std::move(pending.block);
+  if (pending.values.defined()) {
+    block.values = numbers_of<float>(pending.values);
   }
-  if (normalize == Normalize::kL2) {
+  if (pending.sums.defined()) {
+    block.sums = numbers_of<double>(pending.sums);
+  }
+  if (pending.normalize == Normalize::kL2) {
     encode::normalize_rows(block.values, block.dimension);
   }
   return block;
 }
 
-encode::EmbeddingBlock token_block(const encode::EncoderCard& card, const encode::HostBatch& batch,
-                                   const at::Tensor& output) {
-  encode::EmbeddingBlock block;
+PendingBlock pooled_block(const encode::EncoderCard& card, OutputKind kind,
+                          const encode::HostBatch& batch, const at::Tensor& output, Pooling pooling,
+                          Copies& copies) {
+  PendingBlock pending;
+  encode::EmbeddingBlock& block = pending.block;
+  block.rows = batch.used_rows;
+  block.dimension = static_cast<std::uint32_t>(output.size(kind == OutputKind::kTokens ? 2 : 1));
+  const auto used_rows = [&](const at::Tensor& all) { return all.narrow(0, 0, batch.used_rows); };
+  if (kind == OutputKind::kPooled) {
+    pending.values = copies.down(used_rows(output), c10::kFloat);
+  } else if (kind == OutputKind::kMap) {
+    pending.values = copies.down(used_rows(pooled_map(output, pooling)), c10::kFloat);
+  } else if (copies.apart()) {
+    pending.values =
+        copies.down(used_rows(pool_on_device(card, batch, output, pooling, copies)), c10::kFloat);
+    if (!batch.own.empty()) {
+      pending.sums = sum_on_device(batch, output, copies);
+    }
+  } else {
+    const at::Tensor states = used_rows(output).to(c10::kFloat).contiguous();
+    const std::span numbers(states.const_data_ptr<float>(),
+                            static_cast<std::size_t>(states.numel()));
+    block.values = pool_tokens(numbers, batch, block.dimension, pooling, card.alphabet);
+    block.sums = sum_segments(numbers, batch, block.dimension);
+  }
+  return pending;
+}
+
+PendingBlock token_block(const encode::EncoderCard& card, const encode::HostBatch& batch,
+                         const at::Tensor& output, Copies& copies) {
+  PendingBlock pending;
+  encode::EmbeddingBlock& block = pending.block;
   block.rows = batch.used_rows;
   block.dimension = static_cast<std::uint32_t>(output.size(2));
   block.firsts = {0};
@@ -319,9 +330,10 @@ encode::EmbeddingBlock token_block(const encode::EncoderCard& card, const encode
     }
     block.firsts.push_back(places.size());
   }
-  const at::Tensor index = at::tensor(places, c10::kLong).to(output.device());
-  block.values = host_values(output.reshape({-1, output.size(2)}).index_select(0, index));
-  return block;
+  const at::Tensor index = copies.up(at::tensor(places, c10::kLong), c10::kLong);
+  pending.values =
+      copies.down(output.reshape({-1, output.size(2)}).index_select(0, index), c10::kFloat);
+  return pending;
 }
 
 }  // namespace longhaul::torch_room

@@ -2,7 +2,6 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <c10/core/DeviceGuard.h>
 #include <torch/script.h>
 #include <torch/version.h>
 
@@ -19,8 +18,10 @@
 #include "encode/model_checks.hpp"
 #include "encode/outputs.hpp"
 #include "torch/device/open_device.hpp"
+#include "torch/encoder/compute_part.hpp"
 #include "torch/encoder/convert_dtype.hpp"
 #include "torch/encoder/encoding_threads.hpp"
+#include "torch/encoder/parts_in_flight.hpp"
 #include "torch/encoder/script_program.hpp"
 #include "torch/encoder/tensors.hpp"
 #include "torch/graph/fuse_graph.hpp"
@@ -65,7 +66,9 @@ class TorchScriptEncoder : public encode::Encoder {
     return encode::outputs_of(model_.card, options_);
   }
   device::Device& device() override { return *device_; }
-  std::uint32_t concurrency() const override { return threads_ ? threads_->count() : 1; }
+  std::uint32_t concurrency() const override {
+    return threads_ ? threads_->count() : lanes_ ? kPartsInFlight : 1;
+  }
   plan::RowsPolicy rows_policy() const override;
   json choices() const override { return choices_; }
   json report() const override { return report_; }
@@ -74,13 +77,15 @@ class TorchScriptEncoder : public encode::Encoder {
   void load();
   void choose_cpu_kernels();
   InputSizes convolution_sizes();
-  torch::jit::IValue forward(const encode::HostBatch& batch, Dtype dtype) {
-    return program_->run(input_tensors(model_.card, batch, device_->torch(), dtype));
+  std::vector<at::Tensor> inputs_of(const encode::HostBatch& batch, Dtype dtype) {
+    PlainCopies copies(device_->torch());
+    return input_tensors(model_.card, batch, copies, dtype);
   }
-  // Vectors of these of the card's outputs, of one forward.
-  encode::EncodedBatch embed_as_card(const encode::HostBatch& batch, Dtype dtype,
-                                     const std::vector<encode::CardOutput>& outputs);
-  std::vector<encode::EncodedBatch> embed_parts(std::span<const encode::HostBatch> parts);
+  std::vector<encode::EncodedBatch> embed(std::span<const encode::HostBatch> parts,
+                                          const Wanted& wanted);
+  encode::EncodedBatch embed(const encode::HostBatch& part, const Wanted& wanted) {
+    return std::move(embed(std::span(&part, 1), wanted).front());
+  }
   void check_shapes(Dtype dtype);
 
   encode::ModelFile model_;
@@ -88,6 +93,7 @@ class TorchScriptEncoder : public encode::Encoder {
   const std::vector<encode::CardOutput> chosen_;                     // of the card's outputs
   std::shared_ptr<LiveBytes> live_ = std::make_shared<LiveBytes>();  // shared with device_
   std::unique_ptr<TorchDevice> device_;
+  std::unique_ptr<Lanes> lanes_;  // of a device that has them
   std::unique_ptr<ScriptProgram> program_;
   std::optional<EncodingThreads> threads_;
   std::optional<double> slowdown_;  // of a half type without native support, against fp32
@@ -143,14 +149,18 @@ TorchScriptEncoder::TorchScriptEncoder(encode::ModelFile model,
 }
 
 void TorchScriptEncoder::load() {
-  const LiveBytesGuard counted(live_);
-  const c10::InferenceMode inference;
   const encode::EncoderCard& card = model_.card;
   const c10::Device device = device_->torch();
-  const c10::OptionalDeviceGuard guard(device);
-  const auto embed_exactly = [&](const encode::HostBatch& batch) {
-    return embed_as_card(batch, Dtype::kFp32, card.outputs);
+  const ComputingGuards guards(live_, device);
+  if (device_->kind() == device::DeviceKind::kCuda) {
+    lanes_ = make_stream_lanes(device);
+  }
+  const auto as_card = [&](Dtype dtype, const std::vector<encode::CardOutput>& outputs) {
+    const Wanted wanted{
+        .dtype = dtype, .outputs = outputs, .pooling = card.pooling, .normalize = card.normalize};
+    return [this, wanted](const encode::HostBatch& batch) { return embed(batch, wanted); };
   };
+  const auto embed_exactly = as_card(Dtype::kFp32, card.outputs);
   std::optional<torch::jit::Module> module = load_module(model_.path, device);
   report_ = {{"device", device_->name()},
              {"dtype", to_string(options_.dtype)},
@@ -166,14 +176,10 @@ void TorchScriptEncoder::load() {
         slowdown_without_support(to_scalar_type(options_.dtype), linear_shapes(*program_->graph()));
   }
   json golden = check_golden(card, embed_exactly, "at float32");
-  const auto sample = [&](Dtype dtype) {
-    return sample_vectors(card,
-                          [&](const auto& batch) { return embed_as_card(batch, dtype, chosen_); });
-  };
+  const auto sample = [&](Dtype dtype) { return sample_vectors(card, as_card(dtype, chosen_)); };
   const auto residues = [&](Dtype dtype) {
     return sample_vectors(card, [&](const auto& batch) {
-      const at::Tensor output = output_tensor(chosen_.front(), batch, forward(batch, dtype));
-      return encode::EncodedBatch{{token_block(card, batch, output)}};
+      return embed(batch, {.dtype = dtype, .outputs = chosen_, .vectors = false, .tokens = true});
     });
   };
   std::vector<std::vector<float>> exact;
@@ -190,7 +196,7 @@ void TorchScriptEncoder::load() {
       module->to(c10::kFloat);
       freeze();
       convert_types(*program_, to_scalar_type(options_.dtype),
-                    input_tensors(card, shape_batches(card).front(), device, Dtype::kFp32));
+                    inputs_of(shape_batches(card).front(), Dtype::kFp32));
       check_shapes(options_.dtype);
     }
   }
@@ -263,8 +269,8 @@ InputSizes TorchScriptEncoder::convolution_sizes() {
   const bool image = card.modality == Modality::kImage;
   const encode::HostBatch batch =
       image ? probe_batch(card, 1, std::array{0U}) : shape_batches(card).back();
-  InputSizes sizes = program_->input_sizes(
-      &packable_convolutions, input_tensors(card, batch, device_->torch(), options_.dtype));
+  InputSizes sizes =
+      program_->input_sizes(&packable_convolutions, inputs_of(batch, options_.dtype));
   for (std::vector<std::int64_t>& size : sizes) {
     if (image && !size.empty()) {
       size.front() *= plan::kCpuPartImages;
@@ -278,7 +284,7 @@ void TorchScriptEncoder::check_shapes(Dtype dtype) {
   for (const encode::HostBatch& batch : shape_batches(card)) {
     torch::jit::IValue result;
     try {
-      result = program_->run(input_tensors(card, batch, device_->torch(), dtype));
+      result = program_->run(inputs_of(batch, dtype));
     } catch (const std::exception& failure) {
       if (classify_failure(failure) == FailureKind::kOutOfMemory) {
         throw;  // not the card's fault
@@ -301,38 +307,20 @@ void TorchScriptEncoder::check_shapes(Dtype dtype) {
   }
 }
 
-encode::EncodedBatch TorchScriptEncoder::embed_as_card(
-    const encode::HostBatch& batch, Dtype dtype, const std::vector<encode::CardOutput>& outputs) {
-  const torch::jit::IValue result = forward(batch, dtype);
-  encode::EncodedBatch embedded;
-  for (const encode::CardOutput& output : outputs) {
-    embedded.blocks.push_back(pooled_block(model_.card, output.kind, batch,
-                                           output_tensor(output, batch, result),
-                                           model_.card.pooling, model_.card.normalize));
+std::vector<encode::EncodedBatch> TorchScriptEncoder::embed(
+    std::span<const encode::HostBatch> parts, const Wanted& wanted) {
+  const auto compute = [&](const encode::HostBatch& part, Copies& copies) {
+    return compute_part(*program_, model_.card, wanted, part, copies);
+  };
+  if (lanes_) {
+    const ComputingGuards guards(live_, device_->torch());
+    PartsOnDevice on_device(*lanes_, compute);
+    return encode_in_flight(parts, on_device);
   }
-  return embedded;
-}
-
-std::vector<encode::EncodedBatch> TorchScriptEncoder::embed_parts(
-    std::span<const encode::HostBatch> parts) {
   const auto embed_part = [&](const encode::HostBatch& part) {
-    const LiveBytesGuard counted(live_);
-    const c10::InferenceMode inference;
-    const c10::OptionalDeviceGuard guard(device_->torch());
-    const torch::jit::IValue result = forward(part, options_.dtype);
-    encode::EncodedBatch encoded;
-    if (options_.pooling != Pooling::kNone) {
-      for (const encode::CardOutput& output : chosen_) {
-        encoded.blocks.push_back(pooled_block(model_.card, output.kind, part,
-                                              output_tensor(output, part, result), options_.pooling,
-                                              options_.normalize));
-      }
-    }
-    if (options_.tokens) {
-      encoded.blocks.push_back(
-          token_block(model_.card, part, output_tensor(chosen_.front(), part, result)));
-    }
-    return encoded;
+    const ComputingGuards guards(live_, device_->torch());
+    PlainCopies copies(device_->torch());
+    return finished(compute(part, copies));
   };
   if (threads_) {
     return threads_->encode(parts, embed_part);
@@ -349,7 +337,12 @@ std::vector<encode::EncodedBatch> TorchScriptEncoder::encode(
   FailureKind kind{};
   std::string text;
   try {
-    return embed_parts(parts);
+    return embed(parts, {.dtype = options_.dtype,
+                         .outputs = chosen_,
+                         .vectors = options_.pooling != Pooling::kNone,
+                         .pooling = options_.pooling,
+                         .normalize = options_.normalize,
+                         .tokens = options_.tokens});
   } catch (const Error&) {
     throw;
   } catch (const std::exception& failure) {
