@@ -30,7 +30,7 @@ if(LONGHAUL_TESTS)
   longhaul_test(torch
     SOURCES attention_test.cpp blas_test.cpp cuda_first.cpp device_test.cpp encoder_kernels_test.cpp encoder_test.cpp
             encoding_threads_test.cpp torch_errors_test.cpp heap_allocator_test.cpp inspect_test.cpp residues_test.cpp
-            compute_part_test.cpp parts_in_flight_test.cpp
+            compute_part_test.cpp parts_in_flight_test.cpp stream_lanes_test.cpp
     LINKS torch PRIVATE longhaul::torch nlohmann_json::nlohmann_json)
   target_compile_definitions(test_torch PRIVATE LONGHAUL_TEST_MODELS="${models}")
   set_tests_properties(torch PROPERTIES FIXTURES_REQUIRED torch_models)
