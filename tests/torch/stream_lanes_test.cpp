@@ -111,7 +111,7 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_bloc
 
 TEST_CASE(
     "copies go by streams of their own; computing and copies wait for each other on the device") {
-  const MadeUpGuard guard;
+  static const MadeUpGuard guard;  // registered for good
   const c10::impl::DeviceGuardImplRegistrar registered(kMadeUp, &guard);
   torch::Library operators(torch::Library::IMPL, "aten", c10::DispatchKey::PrivateUse1, __FILE__,
                            __LINE__);
