@@ -149,8 +149,10 @@ ExitCode inspect(const InspectOptions& options, std::size_t columns) {
     if (!options.draft && !options.card && holds_shards(options.path)) {
       return inspect_shards(options.path, options.json, columns);
     }
+    // The lock is all there is while a run loads its model.
     if (!std::filesystem::exists(folder / "run.json") &&
-        !std::filesystem::exists(folder / "journal.jsonl")) {
+        !std::filesystem::exists(folder / "journal.jsonl") &&
+        !std::filesystem::exists(folder / "longhaul.lock")) {
       encode::require_archive(options.path);
     }
     if (options.draft || options.card) {

@@ -10,6 +10,8 @@
 #include "base/text.hpp"
 #include "domain/left_out.hpp"
 #include "session/output_state.hpp"
+#include "store/next_output.hpp"
+#include "store/store_directory.hpp"
 #include "terminal_text.hpp"
 
 namespace longhaul::app {
@@ -27,12 +29,15 @@ std::string contract_text(const json& contract) {
          (shapes.empty() ? "" : ", tried in " + join(shapes, " and "));
 }
 
-std::string session_text(const json& session) {
+// `over`: the run is complete, or another session came after this one.
+std::string session_text(const json& session, bool over) {
   const auto at = [&](const char* pointer) {
     return session.value(json::json_pointer(pointer), json(nullptr));
   };
-  std::string text =
-      in_words(at("/start")) + " to " + in_words(at("/stop")) + ", " + in_words(at("/state"));
+  const bool killed = over && at("/state") == "running";
+  std::string text = killed ? in_words(at("/start")) + ", killed"
+                            : in_words(at("/start")) + " to " + in_words(at("/stop")) + ", " +
+                                  in_words(at("/state"));
   if (const json rate = at("/timings/records_per_second"); rate.is_number()) {
     std::array<char, 32> digits{};
     std::snprintf(digits.data(), digits.size(), "%.1f", rate.get<double>());
@@ -126,7 +131,8 @@ std::string array_text(const json& array) {
                  : "");
 }
 
-void print_run(const std::string& path, const session::OutputState& output, std::size_t columns) {
+void print_run(const std::string& path, const session::OutputState& output, bool update_begun,
+               std::size_t columns) {
   const auto print_row = [columns](const std::string& name, const std::string& value) {
     std::cout << named_line(name, value, columns);
   };
@@ -136,6 +142,9 @@ void print_run(const std::string& path, const session::OutputState& output, std:
   };
   print_row("output", path);
   print_row("state", state_text(output));
+  if (update_begun) {
+    print_row("update", "begun beside it and not complete; the command with --update goes on");
+  }
   for (const auto& [name, value] : counts_in_words(output.counts)) {
     print_row(name, value);
   }
@@ -167,7 +176,8 @@ void print_run(const std::string& path, const session::OutputState& output, std:
   print_row("choices", in_words(at("/choices")));
   const json sessions = at("/sessions");
   for (std::size_t i = 0; sessions.is_array() && i < sessions.size(); ++i) {
-    print_row("session " + std::to_string(i + 1), session_text(sessions[i]));
+    print_row("session " + std::to_string(i + 1),
+              session_text(sessions[i], i + 1 < sessions.size() || output.state == "complete"));
   }
 }
 
@@ -181,7 +191,9 @@ ExitCode inspect_run(const std::string& path, bool as_json, std::size_t columns)
     run["arrays"] = output.arrays;
     std::cout << run.dump() << '\n';
   } else {
-    print_run(path, output, columns);
+    const bool update_begun =
+        files->exists(store::path_in(store::next_directory(path), store::store_files::kJournal));
+    print_run(path, output, update_begun, columns);
   }
   return ExitCode::kDone;
 }

@@ -236,7 +236,7 @@ void add_neighbours(CLI::App& app, Context& context) {
       ->add_option("--metric", options->metric,
                    "cosine (default), dot: the product, or l2: the Euclidean distance, least first")
       ->type_name("cosine|dot|l2")
-      ->check(CLI::IsMember({"cosine", "dot", "l2"}));
+      ->check(CLI::IsMember({"cosine", "dot", "l2"}).description(""));
   command->add_flag("--center", options->settings.centred,
                     "subtract the mean of OUT from all vectors first. Vectors of one model share "
                     "most of their direction: nanobodies have a mean cosine of 0.88 between random "

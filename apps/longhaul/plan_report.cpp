@@ -94,6 +94,23 @@ class Printer {
       again += ", " + format_count(*plan_.survey.exact_duplicates) + " its content";
     }
     say("repeated", again);
+    const auto records_of = [](std::uint64_t count) {
+      return format_count(count) + (count == 1 ? " record" : " records");
+    };
+    if (counters_.windowed > 0) {
+      say("windows", format_count(counters_.windows) + " for " + records_of(counters_.windowed) +
+                         " longer than what is computed at once");
+    }
+    if (counters_.looks_like_nucleotides > 0) {
+      say("nucleotides",
+          records_of(counters_.looks_like_nucleotides) + " of bases alone, like DNA or RNA");
+    }
+    if (plan_.there) {
+      say("there", plan_.there->complete
+                       ? "the output is complete: the same command would have nothing to do"
+                       : records_of(plan_.there->records) +
+                             " are done there; what follows is of a run from the beginning");
+    }
   }
 
   bool images() const { return plan_.modality == Modality::kImage; }
@@ -301,6 +318,9 @@ ordered_json to_json(const RunPlan& plan) {
           {"files", plan.survey.files},
           {"bytes", plan.bytes_out},
           {"bytes_there", plan.bytes_there},
+          {"there", plan.there ? ordered_json{{"records", plan.there->records},
+                                              {"complete", plan.there->complete}}
+                               : ordered_json(nullptr)},
           {"bytes_free", or_null(plan.bytes_free)},
           {"memory_bytes", or_null(plan.memory)},
           {"memory_limit_bytes", or_null(plan.memory_limit)},

@@ -80,9 +80,15 @@ void require_single_output(Files& files, const std::string& path) {
 
 std::string closing_words(const nlohmann::ordered_json& data, const std::string& file) {
   const auto& map = data.at("map");
-  std::string text = "wrote " + printable(file, 400) + ": " +
-                     format_count(data.at("records").at("records").get<std::uint64_t>()) +
-                     " records";
+  const auto records = data.at("records").at("records").get<std::uint64_t>();
+  std::string text = "wrote " + printable(file, 400) + ": " + format_count(records) +
+                     (records == 1 ? " record" : " records");
+  const auto committed = data.at("run").value(
+      nlohmann::ordered_json::json_pointer("/counts/records"), std::uint64_t{0});
+  if (committed > records) {
+    text += " of " + format_count(committed) +
+            " that are committed (the others stand in a window that is not complete yet)";
+  }
   if (map.contains("points")) {
     text += ", the map of " + format_count(map.at("rows").get<std::uint64_t>()) + " vectors with " +
             format_count(map.at("points").at("x").size()) + " of them drawn";

@@ -1,7 +1,9 @@
 #include "verify_report.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <span>
 #include <utility>
 
 #include "base/error.hpp"
@@ -11,6 +13,8 @@ namespace longhaul::app {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t kMostFindings = 20;  // that people are shown
 
 std::string why_not_exact(const VerifyReport& report) {
   return report.claims_bits ? "this is another machine, binary or setting of libraries"
@@ -76,13 +80,17 @@ void print_json(const VerifyReport& report, std::ostream& out) {
 void print_text(const VerifyReport& report, std::ostream& out) {
   const store::Verification& store = report.store;
   // The only one is what the last line on standard error says.
-  for (const store::Finding& finding : store.findings) {
-    if (store.finding_count > 1) {
-      out << printable(finding.where, 4096) << ": " << finding.what << '\n';
-    }
+  const std::size_t shown =
+      store.finding_count > 1 ? std::min(store.findings.size(), kMostFindings) : 0;
+  for (const store::Finding& finding : std::span(store.findings).first(shown)) {
+    out << printable(finding.where, 4096) << ": " << finding.what << '\n';
   }
-  if (store.finding_count > store.findings.size()) {
-    out << "... and " << format_count(store.finding_count - store.findings.size()) << " more\n";
+  if (shown > 0 && store.finding_count > shown) {
+    out << "... and " << format_count(store.finding_count - shown) << " more"
+        << (store.findings.size() > shown
+                ? ", of which --json has the first " + format_count(store.findings.size())
+                : std::string())
+        << '\n';
   }
   out << report.output << ": ";
   if (!store.finished) {

@@ -95,7 +95,7 @@ OutputState read_output_state(Files& files, const std::string& directory) {
   OutputState output;
   output.holder = reader.writer();
   if (!reader.claims()) {
-    throw Error(ExitCode::kBadData,
+    throw Error(output.holder.empty() ? ExitCode::kBadData : ExitCode::kUnavailable,
                 printable(directory, 400) + (output.holder.empty()
                                                  ? " holds no run: nothing was begun in it"
                                                  : " is being begun by " + output.holder),

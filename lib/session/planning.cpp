@@ -83,6 +83,11 @@ class Planning {
   }
 
   void follow(const BegunRun& begun, EngineTerms& terms) {
+    if (begun.state) {
+      const std::optional<store::Progress> progress = end_of_input(*begun.state);
+      plan_.there = {progress ? progress->window_start + progress->position : 0,
+                     begun.state->finish.has_value()};
+    }
     options_.choices = begun.choices.encoder;
     if (config_.device == "auto") {
       options_.device = begun.choices.device;

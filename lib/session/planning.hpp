@@ -39,6 +39,12 @@ struct Span {
   double high = 0;
 };
 
+// What a run would find in its directory.
+struct RunThere {
+  std::uint64_t records = 0;
+  bool complete = false;
+};
+
 struct RunPlan {
   Modality modality = Modality::kSequence;
   std::string model;
@@ -54,6 +60,7 @@ struct RunPlan {
   bool too_short = false;                 // --time-limit is over before the first batch
   std::uint64_t bytes_out = 0;
   std::uint64_t bytes_there = 0;  // of them, on the disk already
+  std::optional<RunThere> there;  // of a run of one process, or a merge
   std::optional<std::uint64_t> bytes_free;
   std::string where;                    // the folder whose disk was asked
   std::optional<std::uint64_t> memory;  // of the process, the most while parts were timed

@@ -331,6 +331,11 @@ class Session {
     nlohmann::ordered_json summary = record_->report("interrupted", ExitCode::kInterrupted);
     store_->write_report(summary);
     host_.log.info(closing_line(done));
+    if (done.records == 0 && config().time_limit && !host_.stop()) {
+      host_.log.warning("--time-limit was over before the first batch: to start takes " +
+                        format_duration(std::chrono::duration<double>(host_.now() - started_)) +
+                        ", so that with this limit nothing will ever be done; give a longer one");
+    }
     SessionEnd end;
     end.code = ExitCode::kInterrupted;
     end.interrupted = true;

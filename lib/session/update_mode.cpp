@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -145,6 +146,16 @@ class UpdateMode : public PlainMode {
                   "correct the input, and give the same command again");
     }
     return conclusion;
+  }
+
+  run::OlderRows* older_rows(const store::StoreLayout& layout) override {
+    for (const std::string& column : locked_->state()->layout.kept_columns) {
+      if (std::ranges::find(layout.kept_columns, column) == layout.kept_columns.end()) {
+        host().log.warning("records.csv loses the column " + printable(column) +
+                           ", which this command does not keep: --keep-column does");
+      }
+    }
+    return PlainMode::older_rows(layout);
   }
 
   nlohmann::ordered_json report(nlohmann::ordered_json run) const override {

@@ -72,6 +72,11 @@ const section = (id) => document.getElementById(id);
 const plural = (number, one, many) => `${count(number)} ${number === 1 ? one : many}`;
 const sessions = Array.isArray(run.sessions) ? run.sessions : [];
 
+// A session that could not say how it ended, and is over.
+function killed(one, i) {
+  return at(one, "state") === "running" && (run.state === "complete" || i + 1 < sessions.length);
+}
+
 // What is summed over sessions; null where none of them says it.
 function summed(name) {
   const told = sessions.map((one) => at(one, "timings", name)).filter((one) => typeof one === "number");
@@ -129,7 +134,8 @@ function showHead() {
   const seconds = embeddingSeconds();
   const shards = new Set(sessions.map((one) => at(one, "shard"))).size;
   if (seconds) {
-    card(duration(seconds), `embedding, ${short(summed("records") / seconds)} records/s` +
+    card(duration(seconds), `embedding${sessions.some(killed) ? " in the sessions that were not killed" : ""}, ` +
+      `${short(summed("records") / seconds)} records/s` +
       (shards > 1 ? `; ${count(shards)} shards took ${duration(summed("seconds"))} together` : ""));
   }
 }
@@ -157,7 +163,8 @@ function showRan() {
   const moment = (text) => words(text).replace("T", " ").replace("Z", "");
   const ofShards = sessions.some((one) => at(one, "shard") !== null);
   table(section("ran"), [...(ofShards ? ["Shard"] : []), "Began (UTC)", "Ended (UTC)", "State", "Host", "Records", "Records/s", "Memory"],
-    sessions.map((one) => [...(ofShards ? [words(one.shard)] : []), moment(one.start), moment(one.stop), words(one.state), words(one.host),
+    sessions.map((one, i) => [...(ofShards ? [words(one.shard)] : []), moment(one.start), moment(one.stop),
+      killed(one, i) ? "killed" : words(one.state), words(one.host),
       at(one, "timings", "records") === null ? "" : count(one.timings.records),
       at(one, "timings", "records_per_second") === null ? "" : short(one.timings.records_per_second),
       words(at(one, "memory", "verdict")).replace("_", " ")]), ofShards ? [5, 6] : [4, 5]);
@@ -193,7 +200,8 @@ function showLengths() {
   }
   if (real !== null && computed) {
     add(place, "p", `Padding: ${count(computed)} tokens were computed for ${count(real)} of records; ` +
-      `${percent(computed - real, computed)} was padding, or rows that fill a part up to its fixed shape.`);
+      `${percent(computed - real, computed)} was padding, or rows that fill a part up to its fixed shape` +
+      `${sessions.some(killed) ? ", in the sessions that were not killed" : ""}.`);
   }
   if (!lengths && !computed) { place.hidden = true; }
 }
