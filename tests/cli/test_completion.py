@@ -96,6 +96,8 @@ def terminal(place, request):
 def test_a_shell_completes_commands_flags_words_and_files(terminal):
     assert terminal.runs("longhaul em\t--dty\tb\t") == ["embed", "--dtype", "bf16"]
     assert terminal.runs("longhaul embed mod\tmy\t") == ["embed", "model.ts", "my", "input.fasta"]
+    assert terminal.runs("longhaul neighbours --metr\tl2\t") == ["neighbours", "--metric", "l2"]
+    assert terminal.runs("longhaul neighbours --metric l\t") == ["neighbours", "--metric", "l2"]
     # A directory alone, though a file begins alike.
     assert terminal.runs("longhaul embed -o fol\t") == ["embed", "-o", "folder"]
     assert terminal.runs("longhaul embed --output fol\t") == ["embed", "--output", "folder"]

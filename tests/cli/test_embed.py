@@ -184,6 +184,15 @@ def test_a_time_limit_commits_and_exits_75(longhaul_fake, tmp_path):
     assert time.monotonic() - start < 8
 
 
+def test_a_time_limit_that_is_shorter_than_the_start_is_told(longhaul_fake, model, tmp_path):
+    data = write_csv(tmp_path / "a.csv", [GOOD] * 20)
+    command = ["embed", model, data, "-o", tmp_path / "out"]
+    short = longhaul_fake(*command, "--time-limit", "1ms")
+    assert short.code == 75 and "with this limit nothing will ever be done" in short.err, short
+    enough = longhaul_fake(*command, "--time-limit", "1h")
+    assert enough.code == 0 and "--time-limit" not in enough.err, enough
+
+
 def test_a_finished_run_does_no_work_and_keeps_its_code(longhaul_fake, model, tmp_path):
     data = write_csv(tmp_path / "a.csv", [GOOD, ""])
     out = tmp_path / "out"

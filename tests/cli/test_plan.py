@@ -122,6 +122,26 @@ def test_a_plan_writes_nothing_and_fits(job, folder):
     assert sorted(os.listdir(folder)) == before
 
 
+def test_a_plan_tells_what_is_there(job, folder):
+    assert plan_of(job)["there"] is None
+    out = folder / "out"
+    job.finish(out)
+    told = plan_of(job, "-o", out, "--window", 64)
+    assert told["there"] == {"records": 700, "complete": True}
+    text = job.run_fake("plan", job.model, job.input, "-o", out, "--window", 64).out
+    assert "would have nothing to do" in " ".join(text.split())
+
+
+def test_a_plan_names_windows_and_nucleotides(job, folder):
+    source = folder / "bases.csv"
+    source.write_text("sequence\n" + "ACGT" * 12 + "\n" + "MKVLAY" * 30 + "\nMKVLAYW\nMKWLAYW\n")
+    done = job.run_fake("plan", job.model, source, "--too-long", "window", "--max-length", 100)
+    assert done.code == 0, done
+    text = " ".join(done.out.split())
+    assert "for 1 record longer than what is computed at once" in text, done
+    assert "1 record of bases alone, like DNA or RNA" in text, done
+
+
 def test_a_plan_ends_as_the_run_would(job, folder):
     good = folder / "good.csv"
     good.write_text("sequence\nMKV\nMKVL\n")

@@ -200,6 +200,16 @@ def test_kept_columns_are_those_of_the_input_now(longhaul_fake, folder):
     assert reuse(second) == nights.expected[1]
 
 
+def test_a_column_that_an_update_loses_is_named(longhaul_fake, folder):
+    nights = Nights(folder, nights=2, records=40)
+    out, keep = folder / "out", ("--keep-column", "sequence")
+    assert longhaul_fake(*nights.arguments(0, out, *keep)).code == 0
+    kept = longhaul_fake(*nights.arguments(0, out, "--update", *keep))
+    assert kept.code == 0 and "loses" not in kept.err, kept
+    lost = longhaul_fake(*nights.arguments(1, out, "--update"))
+    assert lost.code == 0 and "loses the column sequence" in lost.err, lost
+
+
 def test_an_output_that_was_merged_from_shards_serves(longhaul_fake, nights):
     first, second = nights.folder / "first", nights.folder / "second"
     assert longhaul_fake(*nights.arguments(0, first, "--processes", 2)).code == 0

@@ -304,8 +304,16 @@ def test_inspect_of_running_and_killed_runs_counts_what_is_committed(longhaul_fa
     verified = longhaul_fake("verify", out, "--json")
     assert verified.code == 65 and json.loads(verified.out)["committed"] == done, verified
     assert f"{done} records are committed" in verified.err
+    page = longhaul_fake("report", out, "-o", tmp_path / "page.html")
+    assert page.code == 0 and f"0 records of {done} that are committed" in page.err, page
+    kept = (out / "run.json").read_bytes()
     (out / "run.json").unlink()  # killed before it was there
     assert json.loads(longhaul_fake("inspect", out, "--json").out)["counts"]["records"] == done
+    (out / "run.json").write_bytes(kept)
+    assert job.finish(out).code == 3
+    sessions = [line for line in longhaul_fake("inspect", out).out.splitlines()
+                if line.startswith("session")]
+    assert len(sessions) == 2 and sessions[0].endswith(", killed"), sessions
 
 
 def test_inspect_of_finished_foreign_and_empty_directories(job, tmp_path):
