@@ -93,18 +93,18 @@ ChildProcesses::~ChildProcesses() {
 
 // None is left running by an exception that ends this process's watch: what is committed is safe.
 void ChildProcesses::end_all() {
-  using Clock = std::chrono::steady_clock;
+  using Steady = std::chrono::steady_clock;
   constexpr std::chrono::seconds kPatience{10};
   constexpr std::chrono::milliseconds kMoment{20};
   send(SIGTERM);
-  const Clock::time_point end = Clock::now() + kPatience;
+  const Steady::time_point end = Steady::now() + kPatience;
   for (Child& child : children_) {
     while (!child.ended) {
       int status = 0;
       const pid_t found = waitpid(child.pid, &status, WNOHANG);
       if (found == child.pid || (found < 0 && errno != EINTR)) {
         child.ended = true;
-      } else if (Clock::now() < end) {
+      } else if (Steady::now() < end) {
         std::this_thread::sleep_for(kMoment);
       } else {
         ::kill(child.pid, SIGKILL);

@@ -76,6 +76,7 @@ class ImageTar : public ImageSource {
         fill_cut(*found.member, record);
         return true;
       }
+      leave_out(*found.member);
     }
     return false;
   }
@@ -106,20 +107,18 @@ class ImageTar : public ImageSource {
   }
 
  private:
-  // Counts what is not. A folder is no more than its members.
-  bool is_image(const TarMember& member) {
-    if (member.kind == TarMember::Kind::kFolder) {
-      return false;
-    }
+  static bool is_image(const TarMember& member) {
+    return member.kind != TarMember::Kind::kFolder && member.kind != TarMember::Kind::kLabel &&
+           !is_hidden_path(member.name) && has_image_extension(member.name);
+  }
+
+  // A folder is no more than its members.
+  void leave_out(const TarMember& member) {
     if (member.kind == TarMember::Kind::kLabel) {
       left_out_.add("volume labels");
-      return false;
+    } else if (member.kind != TarMember::Kind::kFolder) {
+      left_out_.add_file(member.name);
     }
-    if (!is_hidden_path(member.name) && has_image_extension(member.name)) {
-      return true;
-    }
-    left_out_.add_file(member.name);
-    return false;
   }
 
   // The archive is read no further.

@@ -10,7 +10,7 @@ longhaul_room(kernels SOURCES ${sources})
 # GCC 12's own AVX-512 header leaves variables uninitialised on purpose, and warns of it.
 foreach(source ${sources})
   if(source MATCHES "^attention")
-    set(options -ffp-contract=fast -Wno-psabi -Wno-maybe-uninitialized)
+    set(options -ffp-contract=fast -Wno-psabi $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   else()
     set(options -ffp-contract=off)
   endif()

@@ -106,6 +106,9 @@ TEST_CASE("an archive cut anywhere is never complete without a word, whatever it
       tar_member(name.substr(0, 90), std::string(1300, 'c')) +
       tar_member("._3.png", std::string(512, 'd'));
   const std::string whole = members + std::string(1024, '\0');
+  // Where each member begins, with the headers that describe it; the folder is nothing by itself.
+  const std::vector<std::size_t> begins{0, 1536, 3072, 5632, 8704};
+  constexpr std::size_t kFolder = 5120;
   int rejects = 0;
   int warnings = 0;
   for (std::size_t size = 512; size <= whole.size(); size += 4) {
@@ -119,6 +122,11 @@ TEST_CASE("an archive cut anywhere is never complete without a word, whatever it
       CHECK(records.back().defect->reason == Reason::kTruncated);
     }
     REQUIRE((rejected || warned) == (size <= members.size()));
+    // A member that is cut is a reject, and not left out as well.
+    const auto begun = std::count_if(begins.begin(), begins.end(),
+                                     [size](std::size_t begin) { return begin < size; }) +
+                       (size > kFolder && size < kFolder + 512 ? 1 : 0);
+    CHECK(records.size() + source->left_out().total() == static_cast<std::size_t>(begun));
     CHECK(!(rejected && warned));
     rejects += rejected ? 1 : 0;
     warnings += warned ? 1 : 0;

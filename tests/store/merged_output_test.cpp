@@ -204,7 +204,7 @@ TEST_CASE("tables that do not name the rows that belong there are refused") {
 TEST_CASE("a merge of shards that fails or loses power anywhere is completed by the next start") {
   const DealtPlan plan = plan_of(26, 3);
   const bool remove = GENERATE(false, true);
-  constexpr std::uint64_t kFar = 1U << 20;
+  constexpr std::uint64_t kBehindAll = 1U << 20;
   FaultFiles reference = prepared(plan);
   merge(reference, plan);
   const auto expected = results(reference, kOut);
@@ -212,7 +212,7 @@ TEST_CASE("a merge of shards that fails or loses power anywhere is completed by 
   std::map<Fault, std::uint64_t> fired;
   for (const Fault fault : {Fault::kErrorOnce, Fault::kErrorAlways, Fault::kDiskFull,
                             Fault::kPowerLoss, Fault::kPowerLossMid}) {
-    for (std::uint64_t n = 0; n < kFar; n += kEach) {
+    for (std::uint64_t n = 0; n < kBehindAll; n += kEach) {
       for (unsigned seed = 0; seed < 8; seed += kSanitized ? 5 : 1) {
         FaultFiles files = prepared(plan);
         const std::size_t before = files.trace().size();
@@ -220,7 +220,7 @@ TEST_CASE("a merge of shards that fails or loses power anywhere is completed by 
         const bool done = survives([&] { merge(files, plan, remove); });
         if (files.fired() == 0) {
           REQUIRE(done);
-          n = kFar;
+          n = kBehindAll;
           break;
         }
         ++fired[fault];

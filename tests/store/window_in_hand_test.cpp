@@ -83,7 +83,7 @@ TEST_CASE("a window in hand that is dropped claims no row and no outcome any mor
 }
 
 TEST_CASE("a window of residues that is dropped is placed anew, in other lengths") {
-  const StoreLayout layout{{{"tokens", ArrayKind::kTokens, 1, OutputDtype::kFp32}}, {}, true};
+  const StoreLayout layout{{{"tokens", ArrayKind::kTokens, 1, OutputDtype::kFp32}}, {}, {true}};
   FaultFiles files;
   {
     const auto out = open_store(files, "out");
