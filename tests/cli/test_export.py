@@ -1,7 +1,6 @@
 """`longhaul export`: what other programs read is what the output holds."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fake_run import LONG, Job, records_of, strace
+from measured import run_measured
 
 
 @pytest.fixture(scope="module")
@@ -197,9 +197,8 @@ def test_memory_is_flat(longhaul_fake, tmp_path):
     job.options[job.options.index("--batch-size") + 1] = 512
     out = tmp_path / "out"
     job.finish(out)
-    process = subprocess.Popen([longhaul_fake.path, "export", out, "--to", "parquet", "-o",
-                                tmp_path / "t.parquet"])
-    _, status, usage = os.wait4(process.pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert usage.ru_maxrss * 1024 < 300e6
+    done = run_measured(longhaul_fake.path, "export", out, "--to", "parquet", "-o",
+                        tmp_path / "t.parquet")
+    print(done)
+    assert done.code == 0 and 0 < done.peak_rss < 300e6, done
     assert pq.ParquetFile(tmp_path / "t.parquet").metadata.num_rows > 800_000

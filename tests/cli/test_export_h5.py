@@ -2,7 +2,6 @@
 output holds."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pandas as pd
 import pytest
 
 from fake_run import LONG, Job, records_of, strace
+from measured import run_measured
 
 
 @pytest.fixture(scope="module")
@@ -282,13 +282,10 @@ def test_memory_is_flat(longhaul_fake, tmp_path, layout):
     job.options[job.options.index("--batch-size") + 1] = 512
     out = tmp_path / "out"
     job.finish(out)
-    process = subprocess.Popen([longhaul_fake.path, "export", out, "--to", "h5", "-o",
-                                tmp_path / "t.h5", "--layout", layout], stderr=subprocess.PIPE,
-                               text=True)
-    told = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert usage.ru_maxrss * 1024 < 300e6
-    assert ("datasets in a file are slow" in told) == (layout == "records")
+    done = run_measured(longhaul_fake.path, "export", out, "--to", "h5", "-o", tmp_path / "t.h5",
+                        "--layout", layout)
+    print(done)
+    assert done.code == 0 and 0 < done.peak_rss < 300e6, done
+    assert ("datasets in a file are slow" in done.err) == (layout == "records")
     with h5py.File(tmp_path / "t.h5") as file:
         assert len(file if layout == "records" else file["id"]) > 400_000
