@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 import transformers
+from transformers_folders import randomise
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
@@ -41,15 +42,8 @@ def random_esm(kind):
     config = esm_weights.esm_config({"num_hidden_layers": 3, "hidden_size": 48,
                                     "num_attention_heads": 4, "intermediate_size": 96,
                                     **KINDS[kind]})
-    model = transformers.EsmModel(config, add_pooling_layer=False).eval()
-    random = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            scale = 0.3 if parameter.dim() > 1 else 0.5
-            parameter.copy_(torch.randn(parameter.shape, generator=random) * scale)
-            if "norm" in name.lower() and name.endswith("weight"):
-                parameter.add_(1.0)
-    return model
+    return randomise(transformers.EsmModel(config, add_pooling_layer=False), matrices=0.3,
+                     others=0.5)
 
 
 def save_folder(model, path, **options):
@@ -142,3 +136,13 @@ def check_card(module, card, dimension):
             hidden = module(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.int64))[0]
         mean = hidden[1:-1].mean(0)
         assert (mean - torch.tensor(entry["vector"])).abs().max() < 2e-5
+
+
+def check_rows_stand_alone(module, tokens, mask):
+    """Each row has the bits that it has by itself."""
+    with torch.inference_mode():
+        together = module(tokens, mask)
+        for row in range(len(tokens)):
+            alone = module(tokens[row:row + 1], mask[row:row + 1])[0]
+            used = mask[row].bool()
+            assert torch.equal(alone[used], together[row][used])

@@ -11,9 +11,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from exported import (KINDS, LENGTHS, ROOT, check_card, esm_weights, export, export_esm,
-                      fair_esm_state, greatest_difference, longhaul_export, random_esm, save_folder,
-                      tokens_of, without_warm_up)  # noqa: F401
+from exported import (KINDS, LENGTHS, ROOT, check_card, check_rows_stand_alone, esm_weights, export,
+                      export_esm, fair_esm_state, greatest_difference, longhaul_export, random_esm,
+                      save_folder, tokens_of, without_warm_up)  # noqa: F401
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -109,12 +109,7 @@ def test_learned_positions_reach_the_longest_input(tmp_path, monkeypatch):
 def test_rows_do_not_depend_on_their_batch(tmp_path, monkeypatch):
     module, card = export(monkeypatch, "tiny", tmp_path / "a.ts", "--random")
     tokens, mask = tokens_of([*LENGTHS, 40, 52, 8, 61], card["alphabet"], 4, 29)
-    with torch.inference_mode():
-        together = module(tokens, mask)
-        for row in range(len(tokens)):
-            alone = module(tokens[row:row + 1], mask[row:row + 1])[0]
-            used = mask[row].bool()
-            assert torch.equal(alone[used], together[row][used])
+    check_rows_stand_alone(module, tokens, mask)
 
 
 def test_archive_remembers_no_device_and_survives_conversion(tmp_path, monkeypatch):

@@ -15,12 +15,13 @@ TEXT = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4,
         "intermediate_size": 32, "vocab_size": 50, "bos_token_id": 0, "eos_token_id": 1}
 
 
-def randomise(model, seed=5):
-    """Every parameter, norms and biases included, so that none can be left out unseen."""
+def randomise(model, seed=5, matrices=0.15, others=0.3):
+    """Every parameter, norms and biases included, so that none can be left out unseen; with these
+    standard deviations."""
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            scale = 0.15 if parameter.dim() > 1 else 0.3
+            scale = matrices if parameter.dim() > 1 else others
             parameter.copy_(torch.randn(parameter.shape, generator=random) * scale)
             if "norm" in name.lower() and name.endswith("weight"):
                 parameter.add_(1.0)
