@@ -12,6 +12,7 @@
 #include "encode/model_kind.hpp"
 #include "inspect_run.hpp"
 #include "inspect_shards.hpp"
+#include "store/store_layout.hpp"
 #include "terminal_text.hpp"
 
 namespace longhaul::app {
@@ -150,9 +151,9 @@ ExitCode inspect(const InspectOptions& options, std::size_t columns) {
       return inspect_shards(options.path, options.json, columns);
     }
     // The lock is all there is while a run loads its model.
-    if (!std::filesystem::exists(folder / "run.json") &&
-        !std::filesystem::exists(folder / "journal.jsonl") &&
-        !std::filesystem::exists(folder / "longhaul.lock")) {
+    if (!std::filesystem::exists(folder / store::store_files::kReport) &&
+        !std::filesystem::exists(folder / store::store_files::kJournal) &&
+        !std::filesystem::exists(folder / store::store_files::kLock)) {
       encode::require_archive(options.path);
     }
     if (options.draft || options.card) {

@@ -77,9 +77,7 @@ void require_begun_input(std::unique_ptr<input::RecordReader> whole, const store
     return;
   }
   store::Progress from = *state.progress;
-  const InputMatch match = digested->sources_tell_all()
-                               ? compare_sources(recorded_sources(state), digested->sources())
-                               : InputMatch::kReadAgain;
+  const InputMatch match = compare_input(recorded_sources(state), *digested);
   find_position(*digested, match, from, files, output, stop);
   if (match == InputMatch::kReadAgain && from.position > 0) {
     std::unique_ptr<input::RecordReader> reader = std::move(digested);

@@ -166,6 +166,10 @@ InputMatch compare_sources(const nlohmann::json& recorded,
   return InputMatch::kUnchanged;
 }
 
+InputMatch compare_input(const nlohmann::json& recorded, const input::RecordReader& now) {
+  return now.sources_tell_all() ? compare_sources(recorded, now.sources()) : InputMatch::kReadAgain;
+}
+
 void find_position(input::DigestedReader& reader, InputMatch match, const store::Progress& progress,
                    Files& files, const std::string& output, const std::function<bool()>& stop) {
   constexpr std::uint64_t kAtATime = 1024;

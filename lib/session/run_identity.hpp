@@ -48,6 +48,9 @@ enum class InputMatch { kUnchanged, kReadAgain };
 // be read again; more may follow.
 InputMatch compare_sources(const nlohmann::json& recorded,
                            const std::vector<input::SourceIdentity>& now);
+// The same of what a reader has before it; kReadAgain where its files do not tell all (a list of
+// images may have been completed).
+InputMatch compare_input(const nlohmann::json& recorded, const input::RecordReader& now);
 
 // Error(kMismatch) that says what of the input differs, and what to do.
 Error other_input(const std::string& output, const std::string& what);

@@ -141,12 +141,8 @@ void require_same_end(input::DigestedReader& reader, const store::StoreState& st
     return;
   }
   const nlohmann::json recorded = recorded_sources(state);
-  const std::vector<input::SourceIdentity> sources = reader.sources();
-  InputMatch match = compare_sources(recorded, sources);
-  if (!reader.sources_tell_all()) {
-    match = InputMatch::kReadAgain;
-  }
-  if (match == InputMatch::kUnchanged && recorded.size() == sources.size()) {
+  InputMatch match = compare_input(recorded, reader);
+  if (match == InputMatch::kUnchanged && recorded.size() == reader.sources().size()) {
     return;
   }
   if (end->cursor.empty()) {

@@ -10,11 +10,10 @@
 namespace longhaul::session {
 namespace {
 
-// Where files do not tell all (a list of images may have been completed), what an earlier session
-// read is looked at again, unless this one continues in its place.
+// A session that continues in the place of an earlier one looks at nothing again that files tell.
 InputMatch match_of(const SessionInput& input, const nlohmann::json& recorded, bool continues) {
-  return input.reader->sources_tell_all() || continues ? compare_sources(recorded, input.sources)
-                                                       : InputMatch::kReadAgain;
+  return continues ? compare_sources(recorded, input.sources)
+                   : compare_input(recorded, *input.reader);
 }
 
 void find(SessionInput& input, input::DigestedReader& whole, InputMatch match,
