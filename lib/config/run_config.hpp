@@ -134,7 +134,7 @@ struct RunConfig {
   OnLeak on_leak = OnLeak::kWarn;
   std::optional<std::uint64_t> recycle_every;
   std::optional<double> mps_high_watermark;
-  std::string cpu_kernels = "auto";  // auto, onednn, mkl
+  std::string cpu_kernels = "auto";  // auto, onednn, mkl, own
   std::string cpu_isa = "auto";      // auto, plain, avx2, avx512, avx512bf16
   std::string cpu_passes = "all";    // all, none, or names with commas between
 };

@@ -260,15 +260,15 @@ std::vector<Row> make_table() {
           "guard (default: as the environment has it)",
           v::ratio(&C::mps_high_watermark, 2.0, "unchanged")),
       row(kExpert, {"cpu-kernels"}, "NAME",
-          "auto, onednn or mkl: which library multiplies on a CPU",
-          v::word(&C::cpu_kernels, {"auto", "onednn", "mkl"})),
+          "auto, onednn, mkl or own: whose products on a CPU; own are bf16",
+          v::word(&C::cpu_kernels, {"auto", "onednn", "mkl", "own"})),
       row(kExpert, {"cpu-isa"}, "NAME",
           "auto, plain, avx2, avx512 or avx512bf16: what the program's own kernels use on a CPU; "
           "for debugging",
           v::word(&C::cpu_isa, {"auto", "plain", "avx2", "avx512", "avx512bf16"})),
       row(kExpert, {"cpu-passes"}, "LIST",
           "which passes change a model's graph on a CPU: all, none, or some of merge, linear, "
-          "rotation, attention, convolution; for debugging",
+          "rotation, attention, convolution, norm; for debugging",
           v::text(&C::cpu_passes)),
   };
 }

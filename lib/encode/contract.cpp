@@ -109,8 +109,8 @@ class Check {
     }
     std::vector<Shape> shapes;
     for (const std::uint32_t tokens : {kUsualRecord, kShortRecord}) {
-      const std::uint32_t width =
-          plan::rung_of(std::min(tokens, card_.max_tokens.value_or(tokens)), card_.max_tokens);
+      const std::uint32_t width = plan::rung_of(std::min(tokens, card_.max_tokens.value_or(tokens)),
+                                                card_.max_tokens, settings_.parts.rungs);
       const auto affordable = static_cast<std::uint32_t>(
           std::clamp(settings_.budget / plan::cost_per_row(width), 1.0, 1e9));
       const std::uint32_t rows = rows_of_part(width);

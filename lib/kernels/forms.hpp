@@ -1,9 +1,11 @@
-// The implementations of attention and rotation by name, for the lists of them.
+// The implementations of the kernels by name, for the lists of them.
 // Each may only be called where the machine has its instruction set. Not templates: GCC forgets a
 // target attribute that a template's definition has and its earlier declaration lacks.
 #pragma once
 
 #include "kernels/attention.hpp"
+#include "kernels/linear.hpp"
+#include "kernels/norm.hpp"
 #include "kernels/rotation.hpp"
 
 namespace longhaul::kernels {
@@ -23,5 +25,13 @@ void rotate_plain(const RotationTask<float>& task, std::int64_t first, std::int6
 void rotate_plain(const RotationTask<Bfloat16>& task, std::int64_t first, std::int64_t last);
 void rotate_avx2(const RotationTask<float>& task, std::int64_t first, std::int64_t last);
 void rotate_avx2(const RotationTask<Bfloat16>& task, std::int64_t first, std::int64_t last);
+
+void linear_plain(const LinearTask& task, std::int64_t first, std::int64_t last);
+// By the processor's own bfloat16 products.
+void linear_avx512bf16(const LinearTask& task, std::int64_t first, std::int64_t last);
+
+void norm_plain(const NormTask& task, std::int64_t first, std::int64_t last);
+void norm_avx2(const NormTask& task, std::int64_t first, std::int64_t last);
+void norm_avx512bf16(const NormTask& task, std::int64_t first, std::int64_t last);
 
 }  // namespace longhaul::kernels

@@ -6,6 +6,10 @@ bool machine_has(Isa isa) {
   return isa == Isa::kPlain;
 }
 
+bool has_matrix_units() {
+  return false;
+}
+
 template <>
 std::span<const Implementation<AttentionTask<float>>> implementations<AttentionTask<float>>() {
   static constexpr Implementation<AttentionTask<float>> kAll[] = {
@@ -35,6 +39,22 @@ template <>
 std::span<const Implementation<RotationTask<Bfloat16>>> implementations<RotationTask<Bfloat16>>() {
   static constexpr Implementation<RotationTask<Bfloat16>> kAll[] = {
       {Isa::kPlain, &rotate_plain},
+  };
+  return kAll;
+}
+
+template <>
+std::span<const Implementation<LinearTask>> implementations<LinearTask>() {
+  static constexpr Implementation<LinearTask> kAll[] = {
+      {Isa::kPlain, &linear_plain},
+  };
+  return kAll;
+}
+
+template <>
+std::span<const Implementation<NormTask>> implementations<NormTask>() {
+  static constexpr Implementation<NormTask> kAll[] = {
+      {Isa::kPlain, &norm_plain},
   };
   return kAll;
 }

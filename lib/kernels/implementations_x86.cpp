@@ -1,3 +1,5 @@
+#include <cpuid.h>
+
 #include "kernels/forms.hpp"
 
 namespace longhaul::kernels {
@@ -17,6 +19,15 @@ bool machine_has(Isa isa) {
              __builtin_cpu_supports("avx512bf16");
   }
   return false;
+}
+
+bool has_matrix_units() {
+  unsigned int eax = 0;
+  unsigned int ebx = 0;
+  unsigned int ecx = 0;
+  unsigned int edx = 0;
+  constexpr unsigned int kAmxBf16 = 1U << 22;  // of edx, leaf 7 (Intel's manual, CPUID)
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kAmxBf16) != 0;
 }
 
 template <>
@@ -55,6 +66,25 @@ std::span<const Implementation<RotationTask<Bfloat16>>> implementations<Rotation
   static constexpr Implementation<RotationTask<Bfloat16>> kAll[] = {
       {Isa::kPlain, &rotate_plain},
       {Isa::kAvx2, &rotate_avx2},
+  };
+  return kAll;
+}
+
+template <>
+std::span<const Implementation<LinearTask>> implementations<LinearTask>() {
+  static constexpr Implementation<LinearTask> kAll[] = {
+      {Isa::kPlain, &linear_plain},
+      {Isa::kAvx512Bf16, &linear_avx512bf16},
+  };
+  return kAll;
+}
+
+template <>
+std::span<const Implementation<NormTask>> implementations<NormTask>() {
+  static constexpr Implementation<NormTask> kAll[] = {
+      {Isa::kPlain, &norm_plain},
+      {Isa::kAvx2, &norm_avx2},
+      {Isa::kAvx512Bf16, &norm_avx512bf16},
   };
   return kAll;
 }

@@ -21,6 +21,7 @@ std::string_view to_string(Isa isa);  // plain, avx2, avx512, avx512bf16
 std::optional<Isa> isa_from_string(std::string_view name);
 
 bool machine_has(Isa isa);
-Isa best_isa();  // the last of kIsas that this machine has
+bool has_matrix_units();  // that multiply bfloat16: AMX
+Isa best_isa();           // the last of kIsas that this machine has
 
 }  // namespace longhaul::kernels

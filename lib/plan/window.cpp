@@ -1,6 +1,7 @@
 #include "plan/window.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <numeric>
 
@@ -11,10 +12,17 @@ std::uint32_t round_up(std::uint32_t value, std::uint32_t step) {
   return (value + step - 1) / step * step;
 }
 
+std::uint32_t step_of(std::uint32_t tokens, Rungs rungs) {
+  if (rungs == Rungs::kFine) {
+    return std::bit_ceil(round_up(std::max(tokens, 1U), 128) / 128);
+  }
+  return tokens <= 512 ? 8 : tokens <= 2048 ? 32 : 128;
+}
+
 }  // namespace
 
-std::uint32_t rung_of(std::uint32_t tokens, std::optional<std::uint32_t> max_tokens) {
-  const std::uint32_t step = tokens <= 512 ? 8 : tokens <= 2048 ? 32 : 128;
+std::uint32_t rung_of(std::uint32_t tokens, std::optional<std::uint32_t> max_tokens, Rungs rungs) {
+  const std::uint32_t step = step_of(tokens, rungs);
   const std::uint32_t rung = round_up(std::max(tokens, 1U), step);
   return max_tokens ? std::max(tokens, std::min(rung, *max_tokens)) : rung;
 }
@@ -24,7 +32,8 @@ std::vector<Slot> order_window(std::span<const Shape> shapes, const OrderSetting
   order.reserve(shapes.size());
   if (settings.order == Order::kLength) {
     for (const Shape& shape : shapes) {
-      order.push_back({shape.index, rung_of(shape.tokens, settings.max_tokens), 0, shape.segment});
+      order.push_back({shape.index, rung_of(shape.tokens, settings.max_tokens, settings.rungs), 0,
+                       shape.segment});
     }
     std::stable_sort(order.begin(), order.end(),
                      [](const Slot& a, const Slot& b) { return a.width > b.width; });

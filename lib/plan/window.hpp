@@ -17,9 +17,10 @@
 
 namespace longhaul::plan {
 
-// Padded length in tokens of a record of `tokens` tokens (special tokens included): multiples of 8
-// up to 512, of 32 up to 2048, of 128 above, and never more than `max_tokens`.
-std::uint32_t rung_of(std::uint32_t tokens, std::optional<std::uint32_t> max_tokens);
+// Padded length in tokens of a record of `tokens` tokens (special tokens included): the next of
+// these rungs, and never more than `max_tokens`.
+std::uint32_t rung_of(std::uint32_t tokens, std::optional<std::uint32_t> max_tokens,
+                      Rungs rungs = Rungs::kEights);
 
 // One record in encoding order, or one segment of a long one (plan/segments.hpp).
 struct Slot {
@@ -39,6 +40,7 @@ struct OrderSettings {
   Order order = Order::kLength;
   std::uint32_t group_rows = 0;  // Order::kInput: consecutive accepted records per part
   std::optional<std::uint32_t> max_tokens;
+  Rungs rungs = Rungs::kEights;
 };
 
 // `shapes` are the accepted records of one window in input order. Order::kLength sorts by (rung

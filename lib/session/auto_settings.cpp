@@ -12,6 +12,8 @@ constexpr std::uint32_t kCompatRows = 32;   // --order input without --batch-siz
 constexpr std::uint32_t kImageWindow = 64;  // an image window is the unit of commit
 // Parts in hand for each that is computed: what is over when the last one of them ends is little.
 constexpr std::uint32_t kPartsAhead = 4;
+// The same in tokens, where parts are small: threads wait for the last part of a batch.
+constexpr std::uint64_t kTokensAhead = 6144;
 constexpr std::uint32_t kMostRows = 256;          // in hand, where a part has no size in tokens
 constexpr std::uint32_t kWidestUnlimited = 8192;  // tokens, where a model sets no limit
 constexpr double kHostShare = 0.8;
@@ -47,6 +49,7 @@ Choices make_choices(const config::RunConfig& config, const encode::EncoderCard&
     choices.group_rows = config.batch_size.value_or(kCompatRows);
   } else if (encoder.parts.part_tokens > 0) {
     choices.part_tokens = encoder.parts.part_tokens;
+    choices.fine_rungs = encoder.parts.rungs == plan::Rungs::kFine;
   } else {
     choices.part_rows = encoder.parts.rows_fixed;
   }
@@ -61,6 +64,7 @@ run::PipelineSettings pipeline_settings(const config::RunConfig& config,
   settings.window.order.order = choices.order;
   settings.window.order.max_tokens = card.max_tokens;
   settings.parts = choices.rows_policy();
+  settings.window.order.rungs = settings.parts.rungs;
   settings.normalize = normalize_of(config, card);
   settings.window.order.group_rows = choices.group_rows.value_or(settings.parts.rows_fixed);
   const std::uint64_t parts = std::uint64_t{kPartsAhead} * concurrency;
@@ -72,7 +76,8 @@ run::PipelineSettings pipeline_settings(const config::RunConfig& config,
   } else if (config.batch_tokens) {
     settings.batch_tokens = config.batch_tokens;
   } else if (settings.parts.part_tokens > 0) {
-    settings.batch_tokens = settings.parts.part_tokens * parts;
+    settings.batch_tokens =
+        std::max(settings.parts.part_tokens * parts, kTokensAhead * concurrency);
   } else {
     settings.batch_rows = static_cast<std::uint32_t>(
         std::min<std::uint64_t>(settings.parts.rows_fixed * parts, kMostRows));

@@ -86,7 +86,7 @@ void InputSurveyor::keep_sample(prepare::Prepared prepared) {
   if (!settings_.images) {
     const plan::OrderSettings& order = settings_.window.order;
     found_.samples.try_emplace(order.order == Order::kLength
-                                   ? plan::rung_of(prepared.tokens, order.max_tokens)
+                                   ? plan::rung_of(prepared.tokens, order.max_tokens, order.rungs)
                                    : prepared.tokens,
                                std::move(prepared));
     return;

@@ -19,7 +19,8 @@ RecordAgain embed_again(const Recipe& recipe, Record record) {
     return {};
   }
   const bool image = recipe.card.modality == Modality::kImage;
-  const std::uint32_t width = image ? 1 : plan::rung_of(prepared.tokens, recipe.card.max_tokens);
+  const std::uint32_t width =
+      image ? 1 : plan::rung_of(prepared.tokens, recipe.card.max_tokens, recipe.rows.rungs);
   constexpr double kNoLimit = 1e15;
   plan::MemoryGovernor governor({.start_budget = kNoLimit,
                                  .part_cost = kNoLimit,

@@ -15,8 +15,8 @@ namespace {
 constexpr std::size_t kMostWidths = 16;
 constexpr std::uint32_t kRounds = 7;
 constexpr std::uint32_t kLeastRounds = 3;
-constexpr double kEnoughSeconds = 12;  // after that no further round is begun
-constexpr std::uint32_t kMostParts = 64;
+constexpr double kEnoughSeconds = 12;     // after that no further round is begun
+constexpr std::uint32_t kMostParts = 16;  // enough for threads to share out
 constexpr std::size_t kTries = 32;  // parts of pictures, until one has any that can be decoded
 
 double median(std::vector<double> values) {
@@ -36,6 +36,7 @@ std::vector<std::uint32_t> widths_to_time(const plan::Workload& work) {
     costs.resize(kMostWidths);
   }
   std::vector<std::uint32_t> widths;
+  widths.reserve(costs.size());
   for (const auto& [cost, width] : costs) {
     widths.push_back(width);
   }

@@ -5,9 +5,9 @@ longhaul_room(torch
   SOURCES encoder/compute_part.cpp encoder/convert_dtype.cpp encoder/device_copies.cpp encoder/encoding_threads.cpp
           encoder/inspect_module.cpp encoder/read_model.cpp encoder/script_program.cpp encoder/tensors.cpp encoder/torchscript_encoder.cpp
           graph/fuse_attention.cpp graph/fuse_convolutions.cpp graph/fuse_graph.cpp graph/fuse_linears.cpp
-          graph/fuse_rotations.cpp graph/fused_operators.cpp graph/graph_nodes.cpp graph/isa_choice.cpp
+          graph/fuse_norms.cpp graph/fuse_rotations.cpp graph/fused_operators.cpp graph/graph_nodes.cpp graph/isa_choice.cpp
           graph/kernel_choice.cpp graph/linear_nodes.cpp graph/merge_linears.cpp
-          graph/operation_times.cpp graph/packed_convolution.cpp graph/product_peak.cpp
+          graph/operation_times.cpp graph/own_operators.cpp graph/packed_convolution.cpp graph/product_peak.cpp
           device/cpu_device.cpp device/cuda_device.cpp device/cuda_driver.cpp device/devices.cpp
           device/mps_device.cpp
           process/heap_allocator.cpp process/process_settings.cpp process/torch_errors.cpp

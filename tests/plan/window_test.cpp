@@ -17,6 +17,24 @@ TEST_CASE("a rung depends on the record's own length alone") {
   CHECK(rung_of(509, 510) == 510);
 }
 
+TEST_CASE("between fine rungs a sixty-fourth is padding at most") {
+  for (std::uint32_t tokens = 1; tokens <= 5000; ++tokens) {
+    const std::uint32_t rung = rung_of(tokens, std::nullopt, Rungs::kFine);
+    INFO(tokens << " to " << rung);
+    REQUIRE(rung >= tokens);
+    REQUIRE((rung - tokens) * 64 <= tokens);
+    REQUIRE(rung_of(rung, std::nullopt, Rungs::kFine) == rung);
+  }
+  CHECK(rung_of(128, std::nullopt, Rungs::kFine) == 128);
+  CHECK(rung_of(129, std::nullopt, Rungs::kFine) == 130);
+  CHECK(rung_of(257, std::nullopt, Rungs::kFine) == 260);
+  CHECK(rung_of(1001, 1002, Rungs::kFine) == 1002);
+  OrderSettings settings;
+  settings.rungs = Rungs::kFine;
+  const std::vector<Slot> order = order_window(std::vector<Shape>{{0, 131}, {1, 7}}, settings);
+  CHECK((order[0].width == 132 && order[1].width == 7));
+}
+
 TEST_CASE("length order sorts by rung, longest first, and keeps input order within a rung") {
   const std::vector<Shape> shapes{{0, 10}, {1, 100}, {3, 12}, {4, 97}};
   const std::vector<Slot> order = order_window(shapes, {});

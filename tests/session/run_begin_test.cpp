@@ -15,6 +15,13 @@ TEST_CASE("choices come back from their JSON as they were", "[session]") {
        {"threads", 2},
        {"encoder", {{"kernels", "onednn"}}},
        {"part_tokens", 384}},
+      {{"window", 4096},
+       {"order", "length"},
+       {"device", "cpu"},
+       {"threads", 2},
+       {"encoder", {{"kernels", "own"}}},
+       {"part_tokens", 128},
+       {"rungs", "fine"}},
       {{"window", 64},
        {"order", "input"},
        {"device", "cuda:1"},
@@ -43,6 +50,9 @@ TEST_CASE("the rows of a part follow from the choice that was made", "[session]"
   Choices choices;
   choices.part_tokens = 384;
   CHECK(choices.rows_policy().part_tokens == 384);
+  CHECK(choices.rows_policy().rungs == plan::Rungs::kEights);  // of runs before there were others
+  choices.fine_rungs = true;
+  CHECK(choices.rows_policy().rungs == plan::Rungs::kFine);
   choices = {};
   choices.part_images = 8;
   CHECK(choices.rows_policy().rows(1) == 8);

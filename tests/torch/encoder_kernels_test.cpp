@@ -23,7 +23,7 @@ namespace {
 nlohmann::json fused_choices() {
   return {{"kernels", "onednn"},
           {"isa", to_string(kernels::best_isa())},
-          {"passes", "merge,linear,rotation,attention,convolution"}};
+          {"passes", "merge,linear,rotation,attention,convolution,norm"}};
 }
 
 }  // namespace
@@ -159,11 +159,56 @@ TEST_CASE("convolutions are packed, their sums and relus fused, and each image k
 
 TEST_CASE("kernels follow from what there is, never from a clock") {
   const std::vector<LinearShape> products = {{64, 64, 4, c10::kFloat}};
-  CHECK(choose_kernels("auto", products, false) == "onednn");
-  CHECK(choose_kernels("auto", {}, false) == "mkl");
-  CHECK(choose_kernels("auto", {}, true) == "onednn");
-  CHECK(choose_kernels("onednn", {}, false) == "mkl");
-  CHECK(choose_kernels("mkl", products, true) == "mkl");
+  for (const kernels::Isa isa : kernels::kIsas) {
+    CHECK(choose_kernels("auto", products, false, isa) == "onednn");
+    CHECK(choose_kernels("own", products, false, isa) == "onednn");
+    CHECK(choose_kernels("auto", {}, false, isa) == "mkl");
+    CHECK(choose_kernels("auto", {}, true, isa) == "onednn");
+    CHECK(choose_kernels("onednn", {}, false, isa) == "mkl");
+    CHECK(choose_kernels("mkl", products, true, isa) == "mkl");
+  }
+  const std::vector<LinearShape> halves = {{64, 64, 4, c10::kBFloat16}};
+  const auto isa = kernels::Isa::kAvx512Bf16;
+  CHECK(choose_kernels("own", halves, false, isa) == "own");
+  CHECK(choose_kernels("auto", halves, false, isa) ==
+        (kernels::has_matrix_units() ? "onednn" : "own"));
+  CHECK(choose_kernels("onednn", halves, false, isa) != "own");
+  CHECK(choose_kernels("mkl", halves, false, isa) == "mkl");
+  CHECK(choose_kernels("own", halves, false, kernels::Isa::kAvx512) != "own");
+}
+
+TEST_CASE("our products and norms move bfloat16 vectors by its rounding only") {
+  if (!kernels::machine_has(kernels::Isa::kAvx512Bf16)) {
+    WARN("skipped: this machine has no bfloat16 products");
+    return;
+  }
+  NullLog log;
+  const encode::HostBatch batch = batch_of({1, 2, 3, 4, 5}, 40);
+  encode::EncoderOptions options = options_for("plain");
+  const auto exact = values_of(make_encoder(options, log)->encode(batch));
+  options.dtype = Dtype::kBf16;
+  options.cpu_kernels = "own";
+  const auto own = make_encoder(options, log);
+  CHECK(own->choices()["kernels"] == "own");
+  CHECK(own->rows_policy().rungs == plan::Rungs::kFine);
+  const nlohmann::json found = own->report()["kernels"]["fused"];
+  CHECK(found["linear"] == 8);
+  CHECK(found["norm"] > 0);
+  const auto values = values_of(own->encode(batch));
+  REQUIRE(values.size() == exact.size());
+  double most = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    most = std::max(most, std::abs(double{values[i]} - double{exact[i]}));
+  }
+  CHECK(most > 0);
+  CHECK(most < 0.05);
+  // A record computed alone has the bits that it has beside others.
+  const std::size_t width = exact.size() / 5;
+  const auto alone = values_of(own->encode(batch_of({3}, 40)));
+  CHECK(std::equal(alone.begin(), alone.end(), values.begin() + static_cast<long>(2 * width)));
+  options.choices = own->choices();
+  options.cpu_kernels = "auto";
+  CHECK(values_of(make_encoder(options, log)->encode(batch)) == values);
 }
 
 TEST_CASE("fused kernels hold less memory than the plain ones and packed copies together") {

@@ -209,7 +209,7 @@ void TorchScriptEncoder::load() {
   }
   choose_cpu_kernels();
   if (options_.dtype == Dtype::kFp32) {
-    if (choices_["kernels"] == "onednn") {
+    if (choices_["kernels"] != "mkl") {
       golden = check_golden(card, embed_exactly, "by the fused CPU kernels");
     }
   } else {
@@ -224,11 +224,13 @@ void TorchScriptEncoder::load() {
 
 plan::RowsPolicy TorchScriptEncoder::rows_policy() const {
   const bool cpu = device_->kind() == device::DeviceKind::kCpu;
-  return model_.card.modality == Modality::kImage
-             ? plan::RowsPolicy{.part_tokens = 0,
-                                .rows_fixed = cpu ? plan::kCpuPartImages : plan::kGpuPartImages}
-             : plan::RowsPolicy{.part_tokens = cpu ? plan::kCpuPartTokens : plan::kGpuPartTokens,
-                                .rows_fixed = 0};
+  if (model_.card.modality == Modality::kImage) {
+    return {.part_tokens = 0, .rows_fixed = cpu ? plan::kCpuPartImages : plan::kGpuPartImages};
+  }
+  if (choices_["kernels"] == "own") {
+    return {.part_tokens = plan::kOwnPartTokens, .rows_fixed = 0, .rungs = plan::Rungs::kFine};
+  }
+  return {.part_tokens = cpu ? plan::kCpuPartTokens : plan::kGpuPartTokens, .rows_fixed = 0};
 }
 
 void TorchScriptEncoder::choose_cpu_kernels() {
@@ -236,13 +238,13 @@ void TorchScriptEncoder::choose_cpu_kernels() {
   if (device_->kind() != device::DeviceKind::kCpu || !program_->frozen()) {
     return;
   }
+  const kernels::Isa isa = choose_isa(options_);
   const std::string kernels = choose_kernels(
       options_.chosen_before("kernels").value_or(options_.cpu_kernels),
-      linear_shapes(*program_->graph()), !packable_convolutions(*program_->graph()).empty());
+      linear_shapes(*program_->graph()), !packable_convolutions(*program_->graph()).empty(), isa);
   choices_["kernels"] = kernels;
   report_["kernels"] = {{"choice", kernels}};
-  if (kernels == "onednn") {
-    const kernels::Isa isa = choose_isa(options_);
+  if (kernels != "mkl") {
     const std::string passes = choose_passes(options_);
     choices_["isa"] = kernels::to_string(isa);
     choices_["passes"] = passes;
@@ -253,7 +255,7 @@ void TorchScriptEncoder::choose_cpu_kernels() {
       alone.emplace();
     }
     program_->change([&](const std::shared_ptr<torch::jit::Graph>& graph) {
-      report_["kernels"]["fused"] = fuse_graph(graph, passes, sizes, isa);
+      report_["kernels"]["fused"] = fuse_graph(graph, passes, sizes, isa, kernels == "own");
     });
     alone.reset();
     check_shapes(options_.dtype);

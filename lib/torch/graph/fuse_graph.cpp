@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "torch/graph/fused_operators.hpp"
+#include "torch/graph/own_operators.hpp"
 
 namespace longhaul::torch_room {
 namespace {
@@ -23,7 +24,7 @@ struct GraphPass {
 constexpr std::array kPasses = {
     GraphPass{"merge", &merge_linears},           GraphPass{"linear", &fuse_linears},
     GraphPass{"rotation", &fuse_rotations},       GraphPass{"attention", &fuse_attention},
-    GraphPass{"convolution", &fuse_convolutions},
+    GraphPass{"convolution", &fuse_convolutions}, GraphPass{"norm", &fuse_norms},
 };
 
 std::vector<std::string> words_of(std::string_view list) {
@@ -62,9 +63,11 @@ std::string choose_passes(const encode::EncoderOptions& options) {
 }
 
 nlohmann::json fuse_graph(const std::shared_ptr<torch::jit::Graph>& graph,
-                          const std::string& passes, const InputSizes& sizes, kernels::Isa isa) {
+                          const std::string& passes, const InputSizes& sizes, kernels::Isa isa,
+                          bool own) {
   register_fused_operators();
-  PassContext context{graph, sizes, isa};
+  register_own_operators();
+  PassContext context{graph, sizes, isa, own};
   const std::vector<std::string> chosen = words_of(passes);
   for (const GraphPass& pass : kPasses) {
     if (std::ranges::find(chosen, pass.name) != chosen.end()) {

@@ -23,8 +23,10 @@ void remove_mutation(const std::shared_ptr<torch::jit::Graph>& graph);
 std::string choose_passes(const encode::EncoderOptions& options);
 
 // After remove_mutation(). {"linear": 48, "merged": 24, "gelu": 8, "add": 16, "attention": 8}: how
-// many of each were found by the passes named.
+// many of each were found by the passes named. `own`: with our products and norms, where there are
+// some of the type (own_operators.hpp).
 nlohmann::json fuse_graph(const std::shared_ptr<torch::jit::Graph>& graph,
-                          const std::string& passes, const InputSizes& sizes, kernels::Isa isa);
+                          const std::string& passes, const InputSizes& sizes, kernels::Isa isa,
+                          bool own);
 
 }  // namespace longhaul::torch_room

@@ -21,6 +21,7 @@ struct PassContext {
   std::shared_ptr<torch::jit::Graph> graph;
   const InputSizes& sizes;                           // of packable_convolutions(), or none
   kernels::Isa isa;                                  // what our kernels will use
+  bool own;                                          // our products and norms too
   nlohmann::json counts = nlohmann::json::object();  // how many of what were found
 
   void count(const char* what, std::size_t number) {
@@ -34,6 +35,7 @@ struct PassContext {
 void merge_linears(PassContext& pass);
 void fuse_linears(PassContext& pass);
 void fuse_rotations(PassContext& pass);
+void fuse_norms(PassContext& pass);
 void fuse_attention(PassContext& pass);
 void fuse_convolutions(PassContext& pass);
 

@@ -28,7 +28,12 @@ double work(const LinearShape& shape) {
 }  // namespace
 
 std::string choose_kernels(const std::string& wanted, const std::vector<LinearShape>& shapes,
-                           bool convolutions) {
+                           bool convolutions, kernels::Isa isa) {
+  const bool ours =
+      !shapes.empty() && shapes.front().type == c10::kBFloat16 && isa == kernels::Isa::kAvx512Bf16;
+  if (ours && (wanted == "own" || (wanted == "auto" && !kernels::has_matrix_units()))) {
+    return "own";
+  }
   const bool products = !shapes.empty() && has_packed_linear(shapes.front().type);
   return wanted == "mkl" || (!products && !convolutions) ? "mkl" : "onednn";
 }

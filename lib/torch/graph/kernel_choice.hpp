@@ -1,4 +1,5 @@
-// Which CPU kernels a model runs with: LibTorch's own ("mkl") or the fused oneDNN ones ("onednn").
+// Which CPU kernels a model runs with: LibTorch's own ("mkl"), the fused oneDNN ones ("onednn"), or
+// those with our products and norms ("own").
 // By a table of what the processor and the model have, never by a clock: the choice moves the last
 // bits, and two equal machines must make the same one. `longhaul bench` measures.
 // The encoding thread.
@@ -8,16 +9,21 @@
 #include <string>
 #include <vector>
 
+#include "kernels/isa.hpp"
 #include "torch/graph/linear_nodes.hpp"
 
 namespace longhaul::torch_room {
 
-// `wanted` is auto, onednn or mkl; auto and onednn are the fused ones wherever they can be had:
+// `wanted` is auto, onednn, own or mkl; but for the last, fused ones wherever they can be had:
+//   bfloat16 products, and `isa` has them                   own, unless it is onednn that is
+//   wanted,
+//                                                           or auto beside matrix units
 //   products of a type that this processor's oneDNN takes   onednn
 //   no products, but convolutions                           onednn, as LibTorch runs them anyway
 //   neither                                                 mkl
+// On a processor with matrix units (AMX) oneDNN's products are the faster ones.
 std::string choose_kernels(const std::string& wanted, const std::vector<LinearShape>& shapes,
-                           bool convolutions);
+                           bool convolutions, kernels::Isa isa);
 
 // How many times as long products take in `type` as in float32, on the heaviest shape. Nothing
 // where the processor has instructions for `type`, or where there are no products.

@@ -57,9 +57,10 @@ void leave(const at::RecordFunction& function, at::ObserverContext* context) {
 }
 
 // Names without their namespace and underscores: "aten::_softmax" is softmax.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 60> kKinds{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 62> kKinds{{
     {"linear", "products"},
     {"linear_pointwise", "products"},
+    {"own_linear", "products"},
     {"matmul", "products"},
     {"mm", "products"},
     {"bmm", "products"},
@@ -80,6 +81,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 60> kKinds{{
     {"scaled_dot_product_flash_attention_for_cpu", "attention"},
     {"scaled_dot_product_attention_math", "attention"},
     {"native_multi_head_attention", "attention"},
+    {"own_norm", "norm"},
     {"layer_norm", "norm"},
     {"native_layer_norm", "norm"},
     {"batch_norm", "norm"},
