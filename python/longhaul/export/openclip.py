@@ -19,6 +19,7 @@ from torch import nn
 
 from longhaul.export import shared as export
 from longhaul.export import images
+from longhaul.export.torchvision_transforms import image_spec
 
 
 class ImageTower(nn.Module):
@@ -61,6 +62,6 @@ def main(given=None):
     source = {"weights": arguments.pretrained or weights,
               "library": f"open_clip {open_clip.__version__}",
               "exported_with": f"torch {torch.__version__}"}
-    card = images.image_card(f"open_clip {arguments.model}", images.image_spec(transform.transforms),
+    card = images.image_card(f"open_clip {arguments.model}", image_spec(transform.transforms),
                              "l2", source)
     images.finish(ImageTower(model), card, arguments.out)

@@ -19,6 +19,7 @@ from torchvision.transforms import CenterCrop, Normalize, Resize
 
 from longhaul.export import shared as export
 from longhaul.export import images
+from longhaul.export.torchvision_transforms import image_spec
 
 
 def without_head(model):
@@ -98,5 +99,5 @@ def main(given=None):
     source = {"weights": arguments.weights or f"random, seed {arguments.seed}",
               "library": f"torchvision {torchvision.__version__}, timm {timm.__version__}",
               "exported_with": f"torch {torch.__version__}"}
-    card = images.image_card(arguments.model, images.image_spec(steps), "none", source)
+    card = images.image_card(arguments.model, image_spec(steps), "none", source)
     images.finish(model, card, arguments.out)
