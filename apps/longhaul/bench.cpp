@@ -85,14 +85,11 @@ class Bench {
   Bench(const BenchOptions& options, const config::RunConfig& config, std::uint32_t threads)
       : options_(options), backend_(make_backend()), config_(config) {
     model_ = backend_.models.read_model(options.model, config.card, std::nullopt);
-    if (images() && options.inputs.empty()) {
-      throw Error(ExitCode::kUsage, "bench generates sequences, and this model takes images",
-                  "name a folder of images behind the model");
-    }
     NullLog log;
     const encode::EncoderOptions encoder = session::encoder_options(config_, model_.card, threads);
     encoder_ = backend_.models.make_encoder(model_, encoder, log);
-    preprocessor_ = make_preprocessor(config_, model_.card, threads, {});
+    preprocessor_ = images() && generated() ? generated_pixels(model_.card.image.size)
+                                            : make_preprocessor(config_, model_.card, threads, {});
     const session::Choices choices =
         session::make_choices(config_, model_.card,
                               {.device_kind = std::string(to_string(encoder_->device().kind())),
@@ -135,6 +132,7 @@ class Bench {
         {"batch_tokens", settings_.batch_tokens.value_or(0)},
         {"part_tokens", settings_.parts.part_tokens},
         {"records", bare.records},
+        {"records_are", records_are()},
         {"bare_records_per_second", bare_rate},
         {"pipeline_records_per_second", whole_rate},
         {"pipeline_over_bare", ratio(whole_rate, bare_rate)},
@@ -142,10 +140,11 @@ class Bench {
          ratio(static_cast<double>(bare.tokens), static_cast<double>(bare.tokens_computed))},
         {"idle_share", ratio(whole.seconds_waiting_for_input + whole.seconds_waiting_for_output,
                              whole.seconds_total)}};
+    if (!products.empty()) {
+      result["peak_gflops"] = peak / 1e9;
+    }
     if (!images()) {  // whose tokens, and convolutions, are not told
-      result.update({{"peak_gflops", peak / 1e9},
-                     {"useful_gflops", useful / 1e9},
-                     {"useful_over_peak", ratio(useful, peak)}});
+      result.update({{"useful_gflops", useful / 1e9}, {"useful_over_peak", ratio(useful, peak)}});
     }
     if (options_.profile) {
       result["profile"] = profile(batches);
@@ -156,9 +155,19 @@ class Bench {
  private:
   bool images() const { return model_.card.modality == Modality::kImage; }
 
+  bool generated() const { return options_.inputs.empty(); }
+
+  std::string records_are() const {
+    if (!generated()) {
+      return "the input's first";
+    }
+    return images() ? "generated pixels, nothing decoded" : "generated sequences";
+  }
+
   std::unique_ptr<input::RecordReader> records() const {
-    if (options_.inputs.empty()) {
-      return generated_records(model_.card.alphabet.allowed, options_.records, options_.length);
+    if (generated()) {
+      return generated_records(images() ? "" : model_.card.alphabet.allowed, options_.records,
+                               options_.length);
     }
     return first_records(make_reader(config_, model_.card, {}, nullptr), options_.records);
   }
@@ -211,7 +220,8 @@ class Bench {
       encoder_->encode(std::span<const encode::HostBatch>(batch));
       for (const encode::HostBatch& part : batch) {
         result.records += part.used_rows;
-        result.tokens_computed += std::uint64_t{part.rows} * part.width;
+        // An image, which has no width, is a token.
+        result.tokens_computed += std::uint64_t{part.rows} * std::max(part.width, 1U);
         result.tokens +=
             std::accumulate(part.lengths.begin(), part.lengths.end(), std::uint64_t{0});
       }
@@ -281,13 +291,16 @@ void print_table(const json& result, std::size_t columns) {
   const std::string head =
       result.at("model").get<std::string>() + " on " + result.at("device").get<std::string>() +
       ", " + result.at("dtype").get<std::string>() + ", " +
-      format_count(result.at("records").get<std::uint64_t>()) + " records, parts of " +
+      format_count(result.at("records").get<std::uint64_t>()) + " records (" +
+      result.at("records_are").get<std::string>() + "), parts of " +
       format_count(result.at("part_tokens").get<std::uint64_t>()) + " tokens, " +
       format_count(result.at("batch_tokens").get<std::uint64_t>()) + " in hand";
   std::cout << filled(head, columns, 2, 0) << '\n'
             << filled(in_words(result.at("choices")), columns, 2, 0) << "\n\n";
   if (result.contains("peak_gflops")) {
     print_row("matrix products, peak", number("peak_gflops"), "GFLOP/s");
+  }
+  if (result.contains("useful_gflops")) {
     print_row("encoder, useful products", number("useful_gflops"), "GFLOP/s");
     print_row("  over the peak", number("useful_over_peak"), "");
   }
@@ -327,8 +340,8 @@ void add_bench(CLI::App& app, Context& context) {
   command
       ->add_option(
           "INPUT", options->inputs,
-          "whose first records are taken, such as a folder of images; without it sequences "
-          "are generated")
+          "whose first records are taken, such as a folder of images; without it sequences, or "
+          "pixels as if decoded, are generated")
       ->type_name("");
   add_setting_flags(*command,
                     {"card", "device", "threads", "dtype", "batch-size", "batch-tokens",

@@ -85,12 +85,26 @@ def test_a_model_of_images(longhaul, tiny_image_model, tmp_path):
     folder.mkdir()
     for i in range(6):
         PIL.Image.fromarray(np.roll(pixels, i, axis=0)).save(folder / f"{i}.jpg")
-    missing = longhaul("bench", tiny_image_model, "--device", "cpu")
-    assert missing.code == 2 and "name a folder of images" in missing.err, missing
     result = longhaul("bench", tiny_image_model, folder, "--device", "cpu", "--records", 5,
                       "--profile", "--json")
     assert result.code == 0, result
     told = json.loads(result.out)
-    assert told["records"] == 5 and told["pipeline_records_per_second"] > 0
+    assert told["records"] == 5 and told["records_are"] == "the input's first"
+    assert told["pipeline_records_per_second"] > 0 and 0.3 < told["padding_efficiency"] <= 1
     assert "useful_gflops" not in told and told["profile"]["seconds"] > 0
     assert longhaul("bench", tiny_image_model, folder, "--device", "cpu").code == 0
+
+
+def test_generated_pixels(longhaul, tiny_image_model):
+    """Without an input nothing is decoded: the program does not even load the module that could."""
+    result = longhaul("bench", tiny_image_model, "--device", "cpu", "--records", 70, "--json",
+                      env={"LD_DEBUG": "files"})
+    assert result.code == 0, result
+    told = json.loads(result.out)
+    assert told["records"] == 70 and told["records_are"] == "generated pixels, nothing decoded"
+    assert told["bare_records_per_second"] > 0 and told["pipeline_records_per_second"] > 0
+    assert 0.3 < told["padding_efficiency"] <= 1 and 0 <= told["idle_share"] <= 1
+    if sys.platform == "linux":
+        assert "libtorch_cpu" in result.err and "longhaul_vision" not in result.err
+    table = longhaul("bench", tiny_image_model, "--device", "cpu", "--records", 8)
+    assert table.code == 0 and "8 records (generated pixels, nothing decoded)" in table.out, table
