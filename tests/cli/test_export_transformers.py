@@ -255,7 +255,7 @@ IMAGES = {"dinov2": folders.dinov2, "dinov2 registers": lambda f: folders.dinov2
 @pytest.fixture(scope="module")
 def photos(place):
     """PNGs of odd sizes, in order: what transformers reads is what the program reads."""
-    from make_images import picture
+    from image_files import picture
     folder = place / "photos"
     folder.mkdir()
     for i, size in enumerate([(33, 33), (34, 61), (35, 36), (300, 201), (47, 200), (38, 33)]):

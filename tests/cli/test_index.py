@@ -104,7 +104,7 @@ def test_every_format_is_indexed(longhaul_fake, model, folder):
 
 
 def test_images_are_indexed_in_folders_lists_and_tars(longhaul, tiny_image_model, folder):
-    from make_images import picture
+    from image_files import picture
     from PIL import Image
     images = folder / "images"
     (images / "sub").mkdir(parents=True)

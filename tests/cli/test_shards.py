@@ -149,7 +149,7 @@ def test_ids_that_are_numbers_are_those_of_the_whole(longhaul_fake, model, folde
 
 
 def test_images_divide_folders_lists_and_tars(longhaul, tiny_image_model, folder):
-    from make_images import picture
+    from image_files import picture
     from PIL import Image
     images = folder / "images"
     (images / "sub").mkdir(parents=True)
