@@ -326,10 +326,11 @@ def test_layers_and_means_of_patches(name, longhaul, made, photos, tmp_path):
         assert close(ours, states[:, first:].mean(1).numpy(), 1e-4), file
 
 
-def test_half_types_of_towers(longhaul, made, photos, tmp_path):
+@pytest.mark.parametrize("name", ["dinov2", "clip", "siglip"])  # two with numbers of positions
+def test_half_types_of_towers(name, longhaul, made, photos, tmp_path):
     vectors = {}
     for dtype in ("fp32", *(("bf16", "fp16") if LONG else ("bf16",))):
-        done = longhaul("embed", made("dinov2", build=folders.dinov2)[1], photos[0].parent, "-o",
+        done = longhaul("embed", made(name, build=IMAGES[name])[1], photos[0].parent, "-o",
                         tmp_path / dtype, "--dtype", dtype, "-q")
         assert done.code == 0, done
         vectors[dtype] = np.load(tmp_path / dtype / "embeddings.npy")

@@ -93,6 +93,20 @@ void convert_nodes(Graph& graph, Block* block, c10::ScalarType type) {
 
 }  // namespace
 
+void convert_weights(const torch::jit::Module& module, c10::ScalarType type) {
+  const auto convert = [&](at::Tensor tensor) {
+    if (tensor.is_floating_point()) {
+      tensor.set_data(tensor.to(type));
+    }
+  };
+  for (const at::Tensor& parameter : module.parameters()) {
+    convert(parameter);
+  }
+  for (const at::Tensor& buffer : module.buffers()) {
+    convert(buffer);
+  }
+}
+
 void convert_types(ScriptProgram& program, c10::ScalarType type,
                    const std::vector<at::Tensor>& inputs) {
   const std::vector<IValue> sources = program.observe(

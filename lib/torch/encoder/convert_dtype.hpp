@@ -1,4 +1,4 @@
-// Makes a program that was traced at float32 compute at a half type.
+// Makes a module, or a program that was traced at float32, compute at a half type.
 // A trace keeps the type that x.to(y.dtype), or a tensor made on the way, had when it was made;
 // such a module, converted as torch converts modules, mixes types and fails. The encoding thread.
 #pragma once
@@ -6,6 +6,10 @@
 #include "torch/encoder/script_program.hpp"
 
 namespace longhaul::torch_room {
+
+// The parameters and buffers of `module` that are floating-point numbers become `type`, as in
+// Python; LibTorch's own Module::to() takes the others along, such as the numbers of positions.
+void convert_weights(const torch::jit::Module& module, c10::ScalarType type);
 
 // Changes `program`, whose weights are float32: its weights and other float32 constants become
 // `type`; so do casts to float32 of what is float32 already, or of masks, and tensors made of one

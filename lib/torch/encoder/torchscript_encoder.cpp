@@ -188,12 +188,12 @@ void TorchScriptEncoder::load() {
     exact = sample(Dtype::kFp32);
     exact_residues = options_.tokens ? residues(Dtype::kFp32) : exact_residues;
     program_.reset();
-    module->to(to_scalar_type(options_.dtype));
+    convert_weights(*module, to_scalar_type(options_.dtype));
     freeze();
     try {
       check_shapes(options_.dtype);
     } catch (const Error&) {  // types are mixed, where a trace has kept some
-      module->to(c10::kFloat);
+      convert_weights(*module, c10::kFloat);
       freeze();
       convert_types(*program_, to_scalar_type(options_.dtype),
                     inputs_of(shape_batches(card).front(), Dtype::kFp32));
