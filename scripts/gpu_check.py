@@ -2,9 +2,10 @@
 
 gpu_check.py --models OUT only exports the models, which needs no program.
 
-Runs the main job on CUDA and on the CPU and compares; measures ESM-2 650M (random weights) at
-bfloat16; forces real out-of-memory with a ballast; runs thousands of batches and looks at reserved
-memory. Prints one line a check and writes OUT/gpu-check.json. Exit 1 when a check fails.
+Runs the main job on CUDA and on the CPU and compares; measures ESM-2 650M, ViT-B/32 and ViT-L/14
+(random weights) at bfloat16, images as pixels, without decoding; forces real out-of-memory with a
+ballast; runs thousands of batches and looks at reserved memory. Prints one line a check and, at the
+end, one table; writes OUT/gpu-check.json. Exit 1 when a check fails.
 """
 
 import json
@@ -24,14 +25,22 @@ import torch
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GIB = 1 << 30
 
+# CLIP's image towers, as transformers calls their sizes.
+VIT_B32 = {"image_size": 224, "patch_size": 32, "hidden_size": 768, "intermediate_size": 3072,
+           "num_hidden_layers": 12, "num_attention_heads": 12, "projection_dim": 512}
+VIT_L14 = {"image_size": 224, "patch_size": 14, "hidden_size": 1024, "intermediate_size": 4096,
+           "num_hidden_layers": 24, "num_attention_heads": 16, "projection_dim": 768}
+
 
 class Check:
-    def __init__(self, program, out):
+    def __init__(self, program, out, device="cuda"):
         self.program, self.out = pathlib.Path(program).resolve(), pathlib.Path(out).resolve()
+        self.device = device
+        self.part = None  # what the next checks belong to
         self.results = {}
 
     def report(self, name, passed, **figures):
-        self.results[name] = {"passed": bool(passed), **figures}
+        self.results[name] = {"part": self.part, "passed": bool(passed), **figures}
         text = ", ".join(f"{k} {v:.6g}" if isinstance(v, float) else f"{k} {v}"
                          for k, v in figures.items())
         print(f"{'ok  ' if passed else 'FAIL'} {name}: {text}", flush=True)
@@ -54,7 +63,9 @@ class Check:
 
     def bench(self, model, *flags):
         done = subprocess.run([self.program, "bench", model, "--json", *map(str, flags)],
-                              capture_output=True, text=True, check=True)
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"bench: exit {done.returncode}\n{done.stderr}")
         return json.loads(done.stdout)
 
 
@@ -89,12 +100,13 @@ def compare_devices(check, model, source):
 def same_bits(check, model, source):
     """The contract, and one record's bits however many parts are in hand."""
     for dtype in ("fp32", "bf16"):
-        first, run = check.embed(model, source, f"bits_{dtype}", "--device", "cuda", "--dtype", dtype)
+        first, run = check.embed(model, source, f"bits_{dtype}", "--device", check.device,
+                                 "--dtype", dtype)
         contract = run["contract"]
         check.report(f"{dtype} contract", run["bits"] == "exact" and contract["verdict"] == "exact",
                      verdict=contract["verdict"], bits=run["bits"], shapes=contract["shapes"])
         for flags in (("-b", 1), ("--batch-tokens", 65536), ("--window", 64)):
-            other, _ = check.embed(model, source, f"bits_{dtype}_other", "--device", "cuda",
+            other, _ = check.embed(model, source, f"bits_{dtype}_other", "--device", check.device,
                                    "--dtype", dtype, *flags)
             name = " ".join(map(str, flags))
             check.report(f"{dtype} {name}: the same bits", (other == first).all(),
@@ -105,18 +117,43 @@ def same_bits(check, model, source):
                      said=(verified.stdout + verified.stderr).strip().splitlines()[-1])
 
 
-def speed(check, model):
+def busy(figures):
+    """Whether the device waits for nothing of the host's."""
+    return figures["pipeline_over_bare"] >= 0.95 and figures["idle_share"] <= 0.03
+
+
+def speed(check, model, records=8192):
     for tokens in (16384, 65536):
-        figures = check.bench(model, "--device", "cuda", "--dtype", "bf16", "--batch-tokens", tokens,
-                              "--records", 8192)
-        check.report(f"650M bf16, {tokens} tokens in hand",
-                     figures["pipeline_over_bare"] >= 0.95 and figures["idle_share"] <= 0.03,
+        figures = check.bench(model, "--device", check.device, "--dtype", "bf16",
+                              "--batch-tokens", tokens, "--records", records)
+        check.report(f"ESM-2 650M bf16, {tokens} tokens in hand", busy(figures),
                      useful_over_peak=figures["useful_over_peak"],
                      peak_tflops=figures["peak_gflops"] / 1e3,
                      records_per_second=figures["pipeline_records_per_second"],
                      pipeline_over_bare=figures["pipeline_over_bare"],
                      padding_efficiency=figures["padding_efficiency"],
                      idle_share=figures["idle_share"])
+
+
+def image_operations(shape):
+    """Of the products of one image's forward, attention's own left out, as `bench` counts."""
+    patches = (shape["image_size"] // shape["patch_size"]) ** 2
+    width = shape["hidden_size"]
+    layer = 4 * width * width + 2 * width * shape["intermediate_size"]
+    return 2 * ((patches + 1) * layer * shape["num_hidden_layers"] +
+                patches * 3 * shape["patch_size"] ** 2 * width + width * shape["projection_dim"])
+
+
+def image_speed(check, name, model, shape, records):
+    figures = check.bench(model, "--device", check.device, "--dtype", "bf16", "--records", records)
+    useful = figures["bare_records_per_second"] * image_operations(shape)
+    check.report(f"{name} bf16, pixels", busy(figures),
+                 useful_over_peak=useful / (figures["peak_gflops"] * 1e9),
+                 peak_tflops=figures["peak_gflops"] / 1e3,
+                 records_per_second=figures["pipeline_records_per_second"],
+                 pipeline_over_bare=figures["pipeline_over_bare"],
+                 padding_efficiency=figures["padding_efficiency"],
+                 idle_share=figures["idle_share"])
 
 
 def out_of_memory(check, model, source):
@@ -167,13 +204,68 @@ def sequences(check, name, number):
     return path
 
 
+def export_image_tower(path, shape):
+    """A CLIP image tower with random weights."""
+    import transformers
+
+    own_python.use_package()
+    from longhaul.export import images, towers
+
+    torch.manual_seed(0)
+    config = transformers.CLIPVisionConfig(**shape, hidden_act="gelu")
+    model = transformers.CLIPVisionModelWithProjection(config).eval()
+    spec = {"size": shape["image_size"], "resize": shape["image_size"], "scale": 1 / 255,
+            "interpolation": "bicubic", "antialias": True, "crop": True, "colour": "RGB",
+            "layout": "NCHW", "exif": "ignore", "mean": [0.5] * 3, "std": [0.25] * 3}
+    card = images.image_card(path.stem, spec, "l2", {"weights": "random, seed 0"})
+    images.finish(towers.Tower(model, [shape["num_hidden_layers"]], "head", False), card, path)
+
+
 def models(check):
-    """ESM-2 with random weights at three sizes."""
-    paths = [check.out / f"{name}.ts" for name in ("esm2_8m", "esm2_650m", "tiny")]
-    for path in paths:
-        if not path.exists():
-            check.python("export_esm.py", path.stem, path, "--random")
+    """ESM-2 at three sizes and CLIP's towers at two, with random weights; those not there yet."""
+    paths = {name: check.out / f"{name}.ts"
+             for name in ("esm2_8m", "esm2_650m", "tiny", "vit_b32", "vit_l14")}
+    for name, path in paths.items():
+        if path.exists():
+            continue
+        if name.startswith("vit"):
+            export_image_tower(path, VIT_B32 if name == "vit_b32" else VIT_L14)
+        else:
+            check.python("export_esm.py", name, path, "--random")
     return paths
+
+
+def cells(name, result):
+    figures = [f"{result[key]:{form}}" for key, form in (
+        ("records_per_second", ",.0f"), ("useful_over_peak", ".3f"), ("pipeline_over_bare", ".3f"),
+        ("idle_share", ".3f"))]
+    return [name, *figures, "ok" if result["passed"] else "FAIL"]
+
+
+def table(machine, results):
+    """All that was checked as one table in Markdown: a line for each model that was measured, one
+    for each other part."""
+    lines = [["at bfloat16", "records/s", "useful share of the peak", "pipeline over bare",
+              "idle share", "verdict"]]
+    parts = {}
+    for name, result in results.items():
+        if "records_per_second" in result:
+            lines.append(cells(name, result))
+        else:
+            parts.setdefault(result["part"], {})[name] = result
+    for part, checks in parts.items():
+        passed = sum(result["passed"] for result in checks.values())
+        words = [f"{passed} of {len(checks)} ok"]
+        met = [result["out_of_memory"] for result in checks.values() if "out_of_memory" in result]
+        if met:
+            words.append(f"met {sum(met)} times")
+        for name, result in checks.items():
+            if not result["passed"]:
+                said = str(result.get("error", "FAIL")).strip().splitlines()[-1]
+                words.append(f"{name}: {said}")
+        lines.append([part, "", "", "", "", "; ".join(words)])
+    rows = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([machine, "", rows[0], "|---|---:|---:|---:|---:|---|", *rows[1:]])
 
 
 def main():
@@ -181,22 +273,32 @@ def main():
     if sys.argv[1] == "--models":
         models(check)
         return 0
-    print(f"{torch.cuda.get_device_name(0)}, torch {torch.__version__}", flush=True)
-    small, large, tiny = models(check)
+    machine = f"{torch.cuda.get_device_name(0)}, torch {torch.__version__}"
+    print(machine, flush=True)
+    paths = models(check)
     start = time.monotonic()
     source = sequences(check, "sequences.csv", 2000)
-    for part, *arguments in ((compare_devices, small, source), (same_bits, small, source),
-                             (speed, large), (out_of_memory, large, source),
-                             (constant_memory, tiny, sequences(check, "steady.csv", 140000))):
+    steady = sequences(check, "steady.csv", 140000)
+    large = paths["esm2_650m"]
+    for check.part, make, *arguments in (
+            ("CUDA against the CPU", compare_devices, paths["esm2_8m"], source),
+            ("bits tests", same_bits, paths["esm2_8m"], source),
+            ("ESM-2 650M", speed, large),
+            ("ViT-B/32", image_speed, "ViT-B/32", paths["vit_b32"], VIT_B32, 16384),
+            ("ViT-L/14", image_speed, "ViT-L/14", paths["vit_l14"], VIT_L14, 4096),
+            ("real out-of-memory", out_of_memory, large, source),
+            ("constant memory", constant_memory, paths["tiny"], steady)):
         try:
-            part(check, *arguments)
+            make(check, *arguments)
         except (RuntimeError, subprocess.CalledProcessError) as error:  # the others go on
-            check.report(part.__name__, False, error=error)
-    print("skipped: images (this build has no OpenCV)")
-    check.results["seconds"] = time.monotonic() - start
-    (check.out / "gpu-check.json").write_text(json.dumps(check.results, indent=1, default=str))
-    failed = [name for name, r in check.results.items() if isinstance(r, dict) and not r["passed"]]
-    print(f"{len(check.results) - 1 - len(failed)} passed, {len(failed)} failed")
+            check.report(check.part, False, error=error)
+    (check.out / "gpu-check.json").write_text(json.dumps(
+        {"machine": machine, "seconds": time.monotonic() - start, "checks": check.results},
+        indent=1, default=str))
+    print(table(machine, check.results))
+    failed = [name for name, result in check.results.items() if not result["passed"]]
+    print(f"{len(check.results) - len(failed)} passed, {len(failed)} failed; decoding of images is "
+          "not measured: this build has no OpenCV")
     return 1 if failed else 0
 
 
