@@ -1,7 +1,6 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <vector>
 
@@ -31,6 +30,15 @@ struct Workspace {
 
 LONGHAUL_BF16_INLINE __mmask16 first_lanes(std::int64_t count) {
   return count >= kLanes ? __mmask16{0xFFFF} : static_cast<__mmask16>((1U << count) - 1);
+}
+
+// std::bit_cast is a function without these instructions, so that a vector may not pass through it.
+LONGHAUL_BF16_INLINE __m512bh as_pairs(__m512i bits) {
+  return __builtin_bit_cast(__m512bh, bits);
+}
+
+LONGHAUL_BF16_INLINE __m256i as_bits(__m256bh numbers) {
+  return __builtin_bit_cast(__m256i, numbers);
 }
 
 // to[p * columns + j] = pair p of token j; 0 for the columns beyond `tokens`.
@@ -84,13 +92,12 @@ LONGHAUL_BF16_INLINE void product(const Bfloat16* const* left, const std::uint32
   for (std::int64_t p = 0; p < pairs; ++p) {
     __m512bh columns[std::size_t{C}];
     for (int c = 0; c < C; ++c) {
-      columns[c] =
-          std::bit_cast<__m512bh>(_mm512_loadu_si512(right + p * right_stride + c * kLanes));
+      columns[c] = as_pairs(_mm512_loadu_si512(right + p * right_stride + c * kLanes));
     }
     for (std::int64_t r = 0; r < kQueries; ++r) {
       std::int32_t pair = 0;
       std::memcpy(&pair, left[r] + 2 * p, sizeof pair);
-      const __m512bh pairs_of_row = std::bit_cast<__m512bh>(_mm512_set1_epi32(pair));
+      const __m512bh pairs_of_row = as_pairs(_mm512_set1_epi32(pair));
       for (int c = 0; c < C; ++c) {
         sums[r][c] = _mm512_dpbf16_ps(sums[r][c], pairs_of_row, columns[c]);
       }
@@ -121,7 +128,7 @@ LONGHAUL_BF16_INLINE void round_weights(const float* scores, std::int64_t column
                                         Bfloat16* weights) {
   for (std::int64_t j = 0; j < columns; j += kLanes) {
     const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_loadu_ps(scores + j));
-    _mm256_storeu_epi16(weights + j, std::bit_cast<__m256i>(rounded));
+    _mm256_storeu_epi16(weights + j, as_bits(rounded));
   }
 }
 
@@ -130,7 +137,7 @@ LONGHAUL_BF16_INLINE void store_result(const float* result, float sum, std::int6
   const __m512 share = _mm512_set1_ps(1.0F / sum);
   for (std::int64_t d = 0; d < width; d += kLanes) {
     const __m256bh rounded = _mm512_cvtneps_pbh(_mm512_mul_ps(_mm512_loadu_ps(result + d), share));
-    _mm256_mask_storeu_epi16(out + d, first_lanes(width - d), std::bit_cast<__m256i>(rounded));
+    _mm256_mask_storeu_epi16(out + d, first_lanes(width - d), as_bits(rounded));
   }
 }
 

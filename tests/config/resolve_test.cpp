@@ -50,7 +50,7 @@ TEST_CASE("a repeatable setting is replaced as a whole by the stronger source") 
 }
 
 json value_of(const char* value) {
-  return {{"value", value}, {"origin", "flag"}};
+  return json::object({{"value", value}, {"origin", "flag"}});
 }
 
 TEST_CASE("a run.json is replayed with what its retries allowed") {
