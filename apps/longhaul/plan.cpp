@@ -37,9 +37,9 @@ constexpr std::uint32_t kMostShards = 10000;
 // A line every 30 s: how many records there are, nobody knows yet.
 std::function<void(std::uint64_t)> tell_records(Console& console, std::string done) {
   using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::seconds kEvery{30};
+  static constexpr std::chrono::seconds kBetweenLines{30};
   return [&console, done = std::move(done), last = Clock::now()](std::uint64_t records) mutable {
-    if (Clock::now() - last >= kEvery) {
+    if (Clock::now() - last >= kBetweenLines) {
       last = Clock::now();
       console.info(format_count(records) + " records are " + done);
     }
