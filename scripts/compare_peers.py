@@ -3,15 +3,17 @@
 
 compare_peers.py [antiberty] [esm] [start] [uniref] [images] [--markdown docs/performance.md]
 
-antiberty  AntiBERTy on nanobodies: transformers in file order and sorted, ONNX Runtime, OpenVINO
+antiberty  AntiBERTy on nanobodies: transformers in file order and sorted, ONNX Runtime, OpenVINO,
+           AOTInductor; for orientation OpenVINO at int8
 esm        ESM-2 8M as a whole process: fair-esm's extraction
 start      from nothing to the first vector of one sequence
-uniref     ESM-2 8M on lengths like UniRef's: transformers
-images     ViT-B/32 on JPEG files: open_clip with a DataLoader
+uniref     ESM-2 8M on lengths like UniRef's: transformers, biotrainer
+images     ViT-B/32 on JPEG files: open_clip with a DataLoader, sentence-transformers
 
 All programs get the same records, weights and threads, and each its own best batch width. They take
 turns, so that a disturbance meets all of them; medians are printed. Vectors must agree, or the
-comparison fails. The others live in .venv-peers, which this script makes. Nothing else should run.
+comparison fails; a row for orientation says instead what it loses. The others live in .venv-peers,
+which this script makes. Nothing else should run.
 """
 
 import argparse
@@ -52,6 +54,29 @@ def agreement(program, reference):
     return f"{difference:.0e}" if program.dtype == "fp32" else f"cosine {cosine:.5f}"
 
 
+def centred(vectors):
+    """Each vector without what all have in common, which would hide the differences, at length 1."""
+    rest = vectors.astype(np.float64) - vectors.mean(0, dtype=np.float64)
+    return rest / np.linalg.norm(rest, axis=1, keepdims=True)
+
+
+def nearest(vectors, number):
+    """The rows of the `number` nearest neighbours of each row, by cosine."""
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    likeness = unit @ unit.T
+    np.fill_diagonal(likeness, -np.inf)
+    return np.argsort(-likeness, axis=1, kind="stable")[:, :number]
+
+
+def loss(program, reference):
+    """What a row for orientation loses: the centred cosine, and how many neighbours stay."""
+    cosine = (centred(program.vectors) * centred(reference.vectors)).sum(1)
+    ours, theirs = nearest(program.vectors, 10), nearest(reference.vectors, 10)
+    kept = np.mean([len(set(a) & set(b)) / len(b) for a, b in zip(ours, theirs)])
+    return (f"orientation: centred cosine {cosine.mean():.4f} (least {cosine.min():.4f}), "
+            f"10 neighbours {kept:.3f} the same")
+
+
 def table(title, programs, records, notes=()):
     """Markdown: the first program is what the others are measured against."""
     first = statistics.median(programs[0].times)
@@ -65,7 +90,7 @@ def table(title, programs, records, notes=()):
             f"| {program.label} | {program.dtype} | {program.batch} | {median:.2f} "
             f"({min(program.times):.2f}-{max(program.times):.2f}) | {records / median:.1f} | "
             f"{first / median:.2f} | {whole} | {program.rss / 2**20:.0f} MiB | "
-            f"{agreement(program, programs[0])} |")
+            f"{(loss if program.orientation else agreement)(program, programs[0])} |")
     return "\n".join([*lines, "", *notes, ""])
 
 
@@ -120,19 +145,21 @@ def compare_antiberty(options, folder):
     write_inputs(sequences, folder)
     archive, model = antiberty_files()
 
-    def peer(label, engine, dtype="fp32"):
-        return Peer(label, engine, sequence_spec(archive, model, "bert", options, folder, dtype),
-                    folder)
+    def peer(label, engine, dtype="fp32", orientation=False):
+        spec = sequence_spec(archive, model, "bert", options, folder, dtype)
+        return Peer(label, engine, {**spec, "work": str(folder)}, folder, orientation)
 
     programs = [
         peer("transformers, file order", "transformers"),
         peer("transformers, sorted by length", "sentence"),
         peer("ONNX Runtime, sorted", "onnxruntime"),
         peer("OpenVINO, sorted", "openvino"),
+        peer("AOTInductor's package, sorted", "aot-inductor"),
         Longhaul("Longhaul", archive, folder / "in.csv", options, folder),
         peer("transformers, sorted by length", "sentence", "bf16"),
         peer("OpenVINO, sorted", "openvino", "bf16"),
         Longhaul("Longhaul", archive, folder / "in.csv", options, folder, dtype="bf16"),
+        peer("OpenVINO, weights and activations by NNCF, sorted", "openvino-int8", "int8", True),
     ]
     take_turns(programs, options.rounds)
     return table(f"AntiBERTy, {len(sequences):,} nanobodies", programs, len(sequences))
@@ -200,10 +227,13 @@ def compare_uniref(options, folder):
     if not archive.exists():
         run([sys.executable, SCRIPTS / "export_esm.py", "--random", "--save-transformers", model,
              "esm2_8m", archive])
+    # biotrainer looks for a tokenizer beside the weights.
+    (model / "vocab.txt").write_text("\n".join(card_of(archive)["alphabet"]["tokens"]) + "\n")
     spec = sequence_spec(archive, model, "esm", options, folder)
     programs = [
         Peer("transformers, file order", "transformers", spec, folder),
         Peer("transformers, sorted by length", "sentence", spec, folder),
+        Peer("biotrainer", "biotrainer", spec, folder),
         Longhaul("Longhaul", archive, folder / "in.csv", options, folder),
     ]
     take_turns(programs, options.rounds)
@@ -235,12 +265,27 @@ def compare_images(options, folder):
         CACHE.mkdir(parents=True, exist_ok=True)
         run([sys.executable, SCRIPTS / "export_openclip.py", "ViT-B-32", archive, "--seed", 0])
     make_photographs(folder / "images", options.images)
-    spec = {"model_name": "ViT-B-32", "seed": 0, "images": str(folder / "images"),
-            "threads": options.threads, "widths": options.widths[:3]}
+    made = {"model_name": "ViT-B-32", "seed": 0, "folder": str(CACHE / "clip_vit_b_32")}
+    if not (CACHE / "clip_vit_b_32/model.safetensors").exists():
+        making = folder / "make-clip.json"
+        making.write_text(json.dumps(made))
+        run([peers_python(), SCRIPTS / "peer_engines.py", "make-clip", making])
+
+    def peer(label, engine, dtype="fp32"):
+        return Peer(label, engine, {**made, "images": str(folder / "images"), "dtype": dtype,
+                                    "threads": options.threads, "widths": options.widths[:3]},
+                    folder)
+
+    def longhaul(dtype):
+        return Longhaul("Longhaul", archive, folder / "images", options, folder, dtype=dtype)
+
+    loaders = [(f"open_clip, DataLoader with {n} workers", f"dataloader{n}") for n in (0, 2)]
     programs = [
-        Peer("open_clip, DataLoader with 0 workers", "dataloader0", spec, folder),
-        Peer("open_clip, DataLoader with 2 workers", "dataloader2", spec, folder),
-        Longhaul("Longhaul", archive, folder / "images", options, folder),
+        *(peer(label, engine) for label, engine in loaders),
+        peer("sentence-transformers", "sentence-transformers"),
+        longhaul("fp32"),
+        *(peer(label, engine, "bf16") for label, engine in loaders),
+        longhaul("bf16"),
     ]
     take_turns(programs, options.rounds)
     return table(f"ViT-B/32, {options.images} JPEG files of about 1,200 x 900", programs,
@@ -251,19 +296,33 @@ COMPARISONS = {"antiberty": compare_antiberty, "esm": compare_esm, "start": comp
                "uniref": compare_uniref, "images": compare_images}
 
 
+# The units that matter to a product of matrices, widest last, by the names Linux gives them.
+INSTRUCTION_SETS = {"avx2": "avx2", "avx512f": "avx512", "avx512_vnni": "avx512_vnni",
+                    "avx512_bf16": "avx512_bf16", "amx_bf16": "amx"}
+
+
+def processor():
+    """Its name and the instruction sets that the programs can choose among."""
+    information = pathlib.Path("/proc/cpuinfo")
+    if not information.exists():
+        return platform.processor() or platform.machine()
+    text = information.read_text()
+    name = re.search(r"^model name\s*:\s*(.*)", text, re.M)
+    flags = re.search(r"^(?:flags|Features)\s*:\s*(.*)", text, re.M)
+    present = set(flags[1].split()) if flags else set()
+    sets = [ours for theirs, ours in INSTRUCTION_SETS.items() if theirs in present]
+    return (f"{name[1] if name else platform.machine()} "
+            f"({', '.join(sets) or 'none of ' + ', '.join(INSTRUCTION_SETS.values())})")
+
+
 def machine(options):
     """What the figures hold for."""
-    model = platform.processor()
-    information = pathlib.Path("/proc/cpuinfo")
-    if information.exists():
-        found = re.search(r"model name\s*:\s*(.*)", information.read_text())
-        model = found[1] if found else model
     load = os.getloadavg()[0]
     versions = ", ".join(line for line in
                          (SCRIPTS / "peers_requirements.txt").read_text().splitlines()
                          if line and not line.startswith("#"))
     version = subprocess.run([str(options.longhaul), "--version"], capture_output=True, text=True)
-    return (f"{model}, {os.cpu_count()} cores, {options.threads} threads each, load {load:.1f} "
+    return (f"{processor()}, {os.cpu_count()} cores, {options.threads} threads each, load {load:.1f} "
             f"before the start; medians of {options.rounds} interleaved rounds. "
             f"{version.stdout.splitlines()[0] if version.stdout else ''} Others: {versions}.")
 

@@ -10,10 +10,11 @@ people start once per job: these do the job and leave.
 import json
 import pathlib
 import sys
-import time
 
 import numpy as np
 import torch
+from peer_images import IMAGE_ENGINES, make_clip_folder
+from peer_serving import fastest, serve
 
 TRIED_ON = 128  # records of the trials that find the batch width
 
@@ -117,17 +118,55 @@ def onnxruntime_forward(spec):
     return lambda tokens, mask: session.run(None, {"tokens": tokens, "mask": mask})[0]
 
 
-def openvino_forward(spec):
+def openvino_model(spec):
     import openvino
-    model = openvino.convert_model(Exported(load_model(spec)), example_input=example())
-    compiled = openvino.Core().compile_model(model, "CPU", {
+    return openvino.convert_model(Exported(load_model(spec)), example_input=example())
+
+
+def openvino_compiled(model, spec, precision):
+    import openvino
+    request = openvino.Core().compile_model(model, "CPU", {
         "INFERENCE_NUM_THREADS": spec["threads"], "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[spec["dtype"]]})
-    request = compiled.create_infer_request()
+        "INFERENCE_PRECISION_HINT": precision}).create_infer_request()
 
     def forward(tokens, mask):
         request.infer([tokens, mask])
         return request.get_output_tensor(0).data
+    return forward
+
+
+def openvino_forward(spec):
+    return openvino_compiled(openvino_model(spec), spec,
+                             {"fp32": "f32", "bf16": "bf16"}[spec["dtype"]])
+
+
+def openvino_int8_forward(spec):
+    """Weights and activations as int8, the ranges found on the first records, as NNCF's guide does
+    it for transformers; what is not quantised is computed in float32."""
+    import nncf
+    batches = [[tokens, mask] for _, tokens, mask in
+               Sequences(spec).batches(4, by_length=False, limit=TRIED_ON)]
+    model = nncf.quantize(openvino_model(spec), nncf.Dataset(batches),
+                          model_type=nncf.ModelType.TRANSFORMER, subset_size=len(batches))
+    return openvino_compiled(model, spec, "f32")
+
+
+def aot_inductor_forward(spec):
+    """The model compiled into a package by AOTInductor, for any number and length of sequences."""
+    torch.set_num_threads(spec["threads"])
+    axes = {0: torch.export.Dim("batch", min=1, max=1024),
+            1: torch.export.Dim("length", min=3, max=512)}
+    with torch.inference_mode():
+        program = torch.export.export(Exported(load_model(spec)), example(),
+                                      dynamic_shapes={"tokens": axes, "mask": axes})
+        package = torch._inductor.aoti_compile_and_package(
+            program, package_path=str(pathlib.Path(spec["work"]) / "model.pt2"),
+            inductor_configs={"freezing": True})
+        compiled = torch._inductor.aoti_load_package(package)
+
+    def forward(tokens, mask):
+        with torch.inference_mode():
+            return compiled(torch.from_numpy(tokens), torch.from_numpy(mask)).numpy()
     return forward
 
 
@@ -137,33 +176,16 @@ SEQUENCE_ENGINES = {
     "sentence": (transformers_forward, True),
     "onnxruntime": (onnxruntime_forward, True),
     "openvino": (openvino_forward, True),
+    "openvino-int8": (openvino_int8_forward, True),
+    "aot-inductor": (aot_inductor_forward, True),
 }
-
-
-def serve(run, save, facts):
-    """Answers the lines of compare_peers.py."""
-    print(json.dumps(facts), flush=True)
-    for line in sys.stdin:
-        word, _, rest = line.strip().partition(" ")
-        if word == "run":
-            start = time.perf_counter()
-            run()
-            print(json.dumps({"seconds": time.perf_counter() - start}), flush=True)
-        elif word == "save":
-            save(rest)
-            print("{}", flush=True)
 
 
 def serve_sequences(engine, spec):
     make, by_length = SEQUENCE_ENGINES[engine]
     forward, data = make(spec), Sequences(spec)
-    data.embed(forward, spec["widths"][0], by_length, TRIED_ON)
-    trials = {}
-    for width in spec["widths"]:
-        start = time.perf_counter()
-        data.embed(forward, width, by_length, TRIED_ON)
-        trials[width] = time.perf_counter() - start
-    width = min(trials, key=trials.get)
+    width = fastest({width: lambda width=width: data.embed(forward, width, by_length, TRIED_ON)
+                     for width in spec["widths"]})
     vectors = []
 
     def run():
@@ -172,42 +194,19 @@ def serve_sequences(engine, spec):
     serve(run, lambda path: np.save(path, vectors[0]), {"width": width})
 
 
-def serve_images(engine, spec):
-    """open_clip's own pipeline: its model, its transform, a DataLoader over the files."""
-    import open_clip
-    from PIL import Image
+def serve_biotrainer(_, spec):
+    """biotrainer's embedding service with the folder of a model; it sorts and batches by itself."""
+    from biotrainer.embedders import get_embedding_service
     torch.set_num_threads(spec["threads"])
-    torch.manual_seed(spec["seed"])
-    model, _, transform = open_clip.create_model_and_transforms(spec["model_name"])
-    model = model.eval()
-    paths = sorted(pathlib.Path(spec["images"]).iterdir())
+    sequences = pathlib.Path(spec["sequences"]).read_text().split()
+    service = get_embedding_service(spec["model"], None, False, torch.device("cpu"))
+    vectors = np.empty((len(sequences), spec["dimension"]), dtype=np.float32)
 
-    class Files(torch.utils.data.Dataset):
-        def __len__(self):
-            return len(paths)
+    def run():
+        for record, vector in service.generate_embeddings(sequences, reduce=True):
+            vectors[int(record.seq_id.removeprefix("Seq"))] = vector.numpy()
 
-        def __getitem__(self, index):
-            return transform(Image.open(paths[index]).convert("RGB"))
-
-    workers = {"dataloader0": 0, "dataloader2": 2}[engine]
-    vectors = []
-
-    def run(width=None):
-        done = []
-        loader = torch.utils.data.DataLoader(Files(), batch_size=width or best,
-                                             num_workers=workers)
-        with torch.inference_mode():
-            for batch in loader:
-                done.append(model.encode_image(batch, normalize=True).numpy())
-        vectors[:] = [np.concatenate(done)]
-
-    trials = {}
-    for width in spec["widths"]:
-        start = time.perf_counter()
-        run(width)
-        trials[width] = time.perf_counter() - start
-    best = min(trials, key=trials.get)
-    serve(run, lambda path: np.save(path, vectors[0]), {"width": best})
+    serve(run, lambda path: np.save(path, vectors), {"width": "its own"})
 
 
 def make_fair_esm(spec):
@@ -271,17 +270,18 @@ def first_embedding(spec):
 
 
 JOBS = {"make-fair-esm": make_fair_esm, "fair-esm": fair_esm_extract,
-        "collect-fair-esm": collect_fair_esm, "first": first_embedding}
+        "collect-fair-esm": collect_fair_esm, "first": first_embedding,
+        "make-clip": make_clip_folder}
+SERVED = {**dict.fromkeys(SEQUENCE_ENGINES, serve_sequences), "biotrainer": serve_biotrainer,
+          **IMAGE_ENGINES}
 
 
 def main():
     engine, spec = sys.argv[1], json.loads(pathlib.Path(sys.argv[2]).read_text())
     if engine in JOBS:
         JOBS[engine](spec)
-    elif engine in SEQUENCE_ENGINES:
-        serve_sequences(engine, spec)
     else:
-        serve_images(engine, spec)
+        SERVED[engine](engine, spec)
 
 
 if __name__ == "__main__":

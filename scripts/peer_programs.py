@@ -29,7 +29,7 @@ def peers_python():
     stamp = PEERS / "installed.txt"
     if not stamp.exists() or stamp.read_text() != wanted.read_text():
         run([sys.executable, "-m", "venv", PEERS])
-        run([PEERS / "bin/pip", "install", "--quiet", "-r", wanted])
+        run([PEERS / "bin/python", "-m", "pip", "install", "--quiet", "-r", wanted])
         stamp.write_text(wanted.read_text())
     return PEERS / "bin/python"
 
@@ -70,9 +70,11 @@ def timed_process(command, log):
 
 
 class Peer:
-    """An engine of peer_engines.py that keeps its model between passes."""
+    """An engine of peer_engines.py that keeps its model between passes. `orientation`: its vectors
+    need not agree with the others', and its loss is printed."""
 
-    def __init__(self, label, engine, spec, folder):
+    def __init__(self, label, engine, spec, folder, orientation=False):
+        self.orientation = orientation
         self.label, self.dtype, self.times, self.whole = label, spec.get("dtype", "fp32"), [], []
         self.engine, self.folder = engine, folder
         self.spec = folder / f"{engine}-{self.dtype}.json"
@@ -113,6 +115,8 @@ class Peer:
 
 class Whole:
     """A program that is started for the job and ends with it; its time is the process's."""
+
+    orientation = False
 
     def __init__(self, label, command, folder, read, dtype="fp32"):
         self.label, self.command, self.read, self.dtype = label, command, read, dtype
