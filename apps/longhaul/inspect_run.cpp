@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "domain/left_out.hpp"
+#include "session/decode_drift.hpp"
 #include "session/output_state.hpp"
 #include "store/next_output.hpp"
 #include "store/store_directory.hpp"
@@ -172,6 +173,9 @@ void print_run(const std::string& path, const session::OutputState& output, bool
     print_row("drift", "least cosine " + in_words(drift.at("least_cosine")) +
                            ", greatest difference " + in_words(drift.at("greatest_difference")) +
                            " from float32");
+  }
+  if (const json drift = at("/fast_decode"); drift.is_object()) {
+    print_row("fast decode", session::drift_text(drift));
   }
   print_row("choices", in_words(at("/choices")));
   const json sessions = at("/sessions");

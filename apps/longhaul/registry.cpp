@@ -64,6 +64,7 @@ std::unique_ptr<prepare::Preprocessor> make_preprocessor(const config::RunConfig
     settings.image = card.image;
     settings.workers = workers;
     settings.max_pixels = config.max_pixels;
+    settings.fast_decode = config.fast_decode;
     settings.likeness = config.skip_duplicates == SkipDuplicates::kDhash;
     settings.duplicate_of = duplicate_of;
     settings.seconds = [] {

@@ -122,6 +122,7 @@ struct RunConfig {
   std::optional<std::string> model_sha256;
   SkipDuplicates skip_duplicates = SkipDuplicates::kOff;
   std::uint64_t max_pixels = 1ULL << 28;
+  bool fast_decode = false;
   std::optional<ShardChoice> shard;  // scheduled_shard.hpp completes it
 
   ProgressStyle progress = ProgressStyle::kAuto;

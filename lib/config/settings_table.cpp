@@ -234,6 +234,12 @@ std::vector<Row> make_table() {
           row(kImages, {"max-pixels"}, "N", "larger images are rejected from their header",
               v::count(&C::max_pixels, kPositive)),
           MakesNumbers::kOfImages),
+      makes_numbers(row(kImages, {"fast-decode"}, "",
+                        "decode large JPEG files at 1/2, 1/4 or 1/8 of their size, with at least "
+                        "twice the pixels that the resize needs left: faster, with other pixels; "
+                        "how far vectors drift is recorded",
+                        v::toggle(&C::fast_decode)),
+                    MakesNumbers::kOfImages),
 
       row(kReport, {"progress"}, "STYLE",
           "auto, bar, lines, json or none; auto is a bar on a terminal, else a line every 30 s",

@@ -18,7 +18,8 @@ struct ImageSettings {
   encode::ImageSpec image;
   std::uint32_t workers = 1;  // images decoded at the same time
   std::uint64_t max_pixels = 1ULL << 28;
-  bool likeness = false;  // compute Prepared::likeness, also as the record's last kept value
+  bool fast_decode = false;  // JPEG at the least scale that the resize leaves pixels to work on
+  bool likeness = false;     // compute Prepared::likeness, also as the record's last kept value
   // Says which row an image repeats, if any; asked once for each decoded image, in order, by the
   // thread that assembles. None: nothing is looked for.
   std::function<std::optional<std::uint64_t>(const Prepared& prepared)> duplicate_of;
@@ -31,7 +32,7 @@ constexpr const char* kLikenessColumn = "likeness";
 // Program and module are built together; two builds that differ in these types must not meet.
 constexpr std::uint64_t kImageModuleAbi =
     ((sizeof(ImageSettings) * 1009 + sizeof(Prepared)) * 1009 + sizeof(encode::HostBatch)) * 1009 +
-    sizeof(Record) + 2;
+    sizeof(Record) + 3;
 
 // The module's entry point. Returns nothing when `abi` is not the module's own; throws Error
 // (kBadData) for a card it cannot serve. The caller owns what it returns, and keeps the module

@@ -49,6 +49,9 @@ ordered_json run_json(const RunJson& run, const config::RunConfig& config,
   out["bits"] = run.bits_reasons.empty() ? "exact" : "numeric";
   out["bits_reasons"] = run.bits_reasons;
   out["contract"] = run.contract;
+  if (!run.fast_decode.is_null()) {
+    out["fast_decode"] = run.fast_decode;
+  }
   out["input_paths"] = config.inputs;
   for (const char* name : {"working_directory", "command", "host", "processor", "machine"}) {
     out[name] = run.session.value(name, json(nullptr));

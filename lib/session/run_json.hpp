@@ -26,6 +26,7 @@ struct RunJson {
   nlohmann::json inputs;               // describe_inputs()
   std::set<std::string> bits_reasons;  // why bits are numeric; none: they are exact
   nlohmann::json contract;             // what the encoder promised at its load
+  nlohmann::json fast_decode;          // decode_drift(); null: images are decoded whole
   nlohmann::json settings;             // describe_config()
   nlohmann::json choices;
   nlohmann::json fingerprint;

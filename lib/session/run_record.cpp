@@ -52,6 +52,9 @@ RunRecord::RunRecord(const RecordedRun& run, const RunBegin& begin, bool resumed
   if (run.mode.follows() && previous_.empty()) {
     previous_ = previous_report(run.host.files, run.mode.facts().output, run.host.log);
   }
+  if (run.mode.follows()) {
+    drift_ = previous_.value("fast_decode", json(nullptr));
+  }
   if (!run.mode.facts().sha256) {
     hashes_ =
         std::make_unique<InputHashes>(files_to_hash(run.input.sources, config, run.model.card),
@@ -137,6 +140,7 @@ nlohmann::ordered_json RunRecord::report(const std::string& state, std::optional
        .inputs = describe_inputs(run_.input.sources, input_hashes()),
        .bits_reasons = numeric_,
        .contract = run_.engine.contract.report,
+       .fast_decode = drift_,
        .settings = std::move(settings),
        .choices = to_json(run_.engine.choices),
        .fingerprint = fingerprint_,

@@ -34,6 +34,9 @@ class RunRecord {
 
   // Vectors that were computed otherwise than in their own shape make the bits numeric.
   void note_reshaped(const Counters& counters);
+  // How far vectors are from those of images that are decoded whole: a run's first session says it.
+  bool knows_drift() const { return !drift_.is_null(); }
+  void tell_drift(nlohmann::json drift) { drift_ = std::move(drift); }
   // "timings", "memory"...: a part of what is told of this session.
   void tell(const std::string& name, nlohmann::json what) { session_[name] = std::move(what); }
   // Until the hashes of all files are known, or `stop` says so.
@@ -50,6 +53,7 @@ class RunRecord {
   const nlohmann::json fingerprint_;
   nlohmann::json previous_;
   nlohmann::json session_;
+  nlohmann::json drift_;
   nlohmann::json kept_ = nlohmann::json::object();  // choices that this session was told otherwise
   std::set<std::string> numeric_;                   // why low bits may differ; empty: they may not
   std::unique_ptr<InputHashes> hashes_;             // none where the mode knows them

@@ -12,6 +12,7 @@
 #include "encode/outputs.hpp"
 #include "input/byte_source.hpp"
 #include "session/auto_settings.hpp"
+#include "session/decode_drift.hpp"
 #include "session/disk_space.hpp"
 #include "session/encoder_options.hpp"
 #include "session/engine.hpp"
@@ -160,6 +161,9 @@ class Session {
         opening += " after " + format_count(records_before()) + " records";
       }
       host_.log.info(opening);
+    }
+    if (config().fast_decode && !record_->knows_drift()) {
+      record_->tell_drift(measure_drift(host_, config(), model_.card, input_, engine_));
     }
     store_->write_report(record_->report("running", std::nullopt));
   }

@@ -82,6 +82,14 @@ void require_comparable(const config::RunConfig& config, const encode::EncoderCa
   }
 }
 
+void require_images(const config::RunConfig& config, const encode::EncoderCard& card) {
+  if (config.fast_decode && card.modality != Modality::kImage) {
+    throw Error(ExitCode::kUsage,
+                "--fast-decode is about JPEG files, and this model reads sequences",
+                "leave it out");
+  }
+}
+
 }  // namespace
 
 void require_fitting_settings(const config::RunConfig& config,
@@ -93,6 +101,7 @@ void require_fitting_settings(const config::RunConfig& config,
     require_divisible(config, card, options.pooling);
   }
   require_comparable(config, card);
+  require_images(config, card);
 }
 
 void require_recyclable(const config::RunConfig& config,

@@ -9,11 +9,13 @@ namespace {
 // Keeps a whole image, to hand it on turned.
 class WholeImage : public RowSink {
  public:
-  void begin(std::uint32_t width, std::uint32_t height) override {
-    width_ = width;
-    height_ = height;
+  void begin(const Extent& image, std::uint32_t denominator) override {
+    image_ = image;
+    denominator_ = denominator;
+    width_ = of_scale(image.width, denominator);
+    height_ = of_scale(image.height, denominator);
     pixels_.clear();
-    pixels_.reserve(static_cast<std::size_t>(width) * height * 4);
+    pixels_.reserve(static_cast<std::size_t>(width_) * height_ * 4);
   }
 
   void row(const std::uint8_t* rgbx) override {
@@ -30,7 +32,7 @@ class WholeImage : public RowSink {
         orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const std::uint32_t columns = transposed ? height_ : width_;
     const std::uint32_t rows = transposed ? width_ : height_;
-    sink.begin(columns, rows);
+    sink.begin(transposed ? Extent{image_.height, image_.width} : image_, denominator_);
     std::vector<std::uint8_t> line(static_cast<std::size_t>(columns) * 4);
     for (std::size_t y = 0; y < rows; ++y) {
       for (std::size_t x = 0; x < columns; ++x) {
@@ -48,6 +50,8 @@ class WholeImage : public RowSink {
  private:
   std::uint32_t width_ = 0;
   std::uint32_t height_ = 0;
+  Extent image_;
+  std::uint32_t denominator_ = 1;
   std::vector<std::uint8_t> pixels_;
 };
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,8 @@ enum class Exif { kIgnore, kApply };
 struct DecodeOptions {
   std::uint64_t max_pixels = 1ULL << 28;
   Exif exif = Exif::kIgnore;
+  // What a JPEG of this size is divided by while it is decoded: 1, 2, 4 or 8. Empty: 1.
+  std::function<std::uint32_t(const Extent& image)> denominator;
 };
 
 // Nothing when `sink` got the whole image. TIFF is turned the right way up in either case, as

@@ -192,7 +192,7 @@ std::optional<Defect> decode_gif(Bytes file, const DecodeOptions& options, RowSi
   if (!gif.read_frame(canvas.data(), width) || !gif.read_to_end()) {
     return gif.defect();
   }
-  sink.begin(width, height);
+  sink.begin({width, height}, 1);
   std::vector<std::uint8_t> row(std::size_t{width} * 4);
   for (std::size_t y = 0; y < height; ++y) {
     for (std::size_t x = 0; x < width; ++x) {

@@ -122,7 +122,7 @@ std::optional<Defect> decode_heif(Bytes file, const DecodeOptions& options, RowS
   if (pixels == nullptr || width == 0 || height == 0) {
     return Defect{Reason::kUnsupported, std::string(name) + ": of an unusual kind"};
   }
-  sink.begin(width, height);
+  sink.begin({width, height}, 1);
   std::vector<std::uint8_t> row(std::size_t{width} * 4);
   for (std::size_t y = 0; y < height; ++y) {
     const std::uint8_t* pixel = pixels + y * static_cast<std::size_t>(stride);

@@ -124,11 +124,13 @@ class Jpeg {
     return true;
   }
 
-  bool start(J_COLOR_SPACE output) {
+  bool start(J_COLOR_SPACE output, std::uint32_t denominator) {
     if (setjmp(errors_.escape) != 0) {
       return false;
     }
     info_.out_color_space = output;
+    info_.scale_num = 1;
+    info_.scale_denom = denominator;
     jpeg_start_decompress(&info_);
     return true;
   }
@@ -222,17 +224,19 @@ std::optional<Defect> decode_jpeg(Bytes file, const DecodeOptions& options, RowS
                   "JPEG of " + std::to_string(components) + " colour components"};
   }
   const bool inks = components == 4;
-  if (!jpeg.start(inks ? JCS_CMYK : JCS_EXT_RGBX)) {
+  const std::uint32_t denominator = options.denominator ? options.denominator({width, height}) : 1;
+  if (!jpeg.start(inks ? JCS_CMYK : JCS_EXT_RGBX, denominator)) {
     return jpeg.defect();
   }
-  sink.begin(width, height);
-  std::vector<std::uint8_t> row(static_cast<std::size_t>(width) * 4);
-  for (std::uint32_t y = 0; y < height; ++y) {
+  sink.begin({width, height}, denominator);
+  const std::uint32_t columns = of_scale(width, denominator);
+  std::vector<std::uint8_t> row(static_cast<std::size_t>(columns) * 4);
+  for (std::uint32_t y = 0; y < of_scale(height, denominator); ++y) {
     if (!jpeg.read_row(row.data())) {
       return jpeg.defect();
     }
     if (inks) {
-      inverted_inks_to_rgb(row.data(), width);
+      inverted_inks_to_rgb(row.data(), columns);
     }
     sink.row(row.data());
   }

@@ -285,7 +285,7 @@ std::optional<Defect> decode_other(ImageKind kind, Bytes file, const DecodeOptio
       (image.depth() != CV_8U && image.depth() != CV_16U)) {
     return Defect{Reason::kUnsupported, std::string(name) + ": of an unusual kind"};
   }
-  sink.begin(width, height);
+  sink.begin({width, height}, 1);
   if (header.inks) {
     give_rows_of_inks(image, sink);
   } else if (image.depth() == CV_8U) {

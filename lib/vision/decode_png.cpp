@@ -139,7 +139,7 @@ std::optional<Defect> decode_png(Bytes file, const DecodeOptions& options, RowSi
   const bool whole = png.passes() > 1;
   std::vector<std::uint8_t> rows(whole ? row_bytes * height : row_bytes);
   std::vector<std::uint8_t> rgbx(static_cast<std::size_t>(width) * 4);
-  sink.begin(width, height);
+  sink.begin({width, height}, 1);
   for (int pass = 0; pass < png.passes(); ++pass) {
     for (std::size_t y = 0; y < height; ++y) {
       std::uint8_t* row = rows.data() + (whole ? y * row_bytes : 0);

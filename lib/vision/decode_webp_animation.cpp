@@ -26,7 +26,7 @@ std::optional<Defect> decode_webp_animation(Bytes file, RowSink& sink) {
       WebPAnimDecoderGetNext(decoder.get(), &canvas, &time) == 0) {
     return Defect{Reason::kDamaged, "WebP: its first frame cannot be decoded"};
   }
-  sink.begin(info.canvas_width, info.canvas_height);
+  sink.begin({info.canvas_width, info.canvas_height}, 1);
   for (std::size_t y = 0; y < info.canvas_height; ++y) {
     sink.row(canvas + y * info.canvas_width * 4);
   }

@@ -8,11 +8,17 @@ constexpr std::uint32_t kRows = 8;
 
 }  // namespace
 
-void DifferenceHash::begin(std::uint32_t width, std::uint32_t height) {
-  width_ = width;
-  resampler_.emplace(Filter::kLanczos,
-                     ResizeWindow{width, height, kColumns, kRows, 0, 0, kColumns, kRows});
-  grey_.assign(static_cast<std::size_t>(width) * 4, 0);
+void DifferenceHash::begin(const Extent& image, std::uint32_t denominator) {
+  width_ = of_scale(image.width, denominator);
+  resampler_.emplace(Filter::kLanczos, ResizeWindow{{image.width, denominator},
+                                                    {image.height, denominator},
+                                                    kColumns,
+                                                    kRows,
+                                                    0,
+                                                    0,
+                                                    kColumns,
+                                                    kRows});
+  grey_.assign(static_cast<std::size_t>(width_) * 4, 0);
 }
 
 void DifferenceHash::row(const std::uint8_t* rgbx) {

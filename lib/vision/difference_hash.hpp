@@ -15,7 +15,7 @@ namespace longhaul::vision {
 
 class DifferenceHash : public RowSink {
  public:
-  void begin(std::uint32_t width, std::uint32_t height) override;
+  void begin(const Extent& image, std::uint32_t denominator) override;
   void row(const std::uint8_t* rgbx) override;
   // After the last row.
   std::uint64_t value();

@@ -46,6 +46,17 @@ FitGeometry fit_geometry(const encode::ImageSpec& spec, std::uint32_t width, std
   return fit;
 }
 
+std::uint32_t scale_denominator(const encode::ImageSpec& spec, const Extent& image) {
+  const FitGeometry fit = fit_geometry(spec, image.width, image.height);
+  for (const std::uint32_t denominator : {8U, 4U, 2U}) {
+    if (image.width >= denominator * kScaleMargin * fit.width &&
+        image.height >= denominator * kScaleMargin * fit.height) {
+      return denominator;
+    }
+  }
+  return 1;
+}
+
 Fit::Fit(const encode::ImageSpec& spec) : spec_(spec), filter_(filter_of(spec)) {
   if (spec.size == 0 || spec.size > 16384) {
     throw Error(ExitCode::kBadData, "the card's image.size " + std::to_string(spec.size) +
@@ -63,10 +74,17 @@ Fit::Fit(const encode::ImageSpec& spec) : spec_(spec), filter_(filter_of(spec)) 
   }
 }
 
-void Fit::begin(std::uint32_t width, std::uint32_t height) {
-  const FitGeometry fit = fit_geometry(spec_, width, height);
-  resampler_.emplace(filter_, ResizeWindow{width, height, fit.width, fit.height, fit.left, fit.top,
-                                           spec_.size, spec_.size});
+void Fit::begin(const Extent& image, std::uint32_t denominator) {
+  const FitGeometry fit = fit_geometry(spec_, image.width, image.height);
+  scaled_ = denominator > 1;
+  resampler_.emplace(filter_, ResizeWindow{{image.width, denominator},
+                                           {image.height, denominator},
+                                           fit.width,
+                                           fit.height,
+                                           fit.left,
+                                           fit.top,
+                                           spec_.size,
+                                           spec_.size});
 }
 
 void Fit::row(const std::uint8_t* rgbx) {

@@ -26,20 +26,28 @@ struct FitGeometry {
 // offset is rounded half to even, or down. Without a crop both sides become `size`.
 FitGeometry fit_geometry(const encode::ImageSpec& spec, std::uint32_t width, std::uint32_t height);
 
+// What a JPEG may be divided by, 1, 2, 4 or 8, so that it still has kScaleMargin times the pixels,
+// along both sides, of what it is resized to.
+constexpr std::uint32_t kScaleMargin = 2;
+std::uint32_t scale_denominator(const encode::ImageSpec& spec, const Extent& image);
+
 class Fit : public RowSink {
  public:
   // Throws Error(kBadData) for a specification that cannot be met.
   explicit Fit(const encode::ImageSpec& spec);
 
-  void begin(std::uint32_t width, std::uint32_t height) override;
+  // The result has the sizes and the crop that the whole image would have, at whatever scale.
+  void begin(const Extent& image, std::uint32_t denominator) override;
   void row(const std::uint8_t* rgbx) override;
   // After the last row: 3 x size x size bytes, in the layout that the card names.
   void finish(std::span<std::uint8_t> pixels);
+  bool scaled() const { return scaled_; }
 
  private:
   encode::ImageSpec spec_;
   Filter filter_;
   std::optional<Resampler> resampler_;
+  bool scaled_ = false;
 };
 
 }  // namespace longhaul::vision

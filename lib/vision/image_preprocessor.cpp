@@ -21,9 +21,9 @@ namespace {
 class Both : public RowSink {
  public:
   Both(RowSink& first, RowSink& second) : first_(first), second_(second) {}
-  void begin(std::uint32_t width, std::uint32_t height) override {
-    first_.begin(width, height);
-    second_.begin(width, height);
+  void begin(const Extent& image, std::uint32_t denominator) override {
+    first_.begin(image, denominator);
+    second_.begin(image, denominator);
   }
   void row(const std::uint8_t* rgbx) override {
     first_.row(rgbx);
@@ -99,14 +99,20 @@ std::optional<Defect> ImagePreprocessor::prepare_image(prepare::Prepared& prepar
       return defect;
     }
     prepared.hash = hash128({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    const DecodeOptions options{settings_.max_pixels,
-                                settings_.image.exif == "apply" ? Exif::kApply : Exif::kIgnore};
+    DecodeOptions options{
+        settings_.max_pixels, settings_.image.exif == "apply" ? Exif::kApply : Exif::kIgnore, {}};
+    if (settings_.fast_decode) {
+      options.denominator = [this](const Extent& image) {
+        return scale_denominator(settings_.image, image);
+      };
+    }
     Fit fit(settings_.image);
     DifferenceHash likeness;
     Both both(fit, likeness);
     defect = decode(bytes, options, settings_.likeness ? static_cast<RowSink&>(both) : fit);
     if (!defect) {
       fit.finish(pixels);
+      totals_.scaled += fit.scaled() ? 1 : 0;
       if (settings_.likeness) {
         prepared.likeness = likeness.value();
         prepared.record.kept.back() = to_hex(*prepared.likeness);
@@ -165,11 +171,15 @@ nlohmann::json ImagePreprocessor::report() const {
   const auto of = [](const std::atomic<std::uint64_t>& us) {
     return static_cast<double>(us.load()) / 1e6;
   };
-  return {{"workers", settings_.workers},
-          {"images", totals_.images.load()},
-          {"bytes", totals_.bytes.load()},
-          {"seconds_reading", of(totals_.reading_us)},
-          {"seconds_decoding", of(totals_.decoding_us)}};
+  nlohmann::json report = {{"workers", settings_.workers},
+                           {"images", totals_.images.load()},
+                           {"bytes", totals_.bytes.load()},
+                           {"seconds_reading", of(totals_.reading_us)},
+                           {"seconds_decoding", of(totals_.decoding_us)}};
+  if (settings_.fast_decode) {
+    report["scaled"] = totals_.scaled.load();
+  }
+  return report;
 }
 
 }  // namespace longhaul::vision

@@ -27,6 +27,7 @@ class ImagePreprocessor : public prepare::Preprocessor {
  private:
   struct Totals {
     std::atomic<std::uint64_t> images{0};
+    std::atomic<std::uint64_t> scaled{0};  // of them, decoded at a smaller scale
     std::atomic<std::uint64_t> bytes{0};
     std::atomic<std::uint64_t> reading_us{0};
     std::atomic<std::uint64_t> decoding_us{0};

@@ -183,9 +183,9 @@ std::uint32_t Taps::end_source() const {
   return ranges.empty() ? 0 : ranges.back().start + ranges.back().count;
 }
 
-Taps make_taps(Filter filter, std::uint32_t from, std::uint64_t to, std::uint64_t first,
+Taps make_taps(Filter filter, const Line& from, std::uint64_t to, std::uint64_t first,
                std::uint32_t count) {
-  const double scale = static_cast<double>(from) / static_cast<double>(to);
+  const double scale = from.length() / static_cast<double>(to);
   const double stretch = std::max(scale, 1.0);
   const double support = support_of(filter) * stretch;
   const double shrink = 1.0 / stretch;
@@ -199,7 +199,7 @@ Taps make_taps(Filter filter, std::uint32_t from, std::uint64_t to, std::uint64_
     const auto low = static_cast<std::int64_t>(centre - support + 0.5);
     const auto high = static_cast<std::int64_t>(centre + support + 0.5);
     const auto start = static_cast<std::uint32_t>(std::max<std::int64_t>(low, 0));
-    const auto end = static_cast<std::uint32_t>(std::min<std::int64_t>(high, from));
+    const auto end = static_cast<std::uint32_t>(std::min<std::int64_t>(high, from.pixels()));
     double sum = 0;
     for (std::uint32_t x = start; x < end; ++x) {
       line[x - start] = filter_value(filter, (x - centre + 0.5) * shrink);
@@ -240,8 +240,8 @@ std::size_t RowSums::take_first(std::uint8_t* out) {
 
 Resampler::Resampler(Filter filter, const ResizeWindow& window)
     : window_(window),
-      same_width_(window.to_width == window.from_width),
-      same_height_(window.to_height == window.from_height),
+      same_width_(window.from_width.denominator * window.to_width == window.from_width.image),
+      same_height_(window.from_height.denominator * window.to_height == window.from_height.image),
       columns_(make_taps(filter, window.from_width, window.to_width, window.left, window.width)),
       rows_(make_taps(filter, window.from_height, window.to_height, window.top, window.height)) {
   // Pillow 13 starts with the columns where the height shrinks by more than twice what the width
@@ -249,8 +249,8 @@ Resampler::Resampler(Filter filter, const ResizeWindow& window)
   const auto less = [](std::uint64_t from, std::uint64_t to) {
     return static_cast<std::int64_t>(from) - static_cast<std::int64_t>(to);
   };
-  const std::int64_t lower = less(window.from_height, window.to_height);
-  columns_first_ = lower > 0 && lower > 2 * less(window.from_width, window.to_width);
+  const std::int64_t lower = less(window.from_height.pixels(), window.to_height);
+  columns_first_ = lower > 0 && lower > 2 * less(window.from_width.pixels(), window.to_width);
   first_row_ = same_height_ ? static_cast<std::uint32_t>(window.top) : rows_.first_source();
   end_row_ = same_height_ ? first_row_ + window.height : rows_.end_source();
   const std::size_t kept_rows = columns_first_ ? window.height : end_row_ - first_row_;
@@ -267,7 +267,7 @@ void Resampler::narrow(const std::uint8_t* rgbx, std::uint8_t* out) const {
 
 // Adds a source row to the sums; writes the output rows that are complete with it.
 void Resampler::add_to_sums(std::uint32_t y, const std::uint8_t* rgbx) {
-  const std::size_t row_bytes = static_cast<std::size_t>(window_.from_width) * 4;
+  const std::size_t row_bytes = static_cast<std::size_t>(window_.from_width.pixels()) * 4;
   sums_.add(rows_, y, {rgbx, row_bytes});
   while (sums_.completes_first(rows_, y)) {
     line_.resize(row_bytes);

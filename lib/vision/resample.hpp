@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "vision/row_sink.hpp"
+
 namespace longhaul::vision {
 
 enum class Filter { kBilinear, kBicubic, kLanczos };
@@ -28,13 +30,22 @@ struct Taps {
   std::uint32_t end_source() const;
 };
 
-Taps make_taps(Filter filter, std::uint32_t from, std::uint64_t to, std::uint64_t first,
+// A line to resample: that of an image, decoded at 1 / denominator of its size. It has pixels()
+// pixels, of which length() are the image, for the last one may reach over its edge.
+struct Line {
+  std::uint32_t image = 0;
+  std::uint32_t denominator = 1;
+  std::uint32_t pixels() const { return of_scale(image, denominator); }
+  double length() const { return static_cast<double>(image) / denominator; }
+};
+
+Taps make_taps(Filter filter, const Line& from, std::uint64_t to, std::uint64_t first,
                std::uint32_t count);
 
 // A resize, and the window of the result that is wanted.
 struct ResizeWindow {
-  std::uint32_t from_width = 0;
-  std::uint32_t from_height = 0;
+  Line from_width;
+  Line from_height;
   std::uint64_t to_width = 0;
   std::uint64_t to_height = 0;
   std::uint64_t left = 0;
@@ -63,7 +74,7 @@ class Resampler {
  public:
   Resampler(Filter filter, const ResizeWindow& window);
 
-  // The next row, from_width RGBX pixels.
+  // The next row, from_width.pixels() RGBX pixels.
   void row(const std::uint8_t* rgbx);
   // After the last row: row `y` of the window, `width` RGBX pixels. Valid until the next call.
   const std::uint8_t* result_row(std::uint32_t y);

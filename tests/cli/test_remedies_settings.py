@@ -213,6 +213,12 @@ def test_duplicates_of_sequences(t):
     t.works(*t.embed("--overwrite", "--order", "input"))
 
 
+@follows("lib/session/session_checks.cpp", "--fast-decode is about JPEG files")
+def test_images_alone_are_decoded(t):
+    t.fails(2, "leave it out", *t.embed("--fast-decode"))
+    t.works(*t.embed())
+
+
 @follows("lib/session/encoder_options.cpp", "--max-length")
 @follows("lib/prepare/sequence_preprocessor.cpp", "--max-length")
 def test_lengths(t):

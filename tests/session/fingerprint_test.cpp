@@ -60,6 +60,7 @@ const std::map<std::string_view, std::string> kOther{
     {"retry-rejects", "true"},
     {"skip-duplicates", "exact"},
     {"max-pixels", "1000"},
+    {"fast-decode", "true"},
     {"progress", "none"},
     {"log-level", "debug"},
     {"log-file", "log.txt"},

@@ -1,6 +1,6 @@
 // vision_dump SPEC FILE...: decodes and fits images as an image run does, for tests that compare
 // pixels with another program's. SPEC is size:resize:interpolation:crop|squash:ignore|apply, then
-// optionally ":likeness". Standard output: a line for each file, "ok", "ok LIKENESS" or
+// optionally ":likeness" or ":fast". Standard output: a line for each file, "ok", "ok LIKENESS" or
 // "REASON MESSAGE"; after an ok line 3 x size x size bytes.
 #include <cstdio>
 #include <iostream>
@@ -27,7 +27,8 @@ int main(int argc, char** argv) {
   settings.image.interpolation = fields[2];
   settings.image.crop = fields[3] == "crop";
   settings.image.exif = fields[4];
-  settings.likeness = fields.size() > 5;
+  settings.likeness = fields.size() > 5 && fields[5] == "likeness";
+  settings.fast_decode = fields.size() > 5 && fields[5] == "fast";
   const longhaul::vision::ImagePreprocessor preprocessor(settings);
   for (int i = 2; i < argc; ++i) {
     longhaul::Record record;

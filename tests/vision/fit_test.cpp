@@ -64,7 +64,7 @@ TEST_CASE("an image of one colour keeps it, whatever its shape, in either layout
       ImageSpec spec = spec_of(32, 40);
       spec.layout = layout;
       Fit fit(spec);
-      fit.begin(width, height);
+      fit.begin({width, height}, 1);
       std::vector<std::uint8_t> row;
       for (std::uint32_t x = 0; x < width; ++x) {
         row.insert(row.end(), {200, 100, 50, 7});
