@@ -6,15 +6,12 @@
 
 #include "kernels/forms.hpp"
 #include "kernels/lanes.hpp"
+#include "kernels/pairs_avx512bf16.hpp"
 #include "kernels/transpose_avx512.hpp"
-
-#define LONGHAUL_BF16 gnu::target("avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,fma")
-#define LONGHAUL_BF16_INLINE [[LONGHAUL_BF16, gnu::always_inline]] inline
 
 namespace longhaul::kernels {
 namespace {
 
-constexpr std::int64_t kLanes = 16;
 constexpr std::int64_t kQueries = 8;  // at a time
 
 // Working memory of one thread, grown to the longest record it has seen. A pair is two bfloat16
@@ -27,19 +24,6 @@ struct Workspace {
   std::vector<Bfloat16> weights;      // kQueries x columns
   std::vector<float> result;          // kQueries x value_columns
 };
-
-LONGHAUL_BF16_INLINE __mmask16 first_lanes(std::int64_t count) {
-  return count >= kLanes ? __mmask16{0xFFFF} : static_cast<__mmask16>((1U << count) - 1);
-}
-
-// std::bit_cast is a function without these instructions, so that a vector may not pass through it.
-LONGHAUL_BF16_INLINE __m512bh as_pairs(__m512i bits) {
-  return __builtin_bit_cast(__m512bh, bits);
-}
-
-LONGHAUL_BF16_INLINE __m256i as_bits(__m256bh numbers) {
-  return __builtin_bit_cast(__m256i, numbers);
-}
 
 // to[p * columns + j] = pair p of token j; 0 for the columns beyond `tokens`.
 [[LONGHAUL_BF16]] void transpose_pairs(const Bfloat16* from, std::int64_t stride,

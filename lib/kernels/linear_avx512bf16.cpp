@@ -1,31 +1,20 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "kernels/forms.hpp"
 #include "kernels/gelu.hpp"
 #include "kernels/linear.hpp"
-
-#define LONGHAUL_BF16 gnu::target("avx512f,avx512dq,avx512bw,avx512vl,avx512bf16,fma")
-#define LONGHAUL_BF16_INLINE [[LONGHAUL_BF16, gnu::always_inline]] inline
+#include "kernels/pairs_avx512bf16.hpp"
 
 namespace longhaul::kernels {
 namespace {
 
-constexpr int kLanes = 16;
-constexpr int kColumns = kOutputBlock / kLanes;  // registers across a block
+constexpr std::int64_t kColumns = kOutputBlock / kLanes;  // registers across a block
 // Rows at a time: with kColumns, sixteen sums, which hide the products' latency, and four columns
 // of weights that are read once for four rows.
 constexpr int kRows = 4;
-
-LONGHAUL_BF16_INLINE __mmask16 lanes_of(std::int64_t outputs, int column) {
-  const std::int64_t left = outputs - std::int64_t{column} * kLanes;
-  return left >= kLanes ? __mmask16{0xFFFF}
-         : left <= 0    ? __mmask16{0}
-                        : static_cast<__mmask16>((1U << left) - 1);
-}
 
 LONGHAUL_BF16_INLINE __m512 gelu(const GeluFit& fit, __m512 x) {
   // The order keeps a NaN one: minimum and maximum give their second operand then.
@@ -60,30 +49,29 @@ LONGHAUL_BF16_INLINE void compute_rows(const LinearTask& task, std::int64_t row,
   __m512 sums[std::size_t{R}][kColumns];
   for (int r = 0; r < R; ++r) {
     x[r] = task.x + (row + r) * task.x_row;
-    for (int c = 0; c < kColumns; ++c) {
+    for (std::int64_t c = 0; c < kColumns; ++c) {
       sums[r][c] = _mm512_setzero_ps();
     }
   }
   const Bfloat16* weight = task.packed + block * kOutputBlock * task.inputs;
   for (std::int64_t i = 0; i < task.inputs; i += 2, weight += 2 * kOutputBlock) {
     __m512bh columns[kColumns];
-    for (int c = 0; c < kColumns; ++c) {
-      columns[c] =
-          std::bit_cast<__m512bh>(_mm512_load_si512(weight + std::int64_t{c} * 2 * kLanes));
+    for (std::int64_t c = 0; c < kColumns; ++c) {
+      columns[c] = as_pairs(_mm512_load_si512(weight + 2 * c * kLanes));
     }
     for (int r = 0; r < R; ++r) {
       std::int32_t pair = 0;
       std::memcpy(&pair, x[r] + i, sizeof pair);
-      const __m512bh of_row = std::bit_cast<__m512bh>(_mm512_set1_epi32(pair));
-      for (int c = 0; c < kColumns; ++c) {
+      const __m512bh of_row = as_pairs(_mm512_set1_epi32(pair));
+      for (std::int64_t c = 0; c < kColumns; ++c) {
         sums[r][c] = _mm512_dpbf16_ps(sums[r][c], of_row, columns[c]);
       }
     }
   }
   const std::int64_t first = block * kOutputBlock;
-  for (int c = 0; c < kColumns; ++c) {
-    const __mmask16 some = lanes_of(task.outputs - first, c);
-    const std::int64_t at = first + std::int64_t{c} * kLanes;
+  for (std::int64_t c = 0; c < kColumns; ++c) {
+    const std::int64_t at = first + c * kLanes;
+    const __mmask16 some = first_lanes(task.outputs - at);
     const __m512 bias =
         task.bias == nullptr ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(some, task.bias + at);
     for (int r = 0; r < R; ++r) {
@@ -92,10 +80,9 @@ LONGHAUL_BF16_INLINE void compute_rows(const LinearTask& task, std::int64_t row,
       if (task.other != nullptr) {
         const __m512i other =
             _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(some, task.other + place));
-        result = _mm512_add_ps(result, std::bit_cast<__m512>(_mm512_slli_epi32(other, 16)));
+        result = _mm512_add_ps(result, _mm512_castsi512_ps(_mm512_slli_epi32(other, 16)));
       }
-      _mm256_mask_storeu_epi16(task.out + place, some,
-                               std::bit_cast<__m256i>(_mm512_cvtneps_pbh(result)));
+      _mm256_mask_storeu_epi16(task.out + place, some, as_bits(_mm512_cvtneps_pbh(result)));
     }
   }
 }
