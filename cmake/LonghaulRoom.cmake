@@ -1,8 +1,9 @@
-# Sources by the dozen, each header of theirs read once; nothing without LONGHAUL_UNITY.
-function(longhaul_compile_together target)
+# Sources by the dozen, each header of theirs read once, and those of `headers` precompiled; nothing
+# without LONGHAUL_UNITY.
+function(longhaul_compile_together target headers)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${LONGHAUL_UNITY} UNITY_BUILD_BATCH_SIZE 12)
   if(LONGHAUL_UNITY)
-    target_precompile_headers(${target} REUSE_FROM longhaul_headers)
+    target_precompile_headers(${target} REUSE_FROM ${headers})
   endif()
 endfunction()
 
@@ -38,7 +39,7 @@ function(longhaul_room name)
   list(TRANSFORM sources PREPEND "${PROJECT_SOURCE_DIR}/lib/${name}/")
   list(TRANSFORM ROOM_LINKS PREPEND longhaul_)
   add_library(${target} STATIC ${sources})
-  longhaul_compile_together(${target})
+  longhaul_compile_together(${target} longhaul_headers)
   target_include_directories(${target} PUBLIC "${view}")
   target_link_libraries(${target} PUBLIC ${ROOM_LINKS} PRIVATE longhaul_warnings ${ROOM_PRIVATE})
 endfunction()
@@ -58,10 +59,7 @@ function(longhaul_test name)
   target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(test_${name} PRIVATE ${TEST_LINKS} ${TEST_PRIVATE} longhaul_test_main
                                              longhaul_warnings)
-  if(LONGHAUL_UNITY)
-    set_target_properties(test_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
-    target_precompile_headers(test_${name} REUSE_FROM longhaul_test_headers)
-  endif()
+  longhaul_compile_together(test_${name} longhaul_test_headers)
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77
                        ENVIRONMENT "LONGHAUL_SOURCE_DIR=${PROJECT_SOURCE_DIR}")

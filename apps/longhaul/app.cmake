@@ -27,7 +27,7 @@ set(app_sources
   terminal_text.cpp usable_threads.cpp verify.cpp verify_report.cpp version.cpp)
 list(TRANSFORM app_sources PREPEND "${PROJECT_SOURCE_DIR}/apps/longhaul/")
 add_library(longhaul_app OBJECT ${app_sources})
-longhaul_compile_together(longhaul_app)
+longhaul_compile_together(longhaul_app longhaul_headers)
 # A type of its own file stands in a class: gcc warns of that outside the file it compiles.
 set_source_files_properties("${PROJECT_SOURCE_DIR}/apps/longhaul/console.cpp" PROPERTIES
                             SKIP_UNITY_BUILD_INCLUSION ON)
@@ -60,6 +60,7 @@ if(LONGHAUL_TESTS)
   target_link_libraries(test_app PRIVATE longhaul_base longhaul_config longhaul_launch longhaul_test_main
                                          nlohmann_json::nlohmann_json spdlog::spdlog
                                          longhaul_warnings)
+  longhaul_compile_together(test_app longhaul_test_headers)
   add_test(NAME app COMMAND test_app)
 
   add_executable(longhaul-fake "${PROJECT_SOURCE_DIR}/tests/fakes/backend_fake.cpp")

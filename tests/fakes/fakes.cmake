@@ -5,4 +5,5 @@ if(LONGHAUL_TESTS)
   target_link_libraries(longhaul_fakes PUBLIC longhaul_encode longhaul_device longhaul_plan
                                               nlohmann_json::nlohmann_json
                                        PRIVATE longhaul_warnings)
+  longhaul_compile_together(longhaul_fakes longhaul_headers)
 endif()
