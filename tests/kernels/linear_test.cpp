@@ -17,14 +17,14 @@ float in_range(std::uint64_t key) {
   return 4.0F * random_share(key) - 2.0F;
 }
 
-struct Size {
+struct LayerSize {
   std::int64_t rows, inputs, outputs;
 };
 
 // Every number follows from its row's content and its place in the row.
 class Layer {
  public:
-  Layer(Size size, std::vector<std::uint64_t> contents, Activation activation, bool residual,
+  Layer(LayerSize size, std::vector<std::uint64_t> contents, Activation activation, bool residual,
         std::int64_t gap = 0)
       : size_(size),
         contents_(std::move(contents)),
@@ -128,7 +128,7 @@ class Layer {
                                                                                             : 0;
   }
 
-  Size size_;
+  LayerSize size_;
   std::vector<std::uint64_t> contents_;
   std::int64_t row_;
   Numbers<Bfloat16> x_;
