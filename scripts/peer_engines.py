@@ -195,11 +195,18 @@ def serve_sequences(engine, spec):
 
 
 def serve_biotrainer(_, spec):
-    """biotrainer's embedding service with the folder of a model; it sorts and batches by itself."""
-    from biotrainer.embedders import get_embedding_service
+    """biotrainer's embedding service, which sorts and batches by itself, with the embedder that it has
+    for ESM-2 by name: the one that it takes for a folder leaves the special tokens in the mean."""
+    import transformers
+    from biotrainer.embedders import EmbeddingService
+    from biotrainer.embedders.huggingface import ESM2
     torch.set_num_threads(spec["threads"])
+    device = torch.device("cpu")
+    embedder = ESM2(name="facebook/esm2_t6_8M_UR50D",
+                    tokenizer=transformers.EsmTokenizer.from_pretrained(spec["model"]),
+                    model=load_model(spec), use_half_precision=False, device=device)
     sequences = pathlib.Path(spec["sequences"]).read_text().split()
-    service = get_embedding_service(spec["model"], None, False, torch.device("cpu"))
+    service = EmbeddingService(embedder=embedder, use_half_precision=False)
     vectors = np.empty((len(sequences), spec["dimension"]), dtype=np.float32)
 
     def run():
