@@ -15,7 +15,9 @@ namespace {
 using nlohmann::json;
 using Vector = std::vector<float>;
 
-constexpr std::uint32_t kShortRecord = 1;  // tokens: the shortest rung
+// Tokens: so short that its part has neighbours, where that of the usual record is a row alone, and
+// long enough for letters beside the special tokens.
+constexpr std::uint32_t kShortRecord = 8;
 constexpr std::uint32_t kUsualRecord = 128;
 constexpr double kDriftAllowed = 4;
 constexpr std::uint32_t kMostRows = 32;  // of a group: what more of them change is no other thing

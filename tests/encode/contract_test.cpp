@@ -56,6 +56,22 @@ TEST_CASE("a model whose vectors are their records' own is exact, in the shapes 
   CHECK(shapes[0].at("other_rows").at("difference") > 0);
 }
 
+TEST_CASE("where a usual record is alone in its part, neighbours are tried with short ones") {
+  const plan::RowsPolicy alone{.part_tokens = 128, .rows_fixed = 0, .rungs = plan::Rungs::kFine};
+  EncoderCard card = fake_card();
+  card.alphabet.prepend = card.alphabet.append = 0;
+  FakeEncoderSettings settings;
+  FakeEncoder own(settings);
+  const Contract contract = check_contract(own, card, {.parts = alone});
+  const nlohmann::json& shapes = contract.report.at("shapes");
+  REQUIRE(shapes.size() == 2);
+  CHECK((shapes[0].at("rows") == 1 && shapes[0].at("width") == 128));
+  CHECK((shapes[1].at("rows") == 16 && shapes[1].at("width") == 8));
+  settings.neighbours_matter = true;
+  FakeEncoder mixing(settings);
+  CHECK_THROWS_AS(check_contract(mixing, card, {.parts = alone}), Error);
+}
+
 TEST_CASE("the check costs as many calls as the fakes say") {
   FakeEncoder encoder{FakeEncoderSettings()};
   CHECK(check(encoder).exact);
