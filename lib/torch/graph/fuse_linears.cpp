@@ -78,7 +78,8 @@ void pack(PassContext& pass, Node* linear) {
   if (other == nullptr) {
     other = graph.insertConstant(IValue());
   }
-  Node* fused = graph.insertNode(pass.own && has_own_linear(*constant_tensor(linear->input(1)))
+  Node* fused = graph.insertNode(pass.own && has_own_linear(*constant_tensor(linear->input(1)),
+                                                            constant_tensor(linear->input(2)))
                                      ? own_linear_node(pass, linear, activation, other)
                                      : linear_node(pass, linear, activation, other));
   fused->output()->setType(c10::TensorType::get());

@@ -15,13 +15,12 @@
 namespace longhaul::torch_room {
 
 // `wanted` is auto, onednn, own or mkl; but for the last, fused ones wherever they can be had:
-//   bfloat16 products, and `isa` has them                   own, unless it is onednn that is
-//   wanted,
-//                                                           or auto beside matrix units
+//   bfloat16 products that `isa` has; own is wanted         own
+//   the same; auto is wanted, and no matrix units (AMX)     own
 //   products of a type that this processor's oneDNN takes   onednn
 //   no products, but convolutions                           onednn, as LibTorch runs them anyway
 //   neither                                                 mkl
-// On a processor with matrix units (AMX) oneDNN's products are the faster ones.
+// With matrix units oneDNN's products are the faster ones.
 std::string choose_kernels(const std::string& wanted, const std::vector<LinearShape>& shapes,
                            bool convolutions, kernels::Isa isa);
 

@@ -71,8 +71,9 @@ void register_own_operators() {
   static_cast<void>(registered);
 }
 
-bool has_own_linear(const at::Tensor& weight) {
-  return weight.is_cpu() && weight.scalar_type() == c10::kBFloat16 && weight.dim() == 2 &&
+bool has_own_linear(const at::Tensor& weight, const OptionalTensor& bias) {
+  const bool fits = !bias || (bias->dim() == 1 && bias->size(0) == weight.size(0));
+  return fits && weight.is_cpu() && weight.scalar_type() == c10::kBFloat16 && weight.dim() == 2 &&
          weight.size(1) > 0 && weight.size(1) % 2 == 0;
 }
 
@@ -87,6 +88,10 @@ at::Tensor pack_own_weight(const at::Tensor& weight) {
 at::Tensor own_linear(kernels::Isa isa, const at::Tensor& x, const at::Tensor& packed,
                       const OptionalTensor& bias, const std::string& activation,
                       const OptionalTensor& other, std::int64_t outputs) {
+  TORCH_CHECK(x.scalar_type() == c10::kBFloat16 && x.dim() > 0 &&
+                  packed.numel() == kernels::packed_size(outputs, x.size(-1)),
+              "a linear layer of ", packed.numel(), " packed numbers and ", outputs,
+              " outputs does not take ", x.scalar_type(), " of ", x.sizes());
   const at::Tensor input = x.contiguous();
   std::vector<std::int64_t> sizes = input.sizes().vec();
   sizes.back() = outputs;
@@ -116,6 +121,9 @@ at::Tensor own_linear(kernels::Isa isa, const at::Tensor& x, const at::Tensor& p
 
 at::Tensor own_norm(kernels::Isa isa, const at::Tensor& x, const at::Tensor& weight,
                     const at::Tensor& bias, double epsilon) {
+  TORCH_CHECK(x.scalar_type() == c10::kBFloat16 && x.dim() > 0 && x.size(-1) == weight.numel(),
+              "a layer norm over ", weight.numel(), " numbers does not take ", x.scalar_type(),
+              " of ", x.sizes());
   const at::Tensor input = x.contiguous();
   const at::Tensor out = at::empty_like(input);
   kernels::NormTask task;

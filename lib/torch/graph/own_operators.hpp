@@ -16,8 +16,8 @@ namespace longhaul::torch_room {
 
 void register_own_operators();
 
-// True for a weight, outputs x inputs, that own_linear takes.
-bool has_own_linear(const at::Tensor& weight);
+// True for a weight, outputs x inputs, and a bias that own_linear takes.
+bool has_own_linear(const at::Tensor& weight, const std::optional<at::Tensor>& bias);
 
 at::Tensor pack_own_weight(const at::Tensor& weight);
 
