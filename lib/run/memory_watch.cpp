@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plan/window.hpp"
+
 namespace longhaul::run {
 namespace {
 
@@ -12,8 +14,12 @@ constexpr auto kReadingEvery = 20ms;
 }  // namespace
 
 void MemoryWatch::computed(const std::set<std::uint32_t>& widths) {
+  std::set<std::uint32_t> rungs;  // between fine ones little differs
   for (const std::uint32_t width : widths) {
-    ++widths_seen_[width];
+    rungs.insert(plan::rung_of(width, std::nullopt));
+  }
+  for (const std::uint32_t rung : rungs) {
+    ++widths_seen_[rung];
   }
 }
 

@@ -15,8 +15,11 @@ namespace {
 constexpr std::size_t kMostWidths = 16;
 constexpr std::uint32_t kRounds = 7;
 constexpr std::uint32_t kLeastRounds = 3;
-constexpr double kEnoughSeconds = 12;     // after that no further round is begun
-constexpr std::uint32_t kMostParts = 16;  // enough for threads to share out
+constexpr double kEnoughSeconds = 12;  // after that no further round is begun
+// Parts of a batch that is timed: so many for each that is computed at a time, and within bounds.
+constexpr std::uint32_t kPartsEach = 4;
+constexpr std::uint32_t kLeastParts = 16;
+constexpr std::uint32_t kMostParts = 1024;
 constexpr std::size_t kTries = 32;  // parts of pictures, until one has any that can be decoded
 
 double median(std::vector<double> values) {
@@ -104,7 +107,9 @@ class Timer {
     const std::uint32_t group =
         pipeline.parts.rows(width) > 0 ? 0 : pipeline.window.order.group_rows;
     const std::uint32_t rows = group > 0 ? group : pipeline.parts.rows(width);
-    std::vector<plan::Slot> slots(std::size_t{rows} * kMostParts);
+    const std::uint32_t most = std::clamp(
+        std::min(parts_.encoder.concurrency(), kMostParts) * kPartsEach, kLeastParts, kMostParts);
+    std::vector<plan::Slot> slots(std::size_t{rows} * most);
     for (std::uint32_t i = 0; i < slots.size(); ++i) {
       slots[i] = {i, width, group > 0 ? i / group : 0, 0};
     }
