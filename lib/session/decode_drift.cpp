@@ -79,7 +79,7 @@ class Comparison {
         std::min({std::size_t{std::max(parts_.rows, 1U)}, kCompared - cosines_.size(),
                   std::size_t{kLookedAt - looked_at_}});
     std::vector<prepare::Prepared> records;
-    while (records.size() < wanted) {
+    while (records.size() < wanted && looked_at_ < kLookedAt) {
       std::optional<Record> record = parts_.reader.next();
       if (!record) {
         break;
@@ -88,8 +88,6 @@ class Comparison {
       prepare::Prepared prepared = parts_.whole.measure(std::move(*record));
       if (!prepared.defect) {
         records.push_back(std::move(prepared));
-      } else if (looked_at_ == kLookedAt) {
-        break;
       }
     }
     return records;

@@ -32,7 +32,7 @@ TEST_CASE("every setting has a unique name, a short flag of its own and help") {
     CHECK((setting.short_flag.empty() || short_flags.insert(setting.short_flag).second));
     CHECK(!setting.help.empty());
   }
-  CHECK(names.size() == 59);
+  CHECK(names.size() == 60);
 }
 
 TEST_CASE("what get() writes, set() reads to the same value") {
