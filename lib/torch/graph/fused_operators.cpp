@@ -11,6 +11,7 @@
 #include "kernels/attention.hpp"
 #include "kernels/rotation.hpp"
 #include "torch/graph/find_operator.hpp"
+#include "torch/graph/operator_arguments.hpp"
 #include "torch/graph/packed_convolution.hpp"
 
 namespace longhaul::torch_room {
@@ -138,10 +139,6 @@ bool rotates_at_once(const at::Tensor& x, const at::Tensor& cos, const at::Tenso
          is_table(sin);
 }
 
-kernels::Isa pop_isa(Stack& stack) {
-  return static_cast<kernels::Isa>(torch::jit::pop(stack).toInt());
-}
-
 void run_rotation(Stack& stack) {
   RECORD_FUNCTION("longhaul::rotation", c10::ArrayRef<const c10::IValue>{});
   const kernels::Isa isa = pop_isa(stack);
@@ -231,12 +228,7 @@ at::Tensor packed_linear(const at::Tensor& input, const at::Tensor& packed,
   }
   static const auto linear_add =
       find_operator<LinearAddSignature>("mkldnn::_linear_pointwise", "binary");
-  bool same = activation == "none" && other->scalar_type() == input.scalar_type() &&
-              other->dim() == input.dim() && other->size(-1) == packed.size(0);
-  for (std::int64_t d = 0; same && d + 1 < input.dim(); ++d) {
-    same = other->size(d) == input.size(d);
-  }
-  if (same) {
+  if (activation == "none" && is_like_result(*other, input, packed.size(0))) {
     return linear_add.call(input, other->contiguous(), packed, bias, "add");
   }
   return linear_with_activation(input, packed, bias, activation).add(*other);

@@ -7,6 +7,7 @@
 
 #include "kernels/linear.hpp"
 #include "kernels/norm.hpp"
+#include "torch/graph/operator_arguments.hpp"
 
 namespace longhaul::torch_room {
 namespace {
@@ -25,10 +26,6 @@ kernels::Activation activation_of(const std::string& name) {
          : name == "gelu_tanh" ? kernels::Activation::kGeluTanh
          : name == "relu"      ? kernels::Activation::kRelu
                                : kernels::Activation::kNone;
-}
-
-kernels::Isa pop_isa(Stack& stack) {
-  return static_cast<kernels::Isa>(torch::jit::pop(stack).toInt());
 }
 
 void run_own_linear(Stack& stack) {
@@ -107,8 +104,7 @@ at::Tensor own_linear(kernels::Isa isa, const at::Tensor& x, const at::Tensor& p
   task.out = numbers_of(out);
   task.activation = activation_of(activation);
   at::Tensor sum;  // keeps a copy alive
-  const bool same =
-      other && other->scalar_type() == c10::kBFloat16 && other->sizes() == out.sizes();
+  const bool same = other && is_like_result(*other, input, outputs);
   if (same) {
     sum = other->contiguous();
     task.other = numbers_of(sum);
