@@ -49,7 +49,7 @@ Choices make_choices(const config::RunConfig& config, const encode::EncoderCard&
     choices.group_rows = config.batch_size.value_or(kCompatRows);
   } else if (encoder.parts.part_tokens > 0) {
     choices.part_tokens = encoder.parts.part_tokens;
-    choices.fine_rungs = encoder.parts.rungs == plan::Rungs::kFine;
+    choices.rungs = encoder.parts.rungs;
   } else {
     choices.part_rows = encoder.parts.rows_fixed;
   }

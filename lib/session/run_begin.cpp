@@ -54,7 +54,7 @@ DigestedPart part_from_json(const json& object) {
 plan::RowsPolicy Choices::rows_policy() const {
   plan::RowsPolicy policy;
   policy.part_tokens = part_tokens.value_or(0);
-  policy.rungs = fine_rungs ? plan::Rungs::kFine : plan::Rungs::kEights;
+  policy.rungs = rungs;
   policy.rows_fixed = part_images.value_or(part_rows.value_or(0));
   return policy;
 }
@@ -68,7 +68,7 @@ json to_json(const Choices& choices) {
   put(object, "part_images", choices.part_images);
   put(object, "group_rows", choices.group_rows);
   put(object, "part_tokens", choices.part_tokens);
-  if (choices.fine_rungs) {
+  if (choices.rungs == plan::Rungs::kFine) {
     object["rungs"] = "fine";
   }
   put(object, "part_rows", choices.part_rows);
@@ -86,7 +86,9 @@ Choices choices_from_json(const json& object) {
   choices.part_images = take<std::uint32_t>(object, "part_images");
   choices.group_rows = take<std::uint32_t>(object, "group_rows");
   choices.part_tokens = take<std::uint64_t>(object, "part_tokens");
-  choices.fine_rungs = object.value("rungs", "") == "fine";
+  if (object.value("rungs", "") == "fine") {
+    choices.rungs = plan::Rungs::kFine;
+  }
   choices.part_rows = take<std::uint32_t>(object, "part_rows");
   return choices;
 }

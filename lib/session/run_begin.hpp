@@ -27,7 +27,7 @@ struct Choices {
   std::optional<std::uint32_t> part_images;  // rows of a part
   std::optional<std::uint32_t> group_rows;   // of a batch of --order input
   std::optional<std::uint64_t> part_tokens;  // tokens of a part
-  bool fine_rungs = false;                   // of such parts: plan::Rungs
+  plan::Rungs rungs = plan::Rungs::kEights;  // of such parts
   std::optional<std::uint32_t> part_rows;    // where the encoder fixes them
 
   plan::RowsPolicy rows_policy() const;

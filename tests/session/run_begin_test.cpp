@@ -51,7 +51,7 @@ TEST_CASE("the rows of a part follow from the choice that was made", "[session]"
   choices.part_tokens = 384;
   CHECK(choices.rows_policy().part_tokens == 384);
   CHECK(choices.rows_policy().rungs == plan::Rungs::kEights);  // of runs before there were others
-  choices.fine_rungs = true;
+  choices.rungs = plan::Rungs::kFine;
   CHECK(choices.rows_policy().rungs == plan::Rungs::kFine);
   choices = {};
   choices.part_images = 8;
