@@ -17,6 +17,20 @@ float in_range(std::uint64_t key) {
   return 4.0F * random_share(key) - 2.0F;
 }
 
+double exact_activation(Activation activation, double x) {
+  switch (activation) {
+    case Activation::kRelu:
+      return std::max(x, 0.0);
+    case Activation::kGelu:
+      return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+    case Activation::kGeluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+    case Activation::kNone:
+      break;
+  }
+  return x;
+}
+
 struct LayerSize {
   std::int64_t rows, inputs, outputs;
 };
@@ -80,7 +94,7 @@ class Layer {
           sum += term;
           terms += std::abs(term);
         }
-        double exact = activated(sum);
+        double exact = exact_activation(task.activation, sum);
         if (task.other != nullptr) {
           exact += double{to_float(other_.data()[r * size_.outputs + o])};
         }
@@ -109,20 +123,6 @@ class Layer {
   LinearTask task;
 
  private:
-  double activated(double x) const {
-    switch (task.activation) {
-      case Activation::kRelu:
-        return std::max(x, 0.0);
-      case Activation::kGelu:
-        return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-      case Activation::kGeluTanh:
-        return 0.5 * x *
-               (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
-      case Activation::kNone:
-        break;
-    }
-    return x;
-  }
   double fit_error() const {
     return task.activation == Activation::kGelu || task.activation == Activation::kGeluTanh ? 6e-5
                                                                                             : 0;
@@ -208,10 +208,9 @@ TEST_CASE("gelu is right over its whole range, and what is not finite stays so")
     for (const Activation activation :
          {Activation::kRelu, Activation::kGelu, Activation::kGeluTanh}) {
       // One input, whose value is the layer's result: the other weight of the pair is not used.
-      std::vector<Bfloat16> packed(static_cast<std::size_t>(packed_size(1, 2)));
-      Numbers<Bfloat16> aligned(packed_size(1, 2), 0);
+      Numbers<Bfloat16> packed(packed_size(1, 2), 0);
       const std::array weight{number<Bfloat16>(1), number<Bfloat16>(0)};
-      pack_linear(weight.data(), 1, 2, aligned.data());
+      pack_linear(weight.data(), 1, 2, packed.data());
       std::vector<Bfloat16> x;
       for (std::uint32_t bits = 0; bits < 1 << 16; bits += 3) {
         x.push_back({static_cast<std::uint16_t>(bits)});
@@ -222,7 +221,7 @@ TEST_CASE("gelu is right over its whole range, and what is not finite stays so")
       LinearTask task;
       task.x = x.data();
       task.x_row = 2;
-      task.packed = aligned.data();
+      task.packed = packed.data();
       task.out = out.data();
       task.rows = rows;
       task.inputs = 2;
@@ -238,13 +237,7 @@ TEST_CASE("gelu is right over its whole range, and what is not finite stays so")
         } else if (std::isinf(value)) {
           REQUIRE((activation == Activation::kRelu || !std::isfinite(got) || value > 0));
         } else {
-          const double exact =
-              activation == Activation::kRelu ? std::max(value, 0.0)
-              : activation == Activation::kGelu
-                  ? 0.5 * value * std::erfc(-value / std::sqrt(2.0))
-                  : 0.5 * value *
-                        (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) *
-                                       (value + 0.044715 * value * value * value)));
+          const double exact = exact_activation(activation, value);
           REQUIRE(std::abs(got - exact) <=
                   std::abs(exact) / 256 + 7e-5 + 1e-5 * std::abs(value) + 1e-37);
         }
