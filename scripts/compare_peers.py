@@ -81,13 +81,12 @@ def loss(program, reference):
             f"10 neighbours {kept:.3f} the same")
 
 
-def table(title, programs, records, notes=(), limits=None):
+def table(title, programs, records, notes=(), limits=AGREEMENT):
     """Markdown: the first program is what the others are measured against."""
     def compared(program):
         if program.orientation:
             return loss(program, programs[0])
-        return agreement(program, programs[0],
-                         getattr(program, "limits", None) or limits or AGREEMENT)
+        return agreement(program, programs[0], program.limits or limits)
 
     first = statistics.median(programs[0].times)
     lines = [f"### {title}", "",

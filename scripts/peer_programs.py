@@ -73,6 +73,8 @@ class Peer:
     """An engine of peer_engines.py that keeps its model between passes. `orientation`: its vectors
     need not agree with the others', and its loss is printed."""
 
+    limits = None  # of agreement, where they are not the table's
+
     def __init__(self, label, engine, spec, folder, orientation=False):
         self.orientation = orientation
         self.label, self.dtype, self.times, self.whole = label, spec.get("dtype", "fp32"), [], []
@@ -117,6 +119,7 @@ class Whole:
     """A program that is started for the job and ends with it; its time is the process's."""
 
     orientation = False
+    limits = None
 
     def __init__(self, label, command, folder, read, dtype="fp32"):
         self.label, self.command, self.read, self.dtype = label, command, read, dtype
